@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -121,6 +122,9 @@ func (c *cluster) nodeReady(ctx context.Context, n node) error {
 		if condition.Type == "Ready" {
 			if condition.Status != "True" {
 				return fmt.Errorf("node %s is not ready: %s", n.name, condition.Message)
+			}
+			if cpu := found.Status.Allocatable["cpu"]; n.kind != "" && cpu != strconv.Itoa(coresOfNode) {
+				return fmt.Errorf("node %s has %s cores, not %d", n.name, cpu, coresOfNode)
 			}
 			return nil
 		}

@@ -32,18 +32,19 @@ const (
 	registryAddress = node1Address + ":5000"
 )
 
+// What each node can give: two applications of a driver and two executors with a core each.
+const coresOfNode = 4
+
 type node struct {
 	name    string
 	kind    string // the value of its label `type`
 	address string
 	pods    string // its pods' addresses: disjoint, or a pod looks for the other node's pods on its own bridge
-	// Allocatable cores. Real cores are shared and overcommitted, so that the same tests fit on any machine.
-	cores int
 }
 
 var nodes = []node{
-	{name: "node-1", kind: "driver", address: node1Address, pods: "198.18.128.0/18", cores: 2},
-	{name: "node-2", kind: "compute", address: "198.18.0.6", pods: "198.18.192.0/18", cores: 2},
+	{name: "node-1", kind: "driver", address: node1Address, pods: "198.18.128.0/18"},
+	{name: "node-2", kind: "compute", address: "198.18.0.6", pods: "198.18.192.0/18"},
 }
 
 // The network namespace of a node.
@@ -92,6 +93,15 @@ func (c *cluster) nodePath(n node, names ...string) string {
 
 //go:embed *.go go.mod go.sum files
 var sources embed.FS
+
+// A file of this program's.
+func source(name string) []byte {
+	content, err := sources.ReadFile(name)
+	if err != nil {
+		panic(err) // it was there when this was compiled
+	}
+	return content
+}
 
 // Names this program's content: a cluster that another content made is not reused.
 func fingerprint() string {

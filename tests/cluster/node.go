@@ -2,10 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 )
 
 // Each node has its own containerd: two kubelets on one would delete each other's pods.
@@ -38,9 +38,6 @@ func (c *cluster) writeNode(n node) error {
 	}
 	run := func(name string) string { return c.nodePath(n, "run", name) }
 	pki := func(file string) string { return c.path("pki", file) }
-
-	// On a machine with many cores the nodes are as small as on one with two, and what fills them is the same.
-	reserved := max(0, runtime.NumCPU()-n.cores)
 
 	files := map[string]string{
 		// root, state, socket and pods' namespaces in the node's folder, so that the machine's own
@@ -93,14 +90,13 @@ cgroupDriver: cgroupfs
 cgroupRoot: %[6]s
 failCgroupV1: false
 failSwapOn: false
-systemReserved: {cpu: "%[7]d"}
 enforceNodeAllocatable: []
-clusterDomain: %[8]s
-clusterDNS: [%[9]s]
-resolvConf: %[10]s
-podLogsDir: %[11]s
-staticPodPath: %[12]s
-volumePluginDir: %[13]s
+clusterDomain: %[7]s
+clusterDNS: [%[8]s]
+resolvConf: %[9]s
+podLogsDir: %[10]s
+staticPodPath: %[11]s
+volumePluginDir: %[12]s
 # A nearly full disk must neither evict the pods nor delete the images.
 evictionHard: {memory.available: 100Mi, nodefs.available: 1%%, imagefs.available: 1%%}
 imageGCHighThresholdPercent: 100
@@ -108,7 +104,7 @@ imageGCLowThresholdPercent: 99
 serializeImagePulls: false
 nodeStatusUpdateFrequency: 5s
 maxPods: 250
-`, n.address, pki(n.name+".crt"), pki(n.name+".key"), pki("ca.crt"), c.containerdSocket(n), n.cgroup(), reserved,
+`, n.address, pki(n.name+".crt"), pki(n.name+".key"), pki("ca.crt"), c.containerdSocket(n), n.cgroup(),
 			clusterDomain, clusterDNS, c.nodePath(n, "resolv.conf"), c.nodePath(n, "pods"), c.nodePath(n, "manifests"), run("volume-plugins")),
 
 		c.nodePath(n, "kube-proxy.yaml"): fmt.Sprintf(`apiVersion: kubeproxy.config.k8s.io/v1alpha1
@@ -141,6 +137,44 @@ metricsBindAddress: 127.0.0.1:10249
 		}
 	}
 	return nil
+}
+
+// A kubelet has as many cores to give as its machine, whatever that is. This makes it a fixed number:
+// the same job fits, or does not, everywhere. Real cores are shared, so on a small machine things just
+// take longer.
+const nodeSizes = `apiVersion: admissionregistration.k8s.io/v1beta1
+kind: MutatingAdmissionPolicy
+metadata: {name: node-sizes}
+spec:
+  failurePolicy: Fail
+  reinvocationPolicy: Never
+  matchConstraints:
+    resourceRules:
+    - {apiGroups: [""], apiVersions: [v1], operations: [CREATE, UPDATE], resources: [nodes, nodes/status]}
+  matchConditions:
+  - {name: real, expression: "object.metadata.name.startsWith('node-') && has(object.status.allocatable)"}
+  mutations:
+  - patchType: JSONPatch
+    jsonPatch:
+      expression: |
+        [
+          JSONPatch{op: "add", path: "/status/capacity/cpu", value: "%[1]d"},
+          JSONPatch{op: "add", path: "/status/allocatable/cpu", value: "%[1]d"}
+        ]
+`
+
+const nodeSizesBinding = `apiVersion: admissionregistration.k8s.io/v1beta1
+kind: MutatingAdmissionPolicyBinding
+metadata: {name: node-sizes}
+spec: {policyName: node-sizes}
+`
+
+func applyNodeSizes(ctx context.Context, api *apiClient) error {
+	const group = "/apis/admissionregistration.k8s.io/v1beta1/"
+	return errors.Join(
+		api.apply(ctx, group+"mutatingadmissionpolicies/node-sizes", fmt.Sprintf(nodeSizes, coresOfNode)),
+		api.apply(ctx, group+"mutatingadmissionpolicybindings/node-sizes", nodeSizesBinding),
+	)
 }
 
 // Debian puts the plugins here, other distributions there.

@@ -59,6 +59,8 @@ func (c *cluster) apiServer() part {
 		"--requestheader-username-headers", "X-Remote-User", "--requestheader-group-headers", "X-Remote-Group",
 		"--requestheader-extra-headers-prefix", "X-Remote-Extra-",
 		"--proxy-client-cert-file", pki("front-proxy.crt"), "--proxy-client-key-file", pki("front-proxy.key"),
+		// For the sizes of the nodes.
+		"--feature-gates", "MutatingAdmissionPolicy=true", "--runtime-config", "admissionregistration.k8s.io/v1beta1=true",
 		// The tests count requests in it: a request is in the log before it is answered, and the log is
 		// never cut in two.
 		"--audit-policy-file", c.path("audit.yaml"), "--audit-log-path", c.path("log", "audit.jsonl"),
@@ -96,12 +98,8 @@ func (c *cluster) coreDNS() part {
 }
 
 func (c *cluster) writeControlPlane() error {
-	audit, err := sources.ReadFile("files/audit.yaml")
-	if err != nil {
-		return err
-	}
 	for path, content := range map[string]string{
-		c.path("audit.yaml"): string(audit),
+		c.path("audit.yaml"): string(source("files/audit.yaml")),
 		// What was pushed stays in the cache, and is there again at the next start.
 		c.path("registry.yaml"): fmt.Sprintf(`version: 0.1
 log: {level: warn, accesslog: {disabled: true}}

@@ -84,10 +84,10 @@ func (c *cluster) logFile(p part) string { return c.path("log", p.name+".log") }
 
 // Starts a part in its node's network namespace. nsenter becomes the program, so the id stays; not
 // `ip netns exec`, which mounts another /sys and hides the control groups.
-func (c *cluster) start(p part) error {
+func (c *cluster) start(p part) (pid int, err error) {
 	log, err := os.OpenFile(c.logFile(p), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer log.Close()
 	cmd := exec.Command("nsenter", append([]string{"--net=/run/netns/" + p.node.namespace(), "--", p.program}, p.args...)...)
@@ -99,41 +99,36 @@ func (c *cluster) start(p part) error {
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("starting %s: %w", p.name, err)
+		return 0, fmt.Errorf("starting %s: %w", p.name, err)
 	}
 	go cmd.Wait() // or it stays a zombie for as long as this program runs
-	return nil
+	return cmd.Process.Pid, nil
 }
 
 // Starts a part unless it runs, lets it go on if it is paused, and waits until it is ready.
 func (c *cluster) ensure(ctx context.Context, p part) error {
-	if running, ok := c.find(p); !ok {
-		if err := c.start(p); err != nil {
+	running, ok := c.find(p)
+	pid := running.pid
+	if !ok {
+		var err error
+		if pid, err = c.start(p); err != nil {
 			return err
 		}
 	} else if running.state == 'T' {
 		say("%s was paused: resuming it", p.name)
-		if err := syscall.Kill(running.pid, syscall.SIGCONT); err != nil {
+		if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
 			return err
 		}
 	}
-	begun := time.Now()
 	err := until(ctx, p.name, 2*time.Minute, func() error {
-		if p.ready != nil {
-			err := p.ready(ctx)
-			if err == nil {
-				return nil
-			}
-			// Between fork and exec it is still nsenter.
-			if _, running := c.find(p); !running && time.Since(begun) > time.Second {
-				return fatal{errors.New("it has ended")}
-			}
-			return err
+		if state := processState(pid); state == 0 || state == 'Z' {
+			return fatal{errors.New("it has ended")}
 		}
-		if _, running := c.find(p); !running {
-			if time.Since(begun) > time.Second {
-				return fatal{errors.New("it has ended")}
-			}
+		if p.ready != nil {
+			return p.ready(ctx)
+		}
+		// On a busy machine it can be nsenter for a while.
+		if _, ok := c.find(p); !ok {
 			return errors.New("it has not started")
 		}
 		return nil

@@ -16,7 +16,8 @@ import (
 	"sync/atomic"
 )
 
-const kubernetesVersion = "v1.34.4" // as in go.mod, which the build cannot read it from
+// The version that go.mod asks for.
+var kubernetesVersion = string(regexp.MustCompile(`k8s\.io/kubernetes (v\S+)`).FindSubmatch(source("go.mod"))[1])
 
 // Built from this module, whose go.mod says which versions. The names are those of the packages' last
 // elements, as `go build` gives them.
@@ -52,13 +53,8 @@ func linkerFlags() string {
 // Where the built programs are, by what they are built from.
 func (c *cluster) program(name string) string {
 	sum := sha256.New()
-	for _, file := range []string{"go.mod", "go.sum"} {
-		content, err := sources.ReadFile(file)
-		if err != nil {
-			panic(err)
-		}
-		sum.Write(content)
-	}
+	sum.Write(source("go.mod"))
+	sum.Write(source("go.sum"))
 	fmt.Fprint(sum, moduleTools, ownTools, linkerFlags(), runtime.GOARCH)
 	return c.cached("programs", hex.EncodeToString(sum.Sum(nil))[:16], name)
 }
@@ -99,11 +95,7 @@ func (c *cluster) build(ctx context.Context) error {
 	if any {
 		// In a module of its own, so that the checkout may move or change meanwhile.
 		for _, file := range []string{"go.mod", "go.sum"} {
-			content, err := sources.ReadFile(file)
-			if err != nil {
-				return err
-			}
-			if err := os.WriteFile(filepath.Join(work, file), content, 0o644); err != nil {
+			if err := os.WriteFile(filepath.Join(work, file), source(file), 0o644); err != nil {
 				return err
 			}
 		}

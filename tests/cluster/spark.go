@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -232,19 +233,11 @@ func placeInSpark(path string) (string, int64) {
 // What makes it an image for Kubernetes: the entrypoint, and an example for the JVM.
 func contractLayer(version string) layer {
 	spark := sparkLayer(version)
-	var content []any
-	for _, file := range []string{"entrypoint.sh", "decom.sh", "SparkPi.java"} {
-		text, err := sources.ReadFile("files/" + file)
-		if err != nil {
-			panic(err)
-		}
-		content = append(content, text)
-	}
-	return layer{name: "contract-" + version, key: key("1", spark.key, content), make: func(ctx context.Context, c *cluster, work string, out *tarball) error {
-		for path, text := range map[string][]byte{"SparkPi.java": content[2].([]byte)} {
-			if err := os.WriteFile(filepath.Join(work, path), text, 0o644); err != nil {
-				return err
-			}
+	entrypoint, decommission, pi := source("files/entrypoint.sh"), source("files/decom.sh"), source("files/SparkPi.java")
+	return layer{name: "contract-" + version, key: key("2", spark.key, entrypoint, decommission, pi), make: func(ctx context.Context, c *cluster, work string, out *tarball) error {
+		code := filepath.Join(work, "SparkPi.java")
+		if err := os.WriteFile(code, pi, 0o644); err != nil {
+			return err
 		}
 		jars := filepath.Join(work, "jars")
 		if err := unpackJars(ctx, c, spark, jars); err != nil {
@@ -255,7 +248,8 @@ func contractLayer(version string) layer {
 			return err
 		}
 		classes := filepath.Join(work, "classes")
-		if err := run(ctx, compiler, "-nowarn", "--release", strconv.Itoa(releaseFor(version).java), "-cp", jars+"/*", "-d", classes, filepath.Join(work, "SparkPi.java")); err != nil {
+		err = run(ctx, compiler, "-nowarn", "--release", strconv.Itoa(releaseFor(version).java), "-cp", jars+"/*", "-d", classes, code)
+		if err != nil {
 			return err
 		}
 		jar, err := archive(classes)
@@ -268,8 +262,8 @@ func contractLayer(version string) layer {
 			backend = "org.apache.spark.scheduler.cluster.k8s.KubernetesExecutorBackend"
 		}
 		return errors.Join(
-			out.text("opt/decom.sh", 0o755, content[1].([]byte)),
-			out.text("opt/entrypoint.sh", 0o755, content[0].([]byte)),
+			out.text("opt/decom.sh", 0o755, decommission),
+			out.text("opt/entrypoint.sh", 0o755, entrypoint),
 			out.text("opt/spark/RELEASE", 0o644, fmt.Appendf(nil, "Spark %s\n", version)),
 			out.text("opt/spark/examples/jars/spark-examples.jar", 0o644, jar),
 			out.text("opt/spark-executor-backend", 0o644, []byte(backend+"\n")),
@@ -320,12 +314,28 @@ func unpackJars(ctx context.Context, c *cluster, spark layer, folder string) err
 
 // A jar of a folder of classes; its bytes depend on them alone.
 func archive(folder string) ([]byte, error) {
-	var bytes bytes.Buffer
-	out := zip.NewWriter(&bytes)
-	if err := out.AddFS(os.DirFS(folder)); err != nil {
+	var jar bytes.Buffer
+	out := zip.NewWriter(&jar)
+	// Without times, and in the order of the names.
+	err := fs.WalkDir(os.DirFS(folder), ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(filepath.Join(folder, path))
+		if err != nil {
+			return err
+		}
+		file, err := out.Create(path)
+		if err != nil {
+			return err
+		}
+		_, err = file.Write(content)
+		return err
+	})
+	if err := errors.Join(err, out.Close()); err != nil {
 		return nil, err
 	}
-	return bytes.Bytes(), out.Close()
+	return jar.Bytes(), nil
 }
 
 // A shell and the small tools, in 2 MB.

@@ -29,7 +29,6 @@ func (c *cluster) up(ctx context.Context, versions []string, withImages bool) er
 
 	fresh := !c.isOurs() || !networkExists()
 	if fresh {
-		// Another program's, an earlier boot's, or one that was cut off on its way up or down.
 		if err := c.down(); err != nil {
 			return err
 		}
@@ -113,6 +112,11 @@ func (c *cluster) startAll(ctx context.Context, images []image, fresh bool) erro
 	if err != nil {
 		return err
 	}
+	if fresh {
+		if err := applyNodeSizes(ctx, api); err != nil {
+			return fmt.Errorf("setting the sizes of the nodes: %w", err)
+		}
+	}
 	var all []func(context.Context) error
 	for _, n := range nodes {
 		all = append(all, start(c.kubeProxy(n), c.kubelet(n)))
@@ -166,37 +170,25 @@ func (c *cluster) down() error {
 	if errors.Is(statErr, os.ErrNotExist) && len(running) == 0 && !networkExists() {
 		return nil
 	}
-	say("stopping the cluster")
+	switch complete, err := os.ReadFile(c.path("complete")); {
+	case err != nil:
+		say("clearing away a cluster that was cut off half-way")
+	case string(complete) != c.stamp():
+		say("stopping the cluster of another version of this program, or of an earlier boot")
+	default:
+		say("stopping the cluster")
+	}
 	_ = os.Remove(c.path("complete"))
 
-	// First those that would start something again: kubelets and controllers; then the rest. The
-	// containers' shims go last, with what they look after.
-	isShim := func(p process) bool { return strings.Contains(filepath.Base(p.program), "containerd-shim") }
-	isKubelet := func(p process) bool { return strings.HasPrefix(p.part, "kubelet-") }
-	var kubelets, others []process
-	for _, one := range running {
-		switch {
-		case isKubelet(one):
-			kubelets = append(kubelets, one)
-		case !isShim(one):
-			others = append(others, one)
-		}
-	}
-	stop(3*time.Second, kubelets)
-	stop(5*time.Second, others)
+	// Nothing of it is to be kept, so nothing is asked to finish: first those that would start something
+	// again, then the pods, then whatever is left, such as the containers' shims.
 	sockets := c.shimSockets()
+	kill(c.processes(), func(p process) bool { return !strings.HasPrefix(filepath.Base(p.program), "containerd-shim") })
 	if err := removeCgroups(); err != nil {
 		return fmt.Errorf("stopping the pods: %w", err)
 	}
-	for range 3 {
-		left := c.processes()
-		if len(left) == 0 {
-			break
-		}
-		for _, one := range left {
-			_ = syscall.Kill(one.pid, syscall.SIGKILL)
-		}
-		gone(3*time.Second, left)
+	for range 5 {
+		kill(c.processes(), func(process) bool { return true })
 	}
 	if left := c.processes(); len(left) > 0 {
 		return fmt.Errorf("process %d (%s) cannot be stopped", left[0].pid, left[0].program)
@@ -210,6 +202,14 @@ func (c *cluster) down() error {
 		return fmt.Errorf("removing the state: %w", err)
 	}
 	return nil
+}
+
+func kill(all []process, which func(process) bool) {
+	all = slices.DeleteFunc(all, func(p process) bool { return !which(p) })
+	for _, one := range all {
+		_ = syscall.Kill(one.pid, syscall.SIGKILL)
+	}
+	gone(3*time.Second, all)
 }
 
 // Shims' sockets are outside of the state, under names that only their folders know.
@@ -282,8 +282,14 @@ func (c *cluster) removeTraces(sockets []string) {
 			_ = os.Remove(link)
 		}
 	}
+	if entries, err := os.ReadDir("/var/lib/kubelet"); err == nil && len(entries) == 1 && entries[0].Name() == "device-plugins" {
+		_ = os.Remove("/var/lib/kubelet/device-plugins/kubelet.sock")
+	}
 	// Empty folders go; others are somebody's.
-	for _, folder := range []string{"/var/log/containers", "/var/lib/cni/results", "/var/lib/cni", "/run/containerd/s", "/run/containerd"} {
+	for _, folder := range []string{
+		"/var/lib/kubelet/device-plugins", "/var/lib/kubelet", "/var/log/containers", "/var/lib/cni/results", "/var/lib/cni",
+		"/run/containerd/runc/k8s.io", "/run/containerd/runc", "/run/containerd/s", "/run/containerd",
+	} {
 		_ = syscall.Rmdir(folder)
 	}
 }

@@ -43,11 +43,7 @@ func (c *cluster) volcanoWebhook() part {
 }
 
 func (c *cluster) writeVolcano() error {
-	configuration, err := sources.ReadFile("files/volcano-scheduler.yaml")
-	if err != nil {
-		return err
-	}
-	return write(c.path("volcano-scheduler.yaml"), string(configuration))
+	return write(c.path("volcano-scheduler.yaml"), string(source("files/volcano-scheduler.yaml")))
 }
 
 // Where objects of a kind are, for the kinds that are taken from Volcano's own manifest.
