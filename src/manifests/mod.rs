@@ -1,6 +1,27 @@
 //! The objects of an application, before they are sent: one literal for each.
 
+mod claims;
+mod config_map;
+pub mod credentials;
+mod driver;
+pub mod executor;
+mod hadoop;
+mod network_policy;
+mod plan;
+pub mod pod;
+mod pod_group;
+mod service;
+mod ui;
+pub mod yunikorn;
+
 use serde_json::Value;
+
+pub use plan::Submission;
+
+use crate::job::Job;
+use crate::job::problem::Problem;
+use plan::Plan;
+use pod::Pod;
 
 /// Everything that a submission creates. It runs whole or not at all: the carrier is created
 /// *held*, all else with the carrier as its owner, and then the hold is released.
@@ -52,4 +73,55 @@ impl Object {
     fn text(&self, pointer: &str) -> &str {
         self.0.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
     }
+}
+
+/// The objects of one submission of `job` into `namespace`, and how they are found again.
+///
+/// # Errors
+/// Settings that Spark would refuse, at the place where they were written.
+pub fn of(job: &Job, namespace: &str, submission: &Submission) -> Result<(Manifests, Application), Problem> {
+    let plan = Plan::of(job, namespace, submission);
+    let pod_group = pod_group::gang(&plan)?;
+    let application = Application {
+        name: plan.name(),
+        namespace: namespace.to_owned(),
+        id: submission.application(),
+        driver: plan.names.driver.clone(),
+        pod_group: pod_group.as_ref().map(|group| group.name().to_owned()),
+        executors: Some(plan.executors()),
+    };
+    let carrier = driver::pod(&plan)?;
+    let owned = pod_group
+        .into_iter()
+        .chain([service::driver(&plan), config_map::driver(&plan)])
+        .chain(executor::config_map(&plan))
+        .chain(credentials::secret(&plan))
+        .chain(claims::on_demand(&plan))
+        .chain(hadoop::config_maps(&plan))
+        .chain(network_policy::executors(&plan))
+        .chain(config_map::monitoring(&plan))
+        .chain(ui::service(&plan))
+        .chain(ui::driver_ports(&plan))
+        .chain(ui::disruption_budget(&plan))
+        .collect();
+    Ok((Manifests { carrier, owned }, application))
+}
+
+/// What driver and executors get alike, beside what their role says.
+fn shared_overlay(job: &Job, pod: &mut Pod) {
+    let spec = &job.spec;
+    if let Some(map) = &spec.hadoop_config_map {
+        pod.mount_named("hadoop-configmap-volume", map, "/etc/hadoop/conf");
+        pod.env("HADOOP_CONF_DIR", "/etc/hadoop/conf");
+    }
+    if let Some(map) = &spec.spark_config_map {
+        pod.mount_named("spark-configmap-volume", map, "/etc/spark/conf");
+        pod.env("SPARK_CONF_DIR", "/etc/spark/conf");
+    }
+}
+
+/// The gang's priority class is its pods' too: otherwise they are preempted as if they had none.
+/// A role's own wins over it.
+fn pod_priority(job: &Job, pod: &mut Pod) {
+    pod.set_some("priorityClassName", job.spec.batch_scheduler_options.priority_class_name.clone());
 }

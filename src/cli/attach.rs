@@ -1,0 +1,26 @@
+use anyhow::Result;
+
+use super::follow::{FollowOptions, follow};
+use super::interrupt::Interrupt;
+use super::place::Place;
+use crate::cluster::{connect, find};
+
+/// Follow an application that is in the cluster, to the same end and exit code as its submitter
+#[derive(Clone, Debug, clap::Args)]
+pub struct Attach {
+    /// Name of the application, or of its driver's pod
+    name: String,
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    follow: FollowOptions,
+}
+
+impl Attach {
+    pub async fn run(self) -> Result<u8> {
+        let interrupt = Interrupt::listen()?;
+        let cluster = connect(self.place.options()).await?;
+        let found = find(&cluster, &self.name).await?;
+        follow(&cluster, &found.application, &self.follow, &interrupt).await
+    }
+}

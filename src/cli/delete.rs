@@ -1,0 +1,37 @@
+use anyhow::Result;
+
+use super::place::Place;
+use crate::cluster::{connect, delete, find};
+use crate::report::talk;
+
+/// Marks what the Spark operator runs.
+const OPERATOR: &str = "sparkoperator.k8s.io/launched-by-spark-operator";
+
+/// Delete applications, running or not, with all their objects
+#[derive(Clone, Debug, clap::Args)]
+#[command(visible_alias = "kill")]
+pub struct Delete {
+    /// Names of applications, or of their drivers' pods
+    #[arg(required = true)]
+    names: Vec<String>,
+    #[command(flatten)]
+    place: Place,
+}
+
+impl Delete {
+    pub async fn run(self) -> Result<u8> {
+        let cluster = connect(self.place.options()).await?;
+        for name in &self.names {
+            let found = find(&cluster, name).await?;
+            if found.driver.metadata.labels.as_ref().is_some_and(|labels| labels.contains_key(OPERATOR)) {
+                talk::warn(&format!(
+                    "{name} is run by the Spark operator, which may start it again: delete its SparkApplication"
+                ));
+            }
+            let existed = delete(&cluster, &found.application).await?;
+            let what = if existed { "deleted" } else { "gone already:" };
+            talk::line(&format!("{what} driver pod {}, and with it all it owned", found.application.driver));
+        }
+        Ok(0)
+    }
+}

@@ -1,0 +1,57 @@
+use anyhow::{Result, bail};
+
+use crate::job::explain::{self, Entry};
+
+/// Say what a field of the job file means, and what it becomes
+///
+/// Without a field, all of them are listed.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Explain {
+    /// Path of the field, such as `spec.driver.memory`
+    field: Option<String>,
+    /// Print a table in Markdown
+    #[arg(long)]
+    markdown: bool,
+}
+
+impl Explain {
+    pub fn run(self) -> Result<u8> {
+        let entries = match &self.field {
+            None => explain::fields(),
+            Some(path) => match explain::find(path) {
+                Ok(entries) => entries,
+                Err(Some(near)) => bail!("there is no field `{path}`; did you mean `{near}`?"),
+                Err(None) => bail!("there is no field `{path}`; `sparkctl explain` lists all"),
+            },
+        };
+        let mut text = String::new();
+        if self.markdown {
+            text += "| field | what it expects | what it becomes |\n| --- | --- | --- |\n";
+        }
+        for (index, entry) in entries.iter().enumerate() {
+            text += &match (self.markdown, self.field.is_some() && index == 0) {
+                (true, _) => row(entry),
+                (false, true) => whole(entry),
+                (false, false) => format!("{:<52} {}\n", entry.path, entry.becomes()),
+            };
+        }
+        super::write(&mut std::io::stdout().lock(), &text)?;
+        Ok(0)
+    }
+}
+
+fn row(entry: &Entry) -> String {
+    let cell = |text: &str| text.replace('|', "\\|");
+    format!("| `{}` | {} | {} |\n", entry.path, cell(&entry.field.kind.words()), cell(&entry.becomes()))
+}
+
+fn whole(entry: &Entry) -> String {
+    let required = if entry.field.required { ", needed" } else { "" };
+    let doc = entry.field.doc.replace("\n ", "\n  ");
+    format!(
+        "{}\n  {doc}\n\n  expects  {}{required}\n  becomes  {}\n",
+        entry.path,
+        entry.field.kind.words(),
+        entry.becomes()
+    )
+}

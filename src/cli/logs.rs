@@ -1,0 +1,33 @@
+use anyhow::Result;
+
+use super::follow::{FollowOptions, follow};
+use super::interrupt::Interrupt;
+use super::place::Place;
+use crate::cluster::{connect, find, whole_log};
+use crate::state;
+
+/// Copy an application's driver log to stdout
+#[derive(Clone, Debug, clap::Args)]
+pub struct Logs {
+    /// Name of the application, or of its driver's pod
+    name: String,
+    /// Go on until the driver ends, through reconnections, and end with the application's exit code
+    #[arg(long, short)]
+    follow: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
+impl Logs {
+    pub async fn run(self) -> Result<u8> {
+        let cluster = connect(self.place.options()).await?;
+        let found = find(&cluster, &self.name).await?;
+        if self.follow {
+            let interrupt = Interrupt::listen()?;
+            return follow(&cluster, &found.application, &FollowOptions::log_only(), &interrupt).await;
+        }
+        let container = state::driver_container(&found.driver);
+        whole_log(&cluster, &found.application, container, &mut std::io::stdout().lock()).await?;
+        Ok(0)
+    }
+}

@@ -1,0 +1,113 @@
+//! What can be asked: one file per command.
+
+mod attach;
+mod delete;
+mod explain;
+pub mod failure;
+mod follow;
+mod interrupt;
+mod list;
+mod local;
+mod logs;
+mod place;
+mod render;
+mod schema;
+mod source;
+mod status;
+mod submit;
+mod validate;
+
+use std::io::{ErrorKind, Write};
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+use serde_json::Value;
+
+/// Runs Apache Spark applications on Kubernetes: no JVM here, nothing installed in the cluster
+#[derive(Parser, Debug)]
+#[command(name = "sparkctl", version, propagate_version = true, max_term_width = 100, after_long_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// When to use colours
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value = "auto", help_heading = "Output")]
+    color: Color,
+    /// Say more of what is sent and heard (-vv: still more)
+    #[arg(long, short, global = true, action = clap::ArgAction::Count, help_heading = "Output")]
+    pub verbose: u8,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    Submit(Box<submit::Submit>),
+    Render(Box<render::Render>),
+    Validate(Box<validate::Validate>),
+    Explain(explain::Explain),
+    Schema(schema::Schema),
+    Attach(attach::Attach),
+    Status(status::Status),
+    List(list::List),
+    Logs(logs::Logs),
+    Delete(delete::Delete),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+/// The contract with pipelines, for `--help`.
+pub const EXIT_CODES: &str = "\
+Exit codes:
+  0    the application succeeded (or was submitted, with --detach)
+  1    the application failed: the driver's own code is in the result
+  2    wrong command line, or invalid job file: nothing was created
+  3    the cluster refused: credentials, rights, quota, admission, name taken
+  4    it could not start: image, config map, secret, volume, unschedulable past --start-timeout
+  5    it was lost: evicted, preempted, node gone, deleted by somebody
+  6    the cluster cannot be reached, or the outcome is unknown: it may still run
+  124  --timeout passed
+  130  interrupted (143: terminated); the message says whether the application runs on";
+
+impl Cli {
+    /// Does what was asked. Returns the exit code.
+    ///
+    /// # Errors
+    /// What ended the command, for `failure::tell`.
+    pub async fn run(self) -> Result<u8> {
+        let choice = match self.color {
+            Color::Auto => anstream::ColorChoice::Auto,
+            Color::Always => anstream::ColorChoice::Always,
+            Color::Never => anstream::ColorChoice::Never,
+        };
+        choice.write_global();
+        match self.command {
+            Command::Submit(submit) => submit.run().await,
+            Command::Render(render) => render.run(),
+            Command::Validate(validate) => validate.run(),
+            Command::Explain(explain) => explain.run(),
+            Command::Schema(schema) => schema.run(),
+            Command::Attach(attach) => attach.run().await,
+            Command::Status(status) => status.run().await,
+            Command::List(list) => list.run().await,
+            Command::Logs(logs) => logs.run().await,
+            Command::Delete(delete) => delete.run().await,
+        }
+    }
+}
+
+/// Writes data to stdout. A reader that has seen enough is no failure.
+fn write(out: &mut impl Write, text: &str) -> Result<()> {
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("writing to stdout"),
+    }
+}
+
+/// An object as YAML that readers of YAML 1.1 understand too, long texts unfolded.
+fn yaml(object: &Value) -> Result<String> {
+    let options = serde_yaml::ser_options! { folded_wrap_chars: 1_000_000, min_fold_chars: 1_000_000 };
+    serde_yaml::to_string_with_options(object, options).context("writing an object as YAML")
+}

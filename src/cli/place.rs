@@ -1,0 +1,28 @@
+use std::path::PathBuf;
+
+use crate::cluster::Options;
+
+/// Which cluster, and where in it.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Cluster")]
+pub struct Place {
+    /// Namespace, instead of the context's
+    #[arg(long, short, env = "SPARKCTL_NAMESPACE", value_name = "NAME")]
+    pub namespace: Option<String>,
+    /// Context of the kubeconfig, instead of its current one
+    #[arg(long, env = "SPARKCTL_CONTEXT", value_name = "NAME")]
+    pub context: Option<String>,
+    /// Kubeconfig file, instead of $KUBECONFIG or ~/.kube/config
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+}
+
+impl Place {
+    pub fn options(&self) -> Options {
+        Options {
+            context: self.context.clone(),
+            kubeconfig: self.kubeconfig.clone(),
+            namespace: self.namespace.clone(),
+        }
+    }
+}

@@ -1,0 +1,136 @@
+use anyhow::{Result, bail};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::place::Place;
+use super::source::{self, Sources};
+use crate::job::Job;
+use crate::manifests::{self, Application, HOLD, Manifests, Submission};
+use crate::{cluster, spark};
+
+/// Print the objects that `submit` sends, without a cluster
+///
+/// They are what is sent, to the byte, if `submit` is given the same --id. What only the cluster knows is added
+/// there: each object's owner, which is the driver's pod, by its uid. The driver's pod is held by a scheduling gate
+/// until all others exist; --no-hold leaves it out, for `kubectl create`.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Render {
+    #[command(flatten)]
+    sources: Sources,
+    #[command(flatten)]
+    identity: Identity,
+    /// Form of the objects
+    #[arg(long, short, value_enum, default_value = "yaml")]
+    output: Form,
+    /// Leave out the scheduling gate that holds the driver until `submit` releases it
+    #[arg(long)]
+    no_hold: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Form {
+    Yaml,
+    Json,
+}
+
+/// What makes a submission this one.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub struct Identity {
+    /// Identity of the submission, 32 hexadecimal digits: Spark's application id is `spark-ID`
+    #[arg(long, value_name = "ID", value_parser = id)]
+    pub id: Option<String>,
+}
+
+fn id(text: &str) -> Result<String, String> {
+    let id = text.strip_prefix("spark-").unwrap_or(text).replace('-', "").to_ascii_lowercase();
+    match id.len() == 32 && id.chars().all(|c| c.is_ascii_hexdigit()) {
+        true => Ok(id),
+        false => Err("expected 32 hexadecimal digits, such as a UUID".into()),
+    }
+}
+
+impl Identity {
+    /// A new identity, unless one is given.
+    pub fn submission(&self) -> Submission {
+        let id = self.id.clone().unwrap_or_else(|| Uuid::now_v7().simple().to_string());
+        Submission { id, user: user() }
+    }
+
+    /// The given identity, or one that is the same whenever the job is.
+    fn of_content(&self, job: &Job) -> Submission {
+        let id = self.id.clone().unwrap_or_else(|| {
+            // The digit that tells a UUID's version is 8, "made by a rule of one's own" (RFC 9562).
+            let hash = spark::names::hash(&format!("{job:?}"), 32);
+            format!("{}8{}", &hash[..12], &hash[13..])
+        });
+        Submission { id, user: user() }
+    }
+}
+
+/// The user that Spark is told of.
+///
+/// Source: `Utils.getCurrentUserName` of Spark, and Hadoop's `UserGroupInformation`.
+fn user() -> String {
+    let names = ["SPARK_USER", "HADOOP_USER_NAME", "USER", "LOGNAME"];
+    names
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()))
+        .unwrap_or_else(|| "spark".into())
+}
+
+/// The objects of a job in its namespace: the flag's, the file's, or the kubeconfig's.
+///
+/// # Errors
+/// A setting that Spark would refuse.
+pub fn manifests_of(job: &Job, place: &Place, submission: &Submission) -> Result<(Manifests, Application)> {
+    let given = place.namespace.clone().or_else(|| job.namespace.clone());
+    let namespace = given.unwrap_or_else(|| cluster::namespace(&place.options()));
+    manifests::of(job, &namespace, submission).map_err(|problem| anyhow::anyhow!(problem.message))
+}
+
+impl Render {
+    pub fn run(self) -> Result<u8> {
+        let sources = self.sources.read(self.place.namespace.as_deref())?;
+        let jobs = source::jobs(sources)?;
+        if self.identity.id.is_some() && jobs.len() > 1 {
+            bail!("--id is the identity of one submission, and here are {} jobs", jobs.len());
+        }
+        let mut objects = Vec::new();
+        for job in &jobs {
+            let (manifests, _) = manifests_of(job, &self.place, &self.identity.of_content(job))?;
+            objects.push(manifests.carrier);
+            objects.extend(manifests.owned);
+        }
+        if self.no_hold {
+            objects.iter_mut().for_each(|object| release(&mut object.0));
+        }
+        let mut out = std::io::stdout().lock();
+        super::write(&mut out, &self.text(&objects)?)?;
+        Ok(0)
+    }
+
+    fn text(&self, objects: &[manifests::Object]) -> Result<String> {
+        let mut text = String::new();
+        for object in objects {
+            match self.output {
+                Form::Json => text += &format!("{}\n", object.0),
+                Form::Yaml => text += &format!("---\n{}", super::yaml(&object.0)?),
+            }
+        }
+        Ok(text)
+    }
+}
+
+/// Takes the gate out of a pod.
+fn release(object: &mut Value) {
+    if let Some(gates) = object.pointer_mut("/spec/schedulingGates").and_then(Value::as_array_mut) {
+        gates.retain(|gate| gate["name"] != HOLD);
+        if gates.is_empty()
+            && let Some(spec) = object.pointer_mut("/spec").and_then(Value::as_object_mut)
+        {
+            spec.remove("schedulingGates");
+        }
+    }
+}

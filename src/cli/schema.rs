@@ -1,0 +1,14 @@
+use anyhow::Result;
+
+use crate::job::explain;
+
+/// Print the JSON Schema of job files, for editors
+#[derive(clap::Args, Clone, Debug)]
+pub struct Schema {}
+
+impl Schema {
+    pub fn run(self) -> Result<u8> {
+        super::write(&mut std::io::stdout().lock(), &format!("{:#}\n", explain::schema()))?;
+        Ok(0)
+    }
+}

@@ -1,0 +1,228 @@
+//! From files and flags to jobs: read, checked, every problem told.
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Read};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use crate::job::node::place_in;
+use crate::job::overrides::pair;
+use crate::job::problem::{Problem, Severity};
+use crate::job::{self, Files, Job, Overrides, Variables};
+use crate::manifests::credentials;
+use crate::report::talk;
+
+/// Where jobs come from.
+#[derive(Args, Clone, Debug)]
+pub struct Sources {
+    /// Job files; `-` is stdin. Without one, flags describe the job
+    #[arg(value_name = "FILE")]
+    pub job_files: Vec<PathBuf>,
+    /// Value of `${NAME}` in the file's values
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = pair)]
+    pub set: Vec<(String, String)>,
+    /// An environment variable that the file may use as `${NAME}`; those called SPARKCTL_VAR_NAME it always may
+    #[arg(long, value_name = "NAME")]
+    pub set_env: Vec<String>,
+    #[command(flatten)]
+    pub overrides: Overrides,
+}
+
+/// A text that jobs are read from.
+pub struct Source {
+    /// As it is called in messages.
+    pub name: String,
+    pub text: String,
+    pub jobs: Vec<Job>,
+    pub problems: Vec<Problem>,
+}
+
+/// Environment variables whose names begin so are variables of job files.
+const PREFIX: &str = "SPARKCTL_VAR_";
+
+impl Sources {
+    /// Reads all sources, applies the flags, and checks every job.
+    ///
+    /// # Errors
+    /// A source cannot be read. What is wrong in it is among its problems.
+    pub fn read(&self, namespace: Option<&str>) -> Result<Vec<Source>> {
+        let variables = self.variables()?;
+        let mut sources = Vec::new();
+        for path in &self.job_files {
+            sources.push(Source::read(path, &variables)?);
+        }
+        if sources.is_empty() {
+            if self.overrides == Overrides::default() {
+                bail!("no job: name a job file, or describe the job by flags (--name, --image, --main-file, …)");
+            }
+            sources.push(Source {
+                name: "flags".into(),
+                text: String::new(),
+                jobs: vec![Job::default()],
+                problems: Vec::new(),
+            });
+        }
+        for source in &mut sources {
+            for job in std::mem::take(&mut source.jobs) {
+                let job = source.completed(job.with(self.overrides.clone()));
+                let namespace = namespace.or(job.namespace.as_deref()).unwrap_or("default");
+                // A field that could not be read has its problem already; what follows from it would only confuse.
+                let checked =
+                    job.check(namespace).into_iter().filter(|problem| !source.has(problem)).collect::<Vec<_>>();
+                source.problems.extend(checked);
+                source.jobs.push(job);
+            }
+            source.problems.sort_by_key(|problem| problem.place);
+        }
+        Ok(sources)
+    }
+
+    fn variables(&self) -> Result<Variables> {
+        let mut variables: BTreeMap<String, String> =
+            std::env::vars().filter_map(|(name, value)| Some((name.strip_prefix(PREFIX)?.to_owned(), value))).collect();
+        for name in &self.set_env {
+            let value = std::env::var(name).with_context(|| format!("--set-env {name}"))?;
+            variables.insert(name.clone(), value);
+        }
+        variables.extend(self.set.iter().cloned());
+        Ok(Variables(variables))
+    }
+}
+
+impl Source {
+    fn read(path: &Path, variables: &Variables) -> Result<Self> {
+        let (name, bytes) = match path.to_str() {
+            Some("-") => ("stdin".to_owned(), from_stdin()?),
+            _ => {
+                let name = path.display().to_string();
+                let bytes = std::fs::read(path).with_context(|| format!("reading job file {name}"))?;
+                (name, bytes)
+            }
+        };
+        let text = match String::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => {
+                let good = error.utf8_error().valid_up_to();
+                let text = String::from_utf8_lossy(&error.as_bytes()[..good]).into_owned();
+                let problem = Problem::error("this is not a text in UTF-8").at(place_in(&text, good));
+                return Ok(Self { name, text, jobs: Vec::new(), problems: vec![problem] });
+            }
+        };
+        let (jobs, problems) = job::read(&text, variables);
+        Ok(Self { name, text, jobs, problems })
+    }
+
+    /// The job with the local files that its settings name.
+    fn completed(&mut self, mut job: Job) -> Job {
+        match files(&job) {
+            Ok(files) => job.files = files,
+            Err((key, message)) => self.problems.push(job.setting_problem(&key, Problem::error(message))),
+        }
+        job
+    }
+
+    /// Whether the field of a problem, or what it is in, has one already.
+    fn has(&self, problem: &Problem) -> bool {
+        !problem.path.is_empty() && self.problems.iter().any(|other| other.is_error() && other.path == problem.path)
+    }
+
+    pub fn has_errors(&self) -> bool {
+        self.problems.iter().any(Problem::is_error)
+    }
+
+    /// Tells all problems. A warning is told once, an error too.
+    pub fn tell(&self) {
+        for problem in &self.problems {
+            let text = problem.text(&self.name, &self.text);
+            let (style, word) = match problem.severity {
+                Severity::Error => (talk::BAD, "error:"),
+                Severity::Warning => (talk::DOUBTFUL, "warning:"),
+            };
+            anstream::eprintln!("{style}{word}{style:#}{}", text.strip_prefix(word).unwrap_or(&text));
+        }
+    }
+}
+
+/// The jobs of all sources, their problems told.
+///
+/// # Errors
+/// One of the sources is not a job.
+pub fn jobs(sources: Vec<Source>) -> Result<Vec<Job>> {
+    sources.iter().for_each(Source::tell);
+    let bad: Vec<&str> =
+        sources.iter().filter(|source| source.has_errors()).map(|source| source.name.as_str()).collect();
+    if !bad.is_empty() {
+        bail!(
+            "nothing was submitted: {} {} not a valid job",
+            bad.join(", "),
+            if bad.len() == 1 { "is" } else { "are" }
+        );
+    }
+    Ok(sources.into_iter().flat_map(|source| source.jobs).collect())
+}
+
+fn from_stdin() -> Result<Vec<u8>> {
+    let mut stdin = std::io::stdin();
+    if stdin.is_terminal() {
+        talk::hint("reading the job file from the terminal; Ctrl-D ends it");
+    }
+    let mut bytes = Vec::new();
+    stdin.read_to_end(&mut bytes).context("reading the job file from stdin")?;
+    Ok(bytes)
+}
+
+/// The local files that settings name. An error has the setting and a message.
+fn files(job: &Job) -> Result<Files, (String, String)> {
+    let settings = job.settings("default");
+    let path_of = |key: &str| {
+        settings
+            .given(key)
+            .map(|uri| uri.strip_prefix("file://").or(uri.strip_prefix("file:")).unwrap_or(uri).to_owned())
+    };
+    let bytes = |key: &str, path: &str| {
+        std::fs::read(path).map_err(|error| (key.to_owned(), format!("reading {path}: {error}")))
+    };
+    let text = |key: &str, path: &str| {
+        String::from_utf8(bytes(key, path)?).map_err(|_| (key.to_owned(), format!("{path} is not a text in UTF-8")))
+    };
+    let mut files = Files::default();
+    let key = "spark.kubernetes.driver.podTemplateFile";
+    if let Some(path) = path_of(key) {
+        files.driver_template =
+            Some(template(&text(key, &path)?).map_err(|message| (key.to_owned(), format!("{path}: {message}")))?);
+    }
+    let key = "spark.kubernetes.executor.podTemplateFile";
+    if let Some(path) = path_of(key) {
+        let text = text(key, &path)?;
+        template(&text).map_err(|message| (key.to_owned(), format!("{path}: {message}")))?;
+        files.executor_template = Some(text);
+    }
+    let key = "spark.kubernetes.kerberos.krb5.path";
+    if let Some(path) = path_of(key) {
+        let name =
+            Path::new(&path).file_name().map_or_else(|| "krb5.conf".into(), |name| name.to_string_lossy().into_owned());
+        files.krb5 = Some((name, text(key, &path)?));
+    }
+    for key in credentials::file_settings() {
+        if let Some(path) = settings.given(&key) {
+            files.by_path.insert(path.to_owned(), bytes(&key, path)?);
+        }
+    }
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    files.pyspark_python = variable("PYSPARK_PYTHON");
+    files.pyspark_driver_python = variable("PYSPARK_DRIVER_PYTHON");
+    Ok(files)
+}
+
+/// A pod template of a file.
+fn template(text: &str) -> Result<serde_json::Value, String> {
+    let documents = job::node::documents(text, &mut Vec::new()).map_err(|problem| problem.message)?;
+    let template = documents.first().map(job::node::Node::json).unwrap_or_default();
+    match template.get("kind").and_then(serde_json::Value::as_str) {
+        None | Some("Pod") if template.is_object() => Ok(template),
+        Some(kind) if kind != "Pod" => Err(format!("expected a Pod, found a {kind}")),
+        _ => Err("expected a Pod, found nothing of it".into()),
+    }
+}

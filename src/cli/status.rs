@@ -1,0 +1,54 @@
+use anyhow::Result;
+use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::jiff::tz::TimeZone;
+
+use super::place::Place;
+use crate::cluster::{connect, find, glance};
+use crate::report::{self, Card, Json, Output, Plain};
+use crate::state::{Ending, PATIENCE, State, Terms};
+
+/// Say once what an application is doing, why it waits, or how it ended
+#[derive(Clone, Debug, clap::Args)]
+pub struct Status {
+    /// Name of the application, or of its driver's pod
+    name: String,
+    /// How to say it
+    #[arg(long, short, value_enum, default_value = "text")]
+    output: Output,
+    #[command(flatten)]
+    place: Place,
+}
+
+impl Status {
+    pub async fn run(self) -> Result<u8> {
+        let cluster = connect(self.place.options()).await?;
+        let application = find(&cluster, &self.name).await?.application;
+        let observed = glance(&cluster, &application).await?;
+        let terms = Terms { now: cluster.now(), patience: PATIENCE, start_timeout: None };
+        let state = State::of(&observed, &terms);
+        let now = Timestamp::now();
+        match self.output {
+            Output::Json => anstream::println!("{}", Json::new(&application).state(&state, now).unwrap_or_default()),
+            Output::Quiet => {}
+            Output::Text => {
+                let created = observed.driver.as_ref().and_then(|pod| pod.metadata.creation_timestamp.as_ref());
+                let mut plain = Plain::new(created.map_or(now, |time| time.0), TimeZone::system());
+                plain.lines(&state, now).iter().for_each(|line| anstream::println!("{line}"));
+                if let Some(outcome) = state.outcome() {
+                    let failed = outcome.ending != Ending::Succeeded;
+                    let card = Card {
+                        application: &application,
+                        outcome,
+                        last_failure: state.executors.last_failure.as_ref(),
+                        exception: None,
+                        log: None,
+                    };
+                    let lines = if failed { card.lines() } else { Vec::new() };
+                    lines.iter().for_each(|line| anstream::println!("{line}"));
+                    anstream::println!("{}", report::summary(&application, &state));
+                }
+            }
+        }
+        Ok(0)
+    }
+}

@@ -1,0 +1,116 @@
+use std::time::Instant;
+
+use anyhow::Result;
+
+use super::failure;
+use super::follow::{FollowOptions, follow};
+use super::interrupt::Interrupt;
+use super::local::Local;
+use super::place::Place;
+use super::render::{Identity, manifests_of};
+use super::source::{self, Sources};
+use crate::cluster::{self, Cluster};
+use crate::job::Job;
+use crate::manifests::Application;
+use crate::report::{self, Output, talk};
+
+/// Run an application: submit it, say what happens until its end, and exit with its outcome
+///
+/// The driver's pod is created held, everything else as its property, and then it is released: interrupted at any
+/// moment, a submission leaves an application that runs, or nothing that does.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Submit {
+    #[command(flatten)]
+    sources: Sources,
+    #[command(flatten)]
+    identity: Identity,
+    /// Return as soon as the application is submitted
+    #[arg(long, conflicts_with = "logs")]
+    detach: bool,
+    /// Have the API server judge all objects, and create none
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    local: Local,
+    #[command(flatten)]
+    follow: FollowOptions,
+    #[command(flatten)]
+    place: Place,
+}
+
+impl Submit {
+    pub async fn run(self) -> Result<u8> {
+        let sources = self.sources.read(self.place.namespace.as_deref())?;
+        let jobs = source::jobs(sources)?;
+        if let Some(cores) = self.local.cores() {
+            return self.local.run(&jobs, cores).await;
+        }
+        let interrupt = Interrupt::listen()?;
+        let cluster = cluster::connect(self.place.options()).await?;
+        let mut applications = Vec::new();
+        for job in &jobs {
+            match self.submit(job, &cluster, &interrupt).await {
+                Ok(application) => applications.push(application),
+                Err(error) if applications.is_empty() => return Err(error),
+                // What was submitted before it goes on, and is spoken of.
+                Err(error) => {
+                    let code = failure::tell(&error);
+                    for application in &applications {
+                        report::next_steps(application).iter().for_each(|step| talk::line(step));
+                    }
+                    return Ok(code);
+                }
+            }
+        }
+        let mut worst = 0;
+        for application in applications.iter().filter(|_| !self.detach && !self.dry_run) {
+            let code = follow(&cluster, application, &self.follow, &interrupt).await?;
+            worst = if worst == 0 { code } else { worst };
+        }
+        Ok(worst)
+    }
+
+    async fn submit(&self, job: &Job, cluster: &Cluster, interrupt: &Interrupt) -> Result<Application> {
+        let (manifests, application) = manifests_of(job, &self.place, &self.identity.submission())?;
+        if self.dry_run {
+            cluster::dry_run(cluster, &manifests).await?;
+            let count = manifests.owned.len() + 1;
+            talk::line(&format!(
+                "{}: the API server takes all {count} objects (nothing was created)",
+                application.name
+            ));
+            return Ok(application);
+        }
+        let start = Instant::now();
+        let heard = async {
+            interrupt.heard().await;
+        };
+        let submitted = cluster::submit(cluster, &manifests, heard).await?;
+        if self.follow.output == Output::Text {
+            let seconds = start.elapsed().as_secs_f64();
+            talk::line(&format!("submitted {} to {} ({seconds:.2}s)", application.id, place(cluster, &application)));
+            talk::line(&format!("  created {}", submitted.created.join(", ")));
+            report::next_steps(&application).iter().for_each(|step| talk::line(step));
+        }
+        if self.detach {
+            super::write(&mut std::io::stdout().lock(), &self.receipt(&application))?;
+        }
+        Ok(application)
+    }
+
+    /// What a script reads after --detach.
+    fn receipt(&self, application: &Application) -> String {
+        match self.follow.output {
+            Output::Json => {
+                let now = k8s_openapi::jiff::Timestamp::now();
+                let message = format!("driver pod {} runs on", application.driver);
+                format!("{}\n", report::Json::new(application).left("Submitted", &message, 0, now))
+            }
+            Output::Text | Output::Quiet => format!("{}\n", application.name),
+        }
+    }
+}
+
+fn place(cluster: &Cluster, application: &Application) -> String {
+    format!("namespace {} of {}", application.namespace, cluster.context)
+}

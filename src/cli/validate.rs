@@ -1,0 +1,54 @@
+use anyhow::Result;
+
+use super::place::Place;
+use super::source::Sources;
+
+/// Say what is wrong with job files, all at once, without a cluster
+#[derive(clap::Args, Clone, Debug)]
+pub struct Validate {
+    #[command(flatten)]
+    sources: Sources,
+    /// How to say it: `json` is one object per problem on stdout
+    #[arg(long, short, value_enum, default_value = "text")]
+    output: Form,
+    /// Whether a warning is an error
+    #[arg(long)]
+    strict: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Form {
+    Text,
+    Json,
+}
+
+impl Validate {
+    pub fn run(self) -> Result<u8> {
+        let sources = self.sources.read(self.place.namespace.as_deref())?;
+        let mut out = std::io::stdout().lock();
+        let mut bad = false;
+        for source in &sources {
+            bad |= source.has_errors() || (self.strict && !source.problems.is_empty());
+            match self.output {
+                Form::Json => {
+                    for problem in &source.problems {
+                        super::write(&mut out, &format!("{}\n", problem.json(&source.name)))?;
+                    }
+                }
+                Form::Text => {
+                    source.tell();
+                    if !source.has_errors() {
+                        let jobs = match source.jobs.len() {
+                            1 => "a valid job".to_owned(),
+                            several => format!("{several} valid jobs"),
+                        };
+                        anstream::eprintln!("{}: {jobs}", source.name);
+                    }
+                }
+            }
+        }
+        Ok(if bad { 2 } else { 0 })
+    }
+}

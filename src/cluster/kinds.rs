@@ -1,0 +1,69 @@
+//! Where the API server keeps each kind. A table, because asking it costs two requests for each submission.
+
+use crate::manifests::Object;
+
+/// `apiVersion`, `kind` and the plural in the path, for all that a submission may create.
+const KINDS: [(&str, &str, &str); 12] = [
+    ("v1", "Pod", "pods"),
+    ("v1", "Service", "services"),
+    ("v1", "ConfigMap", "configmaps"),
+    ("v1", "Secret", "secrets"),
+    ("v1", "PersistentVolumeClaim", "persistentvolumeclaims"),
+    ("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
+    ("networking.k8s.io/v1", "Ingress", "ingresses"),
+    ("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
+    ("scheduling.volcano.sh/v1beta1", "PodGroup", "podgroups"),
+    ("scheduling.x-k8s.io/v1alpha1", "PodGroup", "podgroups"),
+    ("batch/v1", "Job", "jobs"),
+    ("batch/v1", "CronJob", "cronjobs"),
+];
+
+/// Path of the collection that an object belongs to.
+///
+/// # Errors
+/// Its kind is not in the table.
+pub(super) fn collection(object: &Object, namespace: &str) -> Result<String, String> {
+    let version = object.0["apiVersion"].as_str().unwrap_or_default();
+    let plural = KINDS
+        .iter()
+        .find(|(known, kind, _)| *known == version && *kind == object.kind())
+        .map(|(_, _, plural)| *plural)
+        .ok_or_else(|| format!("sparkctl does not create objects of kind {version} {}", object.kind()))?;
+    Ok(in_namespace(version, plural, namespace))
+}
+
+/// `/api/v1/namespaces/NS/pods`, or `/apis/GROUP/VERSION/namespaces/NS/…` for all but the core group.
+pub(super) fn in_namespace(version: &str, plural: &str, namespace: &str) -> String {
+    let root = if version.contains('/') { "apis" } else { "api" };
+    match namespace {
+        "" => format!("/{root}/{version}/{plural}"),
+        namespace => format!("/{root}/{version}/namespaces/{namespace}/{plural}"),
+    }
+}
+
+/// `driver pod pi-driver`, `ConfigMap pi-conf`: an object as it is spoken of.
+pub(super) fn called(object: &Object) -> String {
+    match object.kind() {
+        "Pod" => format!("driver pod {}", object.name()),
+        kind => format!("{kind} {}", object.name()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{Object, collection};
+
+    #[test]
+    fn finds_the_core_group_and_the_others() {
+        let object = |version: &str, kind: &str| Object(json!({"apiVersion": version, "kind": kind}));
+        let path = |version, kind| collection(&object(version, kind), "jobs");
+        assert_eq!(path("v1", "Pod"), Ok("/api/v1/namespaces/jobs/pods".into()));
+        assert_eq!(
+            path("scheduling.volcano.sh/v1beta1", "PodGroup"),
+            Ok("/apis/scheduling.volcano.sh/v1beta1/namespaces/jobs/podgroups".into())
+        );
+        assert!(path("v1", "Node").is_err());
+    }
+}

@@ -1,0 +1,38 @@
+//! Talking to the API server: connect, submit, observe, read logs, find and delete applications, and
+//! its refusals in words.
+
+mod connect;
+mod delete;
+mod find;
+mod kinds;
+mod logs;
+mod namespace;
+mod observe;
+mod refusal;
+mod request;
+mod submit;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+
+pub use connect::{Options, connect};
+pub use delete::delete;
+pub use find::{find, glance, list};
+pub use logs::{Line, LogStream, log_tail, whole_log};
+pub use namespace::namespace;
+pub use observe::{Change, Sight, observe};
+pub use refusal::{Failure, Refusal};
+pub use submit::{dry_run, submit};
+
+/// A cluster and a namespace in it, as one user sees them.
+#[derive(Clone)]
+pub struct Cluster {
+    client: kube::Client,
+    /// Name of the kubeconfig's context; `in-cluster` for a pod's own service account.
+    pub context: String,
+    pub namespace: String,
+    /// Where the API server is.
+    pub server: String,
+    /// How far the cluster's clock is ahead of this machine's, in seconds.
+    clock: Arc<AtomicI64>,
+}

@@ -1,0 +1,185 @@
+use std::error::Error;
+use std::fmt::{self, Display, Formatter};
+
+use kube::core::Status;
+
+/// Why a request did not do what it was sent for.
+#[derive(Clone, Debug)]
+pub enum Failure {
+    /// The server's answer.
+    Refused(Box<Status>),
+    /// No answer came: the request may have been carried out or not.
+    NoAnswer(String),
+    /// It was not sent: no credential, or no such kind.
+    NotSent(String),
+    /// What was looked for is not there.
+    Missing(String),
+    /// The user stopped it.
+    Interrupted,
+}
+
+impl Failure {
+    /// Whether the same request may be answered otherwise in a moment.
+    ///
+    /// A `Conflict` at a creation is the quota's bookkeeping, which the server asks to be tried again.
+    pub(super) fn may_pass(&self) -> bool {
+        match self {
+            Failure::Refused(status) => matches!(status.code, 429 | 500..=599) || status.reason == "Conflict",
+            Failure::NoAnswer(_) => true,
+            Failure::NotSent(_) | Failure::Missing(_) | Failure::Interrupted => false,
+        }
+    }
+
+    pub(super) fn code(&self) -> u16 {
+        match self {
+            Failure::Refused(status) => status.code,
+            _ => 0,
+        }
+    }
+
+    pub(super) fn already_exists(&self) -> bool {
+        matches!(self, Failure::Refused(status) if status.reason == "AlreadyExists")
+    }
+
+    fn message(&self) -> &str {
+        match self {
+            Failure::Refused(status) => &status.message,
+            Failure::NoAnswer(why) | Failure::NotSent(why) | Failure::Missing(why) => why,
+            Failure::Interrupted => "interrupted",
+        }
+    }
+
+    pub(super) fn says(&self, part: &str) -> bool {
+        self.message().contains(part)
+    }
+}
+
+/// In the server's own sentence.
+impl Display for Failure {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Refused(status) if status.message.is_empty() => {
+                write!(f, "HTTP {}", status.code)
+            }
+            Failure::NoAnswer(why) => write!(f, "no answer from the API server: {why}"),
+            other => f.write_str(other.message()),
+        }
+    }
+}
+
+/// What was being attempted, why it was not done, what to try, and what was undone.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// `creating driver pod pi-driver`.
+    pub doing: String,
+    pub failure: Failure,
+    pub hint: Option<String>,
+    /// What was taken back, and what could not be.
+    pub undone: Vec<String>,
+}
+
+impl Refusal {
+    pub(super) fn new(doing: impl Into<String>, failure: Failure, namespace: &str) -> Refusal {
+        let hint = hint(&failure, namespace);
+        Refusal { doing: doing.into(), failure, hint, undone: Vec::new() }
+    }
+
+    /// sparkctl's exit code: refused, or not reached. An interrupt has its signal's own.
+    pub fn exit_code(&self) -> u8 {
+        match &self.failure {
+            Failure::Refused(status) if status.code < 500 && status.code != 429 => 3,
+            Failure::NotSent(_) => 3,
+            Failure::Refused(_) | Failure::NoAnswer(_) | Failure::Missing(_) => 6,
+            Failure::Interrupted => 130,
+        }
+    }
+
+    pub fn is_interrupt(&self) -> bool {
+        matches!(self.failure, Failure::Interrupted)
+    }
+}
+
+impl Display for Refusal {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.doing, self.failure)
+    }
+}
+
+impl Error for Refusal {}
+
+/// What to try, by the words that the API server's parts use. Each is quoted from Kubernetes' source.
+fn hint(failure: &Failure, namespace: &str) -> Option<String> {
+    if let Failure::NoAnswer(_) = failure {
+        return Some(
+            "is this the right cluster, and can it be reached from here? kubectl version asks the same server".into(),
+        );
+    }
+    let says = |part: &str| failure.says(part);
+    Some(if failure.code() == 401 {
+        "the credentials were not accepted, and may have expired: log in again, or choose another --context".into()
+    } else if says("error looking up service account") {
+        format!(
+            "the driver's service account is missing: kubectl get serviceaccounts -n {namespace}; k8s/ has one with its rights"
+        )
+    } else if says("exceeded quota") {
+        format!(
+            "ask for less, wait for other work to end, or have the quota raised: kubectl describe quota -n {namespace}"
+        )
+    } else if says("failed quota") || says("must specify") {
+        format!("a quota of namespace {namespace} wants requests and limits stated: set cores, coreLimit and memory")
+    } else if says("violates PodSecurity") {
+        format!(
+            "namespace {namespace} enforces that PodSecurity level: set the driver's and executors' securityContext accordingly"
+        )
+    } else if says("no PriorityClass with name") {
+        "see what there is with: kubectl get priorityclasses; k8s/ has those of the examples".into()
+    } else if says("can only submit PodGroup to queue") || says("failed to get queue") {
+        "see the queues and their state with: kubectl get queues.scheduling.volcano.sh".into()
+    } else if says("failed calling webhook") {
+        "a webhook of the cluster does not answer: tell its administrator".into()
+    } else if says("denied the request") {
+        "this is a rule of the cluster's administrators: the webhook's name says whose".into()
+    } else if says("because it is being terminated") {
+        format!("namespace {namespace} is being deleted: choose another with -n")
+    } else if says("is forbidden: User") {
+        format!(
+            "the right is missing in namespace {namespace}: k8s/ has a Role for those who submit, for an administrator to apply"
+        )
+    } else if says("namespaces \"") && says("not found") {
+        format!("choose another namespace with -n, or create it: kubectl create namespace {namespace}")
+    } else if says("could not find the requested resource") {
+        "the cluster does not know this kind: Volcano may not be installed, or the cluster is too old".into()
+    } else if failure.already_exists() {
+        "another application has the name: choose another, or metadata.generateName".into()
+    } else {
+        return None;
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+
+    use super::{Failure, Refusal};
+
+    fn refusal(code: u16, message: &str) -> Refusal {
+        let status = Status { code, message: message.into(), ..Status::default() };
+        Refusal::new("creating driver pod pi-driver", Failure::Refused(Box::new(status)), "jobs")
+    }
+
+    #[test]
+    fn quotes_the_server_and_hints() {
+        let refusal = refusal(403, "pods \"pi-driver\" is forbidden: exceeded quota: q, requested: pods=1");
+        assert_eq!(
+            refusal.to_string(),
+            "creating driver pod pi-driver: pods \"pi-driver\" is forbidden: exceeded quota: q, requested: pods=1"
+        );
+        assert!(refusal.hint.is_some_and(|hint| hint.contains("kubectl describe quota -n jobs")));
+    }
+
+    #[test]
+    fn tells_a_refusal_from_a_server_in_trouble() {
+        assert_eq!(refusal(422, "x").exit_code(), 3);
+        assert_eq!(refusal(503, "x").exit_code(), 6);
+    }
+}

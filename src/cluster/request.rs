@@ -1,0 +1,167 @@
+//! One request: sent raw, so that query parameters and response headers are in sight, and repeated aloud.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use http::header::{CONTENT_TYPE, DATE, RETRY_AFTER, WARNING};
+use http::{HeaderMap, Method, Request};
+use k8s_openapi::jiff::{SignedDuration, Timestamp, fmt::rfc2822};
+use kube::client::Body;
+use kube::core::Status;
+use serde_json::Value;
+
+use super::connect::told;
+use super::{Cluster, Failure};
+use crate::report::talk;
+
+/// An answer that has not come by then is taken for lost.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Pauses before each repetition: about a quarter of a minute, an API server's restart.
+const PAUSES: [Duration; 6] = [
+    Duration::from_millis(250),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(8),
+];
+
+/// A request, kept so that it can be sent again.
+#[derive(Clone)]
+pub(super) struct Call {
+    pub method: Method,
+    /// Path and query.
+    pub uri: String,
+    pub content_type: &'static str,
+    pub body: Vec<u8>,
+}
+
+impl Call {
+    pub(super) fn get(uri: String) -> Call {
+        Call { method: Method::GET, uri, content_type: "application/json", body: Vec::new() }
+    }
+
+    pub(super) fn post(uri: String, body: &Value) -> Call {
+        Call { method: Method::POST, body: body.to_string().into_bytes(), ..Call::get(uri) }
+    }
+
+    pub(super) fn patch(uri: String, content_type: &'static str, body: &Value) -> Call {
+        Call { method: Method::PATCH, uri, content_type, body: body.to_string().into_bytes() }
+    }
+
+    pub(super) fn delete(uri: String, body: &Value) -> Call {
+        Call { method: Method::DELETE, body: body.to_string().into_bytes(), ..Call::get(uri) }
+    }
+}
+
+/// An answer, and whether an earlier attempt's answer was lost: that attempt may have done the work.
+pub(super) struct Answer {
+    pub result: Result<Value, Failure>,
+    pub repeated: bool,
+}
+
+impl Cluster {
+    /// The cluster's present time, by the last answer's `Date`.
+    pub fn now(&self) -> Timestamp {
+        let ahead = SignedDuration::from_secs(self.clock.load(Ordering::Relaxed));
+        Timestamp::now().checked_add(ahead).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Sends a request until it is answered for good, and says each time that it must be sent again.
+    pub(super) async fn send_until_answered(&self, doing: &str, call: &Call) -> Answer {
+        let mut repeated = false;
+        for pause in PAUSES {
+            match self.send(call).await {
+                Err((failure, asked)) if failure.may_pass() => {
+                    let pause = asked.unwrap_or(pause).min(Duration::from_secs(30));
+                    talk::warn(&format!("{doing}: {failure}; trying again in {} s", pause.as_secs_f32()));
+                    repeated = true;
+                    tokio::time::sleep(pause).await;
+                }
+                answered => {
+                    return Answer { result: answered.map_err(|(failure, _)| failure), repeated };
+                }
+            }
+        }
+        Answer { result: self.send(call).await.map_err(|(failure, _)| failure), repeated }
+    }
+
+    /// Sends a request once. With a failure comes how long the server asks to wait.
+    pub(super) async fn send(&self, call: &Call) -> Result<Value, (Failure, Option<Duration>)> {
+        let request = Request::builder()
+            .method(call.method.clone())
+            .uri(&call.uri)
+            .header(CONTENT_TYPE, call.content_type)
+            .body(Body::from(call.body.clone()))
+            .map_err(|error| (Failure::NoAnswer(error.to_string()), None))?;
+        let exchange = async {
+            let response = self.client.send(request).await?;
+            let (head, body) = response.into_parts();
+            Ok::<_, kube::Error>((head, body.collect_bytes().await?))
+        };
+        let (head, body) = match tokio::time::timeout(ANSWER_TIMEOUT, exchange).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error @ kube::Error::Auth(_))) => {
+                return Err((Failure::NotSent(told(&error)), None));
+            }
+            Ok(Err(error)) => return Err((Failure::NoAnswer(told(&error)), None)),
+            Err(_) => {
+                return Err((Failure::NoAnswer(format!("no answer in {} s", ANSWER_TIMEOUT.as_secs())), None));
+            }
+        };
+        self.set_clock(&head.headers);
+        for warning in warnings(&head.headers) {
+            talk::warn(&format!("the API server: {warning}"));
+        }
+        let json = serde_json::from_slice::<Value>(&body);
+        if head.status.is_success() {
+            return json.map_err(|error| (Failure::NoAnswer(format!("an answer that is not JSON: {error}")), None));
+        }
+        let status = json.ok().and_then(|json| serde_json::from_value::<Status>(json).ok()).unwrap_or_default();
+        let message = match status.message.as_str() {
+            "" => String::from_utf8_lossy(&body).chars().take(200).collect::<String>().trim().to_owned(),
+            message => message.to_owned(),
+        };
+        let code = head.status.as_u16();
+        let asked = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let refused = Failure::Refused(Box::new(Status { code, message, ..status }));
+        Err((refused, asked.map(Duration::from_secs)))
+    }
+
+    fn set_clock(&self, headers: &HeaderMap) {
+        let date = headers.get(DATE).and_then(|date| date.to_str().ok()).and_then(|date| rfc2822::parse(date).ok());
+        if let Some(date) = date {
+            // `Date` is cut to the second: half a second makes up for it on average.
+            let ahead = date.timestamp().duration_since(Timestamp::now()) + SignedDuration::from_millis(500);
+            let seconds = if ahead.abs() < SignedDuration::from_secs(1) { 0 } else { ahead.as_secs() };
+            self.clock.store(seconds, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The sentences of `Warning: 299 - "…"` headers: deprecated fields, PodSecurity, unknown fields.
+fn warnings(headers: &HeaderMap) -> Vec<String> {
+    headers
+        .get_all(WARNING)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .map(|value| match value.split_once('"') {
+            Some((_, text)) => text.strip_suffix('"').unwrap_or(text).replace("\\\"", "\""),
+            None => value.to_owned(),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+    use http::header::WARNING;
+
+    #[test]
+    fn takes_the_sentence_out_of_a_warning_header() {
+        let mut headers = HeaderMap::new();
+        let value = http::HeaderValue::from_static(r#"299 - "unknown field \"spec.x\"""#);
+        headers.append(WARNING, value);
+        assert_eq!(super::warnings(&headers), [r#"unknown field "spec.x""#]);
+    }
+}

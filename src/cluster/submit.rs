@@ -1,0 +1,325 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use super::request::Call;
+use super::{Cluster, Failure, Refusal, kinds};
+use crate::manifests::{HOLD, Manifests, Object};
+use crate::report::talk;
+
+/// How long a request under way may still take when the user interrupts: dropped, its fate were unknown.
+const LAST_REQUEST: Duration = Duration::from_secs(3);
+
+/// An application that runs, or will as soon as there is room.
+#[derive(Clone, Debug)]
+pub struct Submitted {
+    /// The carrier's uid.
+    pub uid: String,
+    /// What was created, as it is spoken of, in order.
+    pub created: Vec<String>,
+}
+
+/// Creates an application whole or not at all: the carrier held, all else with it as the owner, then
+/// the release. `interrupted` ends the attempt; after the release it has no effect.
+///
+/// # Errors
+/// Any of it is refused: what was created is deleted again, and the refusal says so.
+pub async fn submit(
+    cluster: &Cluster,
+    manifests: &Manifests,
+    interrupted: impl Future<Output = ()>,
+) -> Result<Submitted, Refusal> {
+    let mut submission = Submission::of(cluster, manifests);
+    let stop = AtomicBool::new(false);
+    let outcome = {
+        let steps = submission.steps(&stop);
+        let give_up = async {
+            interrupted.await;
+            stop.store(true, Ordering::Relaxed);
+            tokio::time::sleep(LAST_REQUEST).await;
+        };
+        tokio::select! {
+            outcome = steps => outcome,
+            () = give_up => Err(stopped()),
+        }
+    };
+    match outcome {
+        Ok(submitted) => Ok(submitted),
+        Err(refusal) => Err(Refusal { undone: submission.undo().await, ..refusal }),
+    }
+}
+
+/// Has the API server judge every object, with admission and all, and store none.
+///
+/// # Errors
+/// The first refusal.
+pub async fn dry_run(cluster: &Cluster, manifests: &Manifests) -> Result<(), Refusal> {
+    let submission = Submission::of(cluster, manifests);
+    let carrier = submission.post(&manifests.carrier, None, true).await;
+    let carrier = match carrier {
+        // The PodGroup is not stored either, so an older Volcano cannot judge the pod.
+        Err(refusal) if refusal.failure.says(NO_POD_GROUP) => {
+            talk::warn("this cluster's Volcano cannot judge the driver pod before its PodGroup exists");
+            json!({"metadata": {"uid": "00000000-0000-0000-0000-000000000000"}})
+        }
+        judged => judged?,
+    };
+    let owner = owner(&manifests.carrier, &carrier);
+    let judged = manifests.owned.iter().map(|object| submission.post(object, Some(&owner), true));
+    join_all(judged).await.into_iter().find_map(Result::err).map_or(Ok(()), Err)
+}
+
+/// What Volcano 1.11 and older say of a pod that comes before its PodGroup.
+const NO_POD_GROUP: &str = "failed to get PodGroup for pod";
+
+/// A submission under way: what must be taken back if it fails.
+struct Submission<'a> {
+    cluster: &'a Cluster,
+    manifests: &'a Manifests,
+    /// The carrier as created; with no answer known, as it was sent.
+    carrier: Option<Value>,
+    /// Whether the carrier's creation was begun: its fate may be unknown.
+    begun: bool,
+    /// Objects created with no owner: nothing would collect them.
+    loose: Vec<(Object, Value)>,
+}
+
+impl<'a> Submission<'a> {
+    fn of(cluster: &'a Cluster, manifests: &'a Manifests) -> Self {
+        Submission { cluster, manifests, carrier: None, begun: false, loose: Vec::new() }
+    }
+
+    /// All requests in their order; `stop` ends them at the next step.
+    async fn steps(&mut self, stop: &AtomicBool) -> Result<Submitted, Refusal> {
+        let go_on = || {
+            if stop.load(Ordering::Relaxed) { Err(stopped()) } else { Ok(()) }
+        };
+        let carrier = self.create_carrier().await?;
+        go_on()?;
+        let owner = owner(&self.manifests.carrier, &carrier);
+        for (object, created) in &self.loose {
+            self.adopt(object, created, &owner).await?;
+        }
+        let is_loose = |object: &&Object| !self.loose.iter().any(|(loose, _)| loose == *object);
+        let companions = self.manifests.owned.iter().filter(is_loose);
+        let results = join_all(companions.map(|object| self.post(object, Some(&owner), false))).await;
+        results.into_iter().find_map(Result::err).map_or(Ok(()), Err)?;
+        go_on()?;
+        self.release(&carrier).await?;
+        let all = std::iter::once(&self.manifests.carrier).chain(&self.manifests.owned);
+        Ok(Submitted { uid: uid(&carrier).to_owned(), created: all.map(kinds::called).collect() })
+    }
+
+    async fn create_carrier(&mut self) -> Result<Value, Refusal> {
+        self.begun = true;
+        let carrier = match self.post(&self.manifests.carrier, None, false).await {
+            Err(refusal) if refusal.failure.says(NO_POD_GROUP) => {
+                for group in self.manifests.owned.iter().filter(|object| object.kind() == "PodGroup") {
+                    let created = self.post(group, None, false).await?;
+                    self.loose.push((group.clone(), created));
+                }
+                self.post(&self.manifests.carrier, None, false).await?
+            }
+            Err(refusal) if refusal.failure.already_exists() => {
+                self.begun = false;
+                return Err(self.name_taken(refusal).await);
+            }
+            created => created?,
+        };
+        self.carrier = Some(carrier.clone());
+        Ok(carrier)
+    }
+
+    /// Creates an object. Where an answer was lost and the object is there, it is looked at: if it is
+    /// ours, it was created by the request whose answer was lost.
+    async fn post(&self, object: &Object, owner: Option<&Value>, dry_run: bool) -> Result<Value, Refusal> {
+        let doing = format!("creating {}", kinds::called(object));
+        let refusal = |failure| self.refusal(doing.as_str(), failure);
+        let path = self.collection(object)?;
+        let mut body = object.0.clone();
+        if let Some(owner) = owner {
+            body["metadata"]["ownerReferences"] = json!([owner]);
+        }
+        let dry = if dry_run { "&dryRun=All" } else { "" };
+        let call = Call::post(format!("{path}?fieldManager=sparkctl&fieldValidation=Strict{dry}"), &body);
+        let answer = self.cluster.send_until_answered(&doing, &call).await;
+        match answer.result {
+            Err(failure) if failure.already_exists() && answer.repeated => {
+                let found = Call::get(format!("{path}/{}", object.name()));
+                let found = self.cluster.send_until_answered(&doing, &found).await.result.map_err(refusal)?;
+                if is_ours(&body, &found) { Ok(found) } else { Err(refusal(failure)) }
+            }
+            result => result.map_err(refusal),
+        }
+    }
+
+    /// Lets the carrier go. A strategic merge that deletes the gate by its name does nothing when the
+    /// gate is gone, so it may be sent again; the uid makes sure of the very same object.
+    async fn release(&self, carrier: &Value) -> Result<(), Refusal> {
+        let object = &self.manifests.carrier;
+        let spec = match object.kind() {
+            "Pod" => json!({"schedulingGates": [{"$patch": "delete", "name": HOLD}]}),
+            _ => json!({"suspend": false}),
+        };
+        let body = json!({"metadata": {"uid": uid(carrier)}, "spec": spec});
+        self.patch(object, &body, format!("releasing {}", kinds::called(object))).await
+    }
+
+    /// Makes the carrier the owner of an object that had to come before it.
+    async fn adopt(&self, object: &Object, created: &Value, owner: &Value) -> Result<(), Refusal> {
+        let body = json!({"metadata": {"uid": uid(created), "ownerReferences": [owner]}});
+        self.patch(object, &body, format!("adopting {}", kinds::called(object))).await
+    }
+
+    async fn patch(&self, object: &Object, body: &Value, doing: String) -> Result<(), Refusal> {
+        let uri = format!("{}/{}?fieldManager=sparkctl", self.collection(object)?, object.name());
+        // Strategic merges are for built-in kinds only.
+        let content_type = match object.kind() {
+            "PodGroup" => "application/merge-patch+json",
+            _ => "application/strategic-merge-patch+json",
+        };
+        let call = Call::patch(uri, content_type, body);
+        let answer = self.cluster.send_until_answered(&doing, &call).await;
+        answer.result.map_err(|failure| self.refusal(doing, failure))?;
+        Ok(())
+    }
+
+    /// Takes back what was created. Each line says what became of one object.
+    async fn undo(&mut self) -> Vec<String> {
+        let mut undone = Vec::new();
+        for (object, created) in std::mem::take(&mut self.loose) {
+            undone.push(self.take_back(&object, &created).await);
+        }
+        let carrier = &self.manifests.carrier;
+        match self.created_carrier().await {
+            Ok(Some(created)) => {
+                let line = self.take_back(carrier, &created).await;
+                undone.push(format!("{line}, and with it all it owned"));
+            }
+            Ok(None) => {}
+            Err(failure) => undone.push(format!(
+                "it is not known whether {} was created ({failure}); if it was, it is held and does nothing",
+                kinds::called(carrier)
+            )),
+        }
+        undone
+    }
+
+    /// The carrier as created; looked for when its creation was begun and no answer came.
+    async fn created_carrier(&self) -> Result<Option<Value>, Failure> {
+        let object = &self.manifests.carrier;
+        let path = match self.collection(object) {
+            Ok(path) if self.carrier.is_none() && self.begun => format!("{path}/{}", object.name()),
+            _ => return Ok(self.carrier.clone()),
+        };
+        match self.cluster.send(&Call::get(path)).await {
+            Ok(found) => Ok(is_ours(&object.0, &found).then_some(found)),
+            Err((failure, _)) if failure.code() == 404 => Ok(None),
+            Err((failure, _)) => Err(failure),
+        }
+    }
+
+    async fn take_back(&self, object: &Object, created: &Value) -> String {
+        let called = kinds::called(object);
+        let Ok(path) = self.collection(object) else {
+            return format!("left {called}");
+        };
+        let path = format!("{path}/{}", object.name());
+        match self.cluster.delete_object(&format!("deleting {called}"), &path, created).await {
+            Ok(_) => format!("deleted {called}"),
+            Err(failure) => format!(
+                "could not delete {called} ({failure}); delete it with: kubectl delete {} {} -n {}",
+                object.kind().to_lowercase(),
+                object.name(),
+                self.namespace()
+            ),
+        }
+    }
+
+    /// Says who has the name.
+    async fn name_taken(&self, refusal: Refusal) -> Refusal {
+        let object = &self.manifests.carrier;
+        let Ok(path) = self.collection(object) else {
+            return refusal;
+        };
+        let found = self.cluster.send(&Call::get(format!("{path}/{}", object.name()))).await;
+        let Ok(found) = found else { return refusal };
+        let text = |pointer: &str| found.pointer(pointer).and_then(Value::as_str).unwrap_or("?");
+        let name = found.pointer("/metadata/labels/sparkoperator.k8s.io~1app-name").and_then(Value::as_str);
+        let hint = format!(
+            "{} exists since {} ({}). Delete it: sparkctl delete {} -n {}; or let each run have its own name: metadata.generateName",
+            kinds::called(object),
+            text("/metadata/creationTimestamp"),
+            text("/status/phase"),
+            name.unwrap_or(object.name()),
+            self.namespace(),
+        );
+        Refusal { hint: Some(hint), ..refusal }
+    }
+
+    fn collection(&self, object: &Object) -> Result<String, Refusal> {
+        kinds::collection(object, self.namespace())
+            .map_err(|why| self.refusal(format!("creating {}", kinds::called(object)), Failure::NotSent(why)))
+    }
+
+    fn namespace(&self) -> &'a str {
+        match self.manifests.carrier.namespace() {
+            "" => &self.cluster.namespace,
+            namespace => namespace,
+        }
+    }
+
+    fn refusal(&self, doing: impl Into<String>, failure: Failure) -> Refusal {
+        Refusal::new(doing, failure, self.namespace())
+    }
+}
+
+fn stopped() -> Refusal {
+    Refusal { doing: "submitting".into(), failure: Failure::Interrupted, hint: None, undone: Vec::new() }
+}
+
+/// The reference by which the garbage collector knows what goes with the carrier.
+fn owner(object: &Object, created: &Value) -> Value {
+    json!({
+        "apiVersion": object.0["apiVersion"],
+        "kind": object.kind(),
+        "name": object.name(),
+        "uid": uid(created),
+        "controller": true,
+    })
+}
+
+fn uid(created: &Value) -> &str {
+    created.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Whether an object that is there was created by this submission: same owner, and for what has no
+/// owner the same application id, which no two submissions share.
+fn is_ours(sent: &Value, found: &Value) -> bool {
+    let owner = |object: &Value| object.pointer("/metadata/ownerReferences/0/uid").cloned();
+    let id = |object: &Value| object.pointer("/metadata/labels/spark-app-selector").cloned();
+    match owner(sent) {
+        Some(uid) => owner(found) == Some(uid),
+        None => id(sent).is_some() && id(sent) == id(found),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::is_ours;
+
+    #[test]
+    fn knows_its_own_by_owner_or_application() {
+        let labelled = |id: &str| json!({"metadata": {"labels": {"spark-app-selector": id}}});
+        let owned = |uid: &str| json!({"metadata": {"ownerReferences": [{"uid": uid}]}});
+        assert!(is_ours(&labelled("a"), &labelled("a")));
+        assert!(!is_ours(&labelled("a"), &labelled("b")));
+        assert!(!is_ours(&json!({}), &json!({})));
+        assert!(is_ours(&owned("u"), &owned("u")));
+        assert!(!is_ours(&owned("u"), &labelled("a")));
+    }
+}

@@ -1,0 +1,673 @@
+//! What is wrong with a job as a whole: what is missing, what contradicts, what has no effect.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::problem::{Problem, nearest};
+use super::restart::Restart;
+use super::role::RoleSpec;
+use super::settings::{self, Known};
+use super::spec::{Language, Mode};
+use super::{Job, Name};
+use crate::spark::memory::{self, Role};
+use crate::spark::{Conf, Version, names, quantity, secrets};
+
+/// All problems of the job. Paths begin with `spec`, wherever the document has it.
+pub fn job(job: &Job, namespace: &str) -> Vec<Problem> {
+    let conf = job.settings(namespace);
+    let mut problems = Vec::new();
+    name(job, &mut problems);
+    what_runs(job, &conf, &mut problems);
+    version(job, &mut problems);
+    without_effect(job, &mut problems);
+    for (role, spec) in [(Role::Driver, &job.spec.driver.role), (Role::Executor, &job.spec.executor.role)] {
+        pod(job, role, spec, &conf, &mut problems);
+    }
+    volumes(job, &mut problems);
+    allocation(job, &mut problems);
+    ports(job, &mut problems);
+    scheduling(job, &mut problems);
+    for (key, value) in conf.iter() {
+        if let Some(problem) = setting(job, key, value, namespace) {
+            problems.push(job.setting_problem(key, problem));
+        }
+    }
+    dependencies(job, &mut problems);
+    problems
+}
+
+fn name(job: &Job, problems: &mut Vec<Problem>) {
+    match &job.name {
+        Name::Given(name) if name.is_empty() => {
+            problems.push(
+                Problem::error("the application has no name")
+                    .of("metadata.name")
+                    .help("write `metadata.name`, or give --name"),
+            );
+        }
+        Name::Given(name) => {
+            problems.extend(names::check(name).err().map(|message| Problem::error(message).of("metadata.name")))
+        }
+        Name::Generated(beginning) => {
+            let whole = format!("{beginning}x");
+            problems
+                .extend(names::check(&whole).err().map(|message| Problem::error(message).of("metadata.generateName")));
+        }
+    }
+    if let Some(namespace) = &job.namespace {
+        let good = names::check(namespace).is_ok() && !namespace.contains('.') && namespace.len() <= names::LABEL;
+        if !good {
+            problems
+                .push(Problem::error(format!("`{namespace}` is not the name of a namespace")).of("metadata.namespace"));
+        }
+    }
+    labels("metadata.labels", &job.labels, problems);
+}
+
+fn what_runs(job: &Job, conf: &Conf, problems: &mut Vec<Problem>) {
+    let spec = &job.spec;
+    for role in [Role::Driver, Role::Executor] {
+        let key = format!("spark.kubernetes.{}.container.image", role.word());
+        if conf.given(&key).or(conf.given("spark.kubernetes.container.image")).is_none() {
+            problems.push(
+                Problem::error(format!("no image is given for the {}", role.word()))
+                    .of("spec.image")
+                    .help("write `image`, or give --image"),
+            );
+            break;
+        }
+    }
+    match spec.main_application_file.as_deref() {
+        None | Some("") => problems.push(
+            Problem::error("`mainApplicationFile` is missing: expected the jar or script that is run")
+                .of("spec.mainApplicationFile")
+                .help("`local:///path` is a path inside the image"),
+        ),
+        Some(file) => problems.extend(local_file(file, "spec.mainApplicationFile")),
+    }
+    if !job.language().is_foreign() && job.main_class().is_empty() {
+        problems.push(
+            Problem::error("`mainClass` is missing: a jar needs to be told which of its classes is run")
+                .of("spec.mainClass"),
+        );
+    }
+    if let Some(kind) = spec.kind
+        && kind.is_foreign() != job.language().is_foreign()
+    {
+        problems.push(
+            Problem::warning(format!("the main file is run as {}, for Spark goes by its name", job.language().word()))
+                .of("spec.type")
+                .help(format!("write `type: {}`", job.language().word())),
+        );
+    }
+    if spec.mode == Some(Mode::Client) {
+        problems.push(
+            Problem::error("client mode would run the driver on this machine, where executors cannot reach it")
+                .of("spec.mode")
+                .help("write `mode: cluster`, or run it here with --local"),
+        );
+    }
+    if spec.suspend == Some(true) {
+        problems.push(
+            Problem::error("a suspended application waits for a controller to resume it, and there is none")
+                .of("spec.suspend")
+                .help("remove `suspend` to run it"),
+        );
+    }
+    for (index, argument) in spec.arguments.iter().enumerate().filter(|(_, argument)| argument.contains('\0')) {
+        problems
+            .push(Problem::error(format!("{argument:?} holds a NUL character")).of(format!("spec.arguments[{index}]")));
+    }
+}
+
+/// A path of this machine, which no pod can read.
+fn local_file(uri: &str, path: &str) -> Option<Problem> {
+    let scheme = uri
+        .split_once(':')
+        .map(|(scheme, _)| scheme)
+        .filter(|scheme| scheme.len() > 1 && scheme.chars().all(|c| c.is_ascii_alphanumeric() || c == '+'));
+    match scheme {
+        None | Some("file") => Some(
+            Problem::error(format!("`{uri}` is a file of this machine, which the cluster cannot read"))
+                .of(path)
+                .help(format!("write `local://{}` if it is in the image, or an address that the cluster reads (s3a://, gs://, https://)", absolute(uri))),
+        ),
+        Some(_) => None,
+    }
+}
+
+fn absolute(uri: &str) -> String {
+    let path = uri.trim_start_matches("file:").trim_start_matches('/');
+    format!("/{}", path.trim_start_matches("./"))
+}
+
+fn dependencies(job: &Job, problems: &mut Vec<Problem>) {
+    let deps = &job.spec.deps;
+    for (name, list) in
+        [("jars", &deps.jars), ("files", &deps.files), ("pyFiles", &deps.py_files), ("archives", &deps.archives)]
+    {
+        for (index, uri) in list.iter().enumerate() {
+            problems.extend(local_file(uri, &format!("spec.deps.{name}[{index}]")));
+        }
+    }
+    for (index, package) in deps.packages.iter().enumerate().filter(|(_, package)| package.split(':').count() < 3) {
+        problems.push(
+            Problem::error(format!("`{package}` is not a Maven coordinate, `group:artifact:version`"))
+                .of(format!("spec.deps.packages[{index}]")),
+        );
+    }
+}
+
+fn version(job: &Job, problems: &mut Vec<Problem>) {
+    let path = "spec.sparkVersion";
+    match Version::parse(job.spark_version()) {
+        Some(version) if version < Version::OLDEST => {
+            problems.push(
+                Problem::error(format!("Spark {version} is not supported: {} is the oldest", Version::OLDEST)).of(path),
+            );
+        }
+        Some(version) if version > Version::NEWEST => {
+            problems.push(
+                Problem::warning(format!("Spark {version} is newer than this program: treated as {}", Version::NEWEST))
+                    .of(path),
+            );
+        }
+        Some(_) if job.spec.spark_version.is_none() => problems.push(
+            Problem::warning(format!(
+                "`sparkVersion` is missing: taken to be {}, as the image's tag says",
+                job.version()
+            ))
+            .of("spec"),
+        ),
+        Some(_) => {}
+        None if job.spec.spark_version.is_none() => problems.push(
+            Problem::error("`sparkVersion` is missing: expected the version of Spark in the image, such as 3.5.1")
+                .of("spec")
+                .help("write `sparkVersion`, or give --spark-version"),
+        ),
+        None => problems.push(
+            Problem::warning(format!(
+                "`{}` is not a version: treated as Spark {}",
+                job.spark_version(),
+                Version::ASSUMED
+            ))
+            .of(path),
+        ),
+    }
+}
+
+/// Fields that say something which does not happen.
+fn without_effect(job: &Job, problems: &mut Vec<Problem>) {
+    let spec = &job.spec;
+    let mut warn = |given: bool, path: &str, message: &str| {
+        if given {
+            problems.push(Problem::warning(message).of(path));
+        }
+    };
+    let dead = "no effect: the operator does not read it either; `restartPolicy` is what it was meant for";
+    warn(spec.failure_retries.is_some(), "spec.failureRetries", dead);
+    warn(spec.retry_interval.is_some(), "spec.retryInterval", dead);
+    let restart = &spec.restart_policy;
+    let retried = matches!(restart.kind, Some(Restart::OnFailure | Restart::Always));
+    let once = "the application is run once: retries are not supervised yet";
+    warn(retried, "spec.restartPolicy.type", once);
+    warn(
+        restart.on_submission_failure_retries.is_some_and(|retries| *retries > 0),
+        "spec.restartPolicy.onSubmissionFailureRetries",
+        "a refused submission is not tried again yet",
+    );
+    warn(
+        spec.time_to_live_seconds.is_some(),
+        "spec.timeToLiveSeconds",
+        "the application is kept until `sparkctl delete`: its end is not supervised yet",
+    );
+    let allocation = &spec.dynamic_allocation;
+    let unused = *allocation != Default::default() && allocation.enabled != Some(true);
+    warn(unused, "spec.dynamicAllocation", "no effect without `enabled: true`");
+    if let Some(monitoring) = &spec.monitoring {
+        warn(
+            monitoring.prometheus.is_none(),
+            "spec.monitoring",
+            "no effect without `prometheus`: the operator ignores it as well",
+        );
+    }
+    if let Some(ui) = &spec.spark_ui_options {
+        let ingress = !ui.ingress_annotations.is_empty() || !ui.ingress_tls.is_empty();
+        warn(
+            ingress,
+            "spec.sparkUIOptions",
+            "no Ingress is made: its address is a setting of the operator's installation; use `driverIngressOptions`",
+        );
+    }
+    let options = &spec.batch_scheduler_options;
+    let scheduled = spec.batch_scheduler.as_deref().is_some_and(|scheduler| !scheduler.is_empty());
+    let queue = options.queue.is_some() || !options.resources.is_empty();
+    warn(queue && !scheduled, "spec.batchSchedulerOptions", "no effect without `batchScheduler`");
+    if let Some(schedule) = &job.schedule {
+        let when = &schedule.schedule;
+        warn(
+            true,
+            "spec.schedule",
+            &format!("the application is run now, once: schedules (`{when}`) are not supervised yet"),
+        );
+    }
+}
+
+fn pod(job: &Job, role: Role, spec: &RoleSpec, conf: &Conf, problems: &mut Vec<Problem>) {
+    let path = |rest: &str| format!("spec.{}.{rest}", role.word());
+    labels(&path("labels"), &spec.labels, problems);
+    for reserved in ["spark-app-selector", "spark-role", "spark-app-name", "spark-version", "spark-exec-id"] {
+        if spec.labels.contains_key(reserved) {
+            problems.push(
+                Problem::error("this label is Spark's own, and Spark refuses it")
+                    .of(path(&format!("labels.{reserved}"))),
+            );
+        }
+    }
+    amounts(job, role, spec, conf, problems);
+    let mut seen = BTreeSet::new();
+    for (index, env) in spec.env.iter().enumerate() {
+        let name = env.text("name");
+        if name.is_empty() || name.contains('=') {
+            problems.push(
+                Problem::error(format!("`{name}` is not the name of an environment variable"))
+                    .of(path(&format!("env[{index}].name"))),
+            );
+        }
+        if !seen.insert(name) {
+            problems.push(
+                Problem::warning(format!("`{name}` is given twice: the last one counts"))
+                    .of(path(&format!("env[{index}].name"))),
+            );
+        }
+    }
+    for (list, entries) in [
+        ("configMaps", paths(&spec.config_maps, |map| (&map.name, &map.path))),
+        ("secrets", paths(&spec.secrets, |secret| (&secret.name, &secret.path))),
+    ] {
+        for (index, (name, mount)) in entries.into_iter().enumerate() {
+            if !mount.starts_with('/') {
+                problems.push(
+                    Problem::error(format!("`{mount}` is not an absolute path"))
+                        .of(path(&format!("{list}[{index}].path"))),
+                );
+            }
+            problems.extend(
+                names::check(name)
+                    .err()
+                    .map(|message| Problem::error(message).of(path(&format!("{list}[{index}].name")))),
+            );
+        }
+    }
+    for (index, secret) in spec.secrets.iter().enumerate() {
+        let kinds = ["GCPServiceAccount", "HadoopDelegationToken", "Generic"];
+        if !kinds.contains(&secret.secret_type.as_str()) {
+            let help = nearest(&secret.secret_type, kinds)
+                .map_or_else(|| format!("known: {}", kinds.join(", ")), |word| format!("did you mean `{word}`?"));
+            problems.push(
+                Problem::warning(format!(
+                    "`{}` is no known type: the secret is mounted, and no variable is set",
+                    secret.secret_type
+                ))
+                .of(path(&format!("secrets[{index}].secretType")))
+                .help(help),
+            );
+        }
+    }
+    for (index, port) in
+        spec.ports.iter().enumerate().filter(|(_, port)| !["TCP", "UDP", "SCTP"].contains(&port.protocol.as_str()))
+    {
+        problems.push(
+            Problem::error(format!("expected one of TCP, UDP, SCTP, found `{}`", port.protocol))
+                .of(path(&format!("ports[{index}].protocol"))),
+        );
+    }
+    if spec
+        .template
+        .as_ref()
+        .is_some_and(|template| !template.json["spec"].is_object() && !template.json["metadata"].is_object())
+    {
+        problems.push(
+            Problem::warning("the template says nothing: expected `metadata` or `spec` in it").of(path("template")),
+        );
+    }
+}
+
+fn paths<T>(list: &[T], part: impl Fn(&T) -> (&String, &String)) -> Vec<(&str, &str)> {
+    list.iter()
+        .map(|item| {
+            let (name, path) = part(item);
+            (name.as_str(), path.as_str())
+        })
+        .collect()
+}
+
+fn amounts(job: &Job, role: Role, spec: &RoleSpec, conf: &Conf, problems: &mut Vec<Problem>) {
+    let path = |rest: &str| format!("spec.{}.{rest}", role.word());
+    let language = job.language();
+    let request = memory::request(conf, role, job.version(), language.is_foreign(), language == Language::Python);
+    let requested = match request {
+        Ok(mebibytes) => Some(mebibytes),
+        Err(problem) => {
+            let key = problem.message.split(':').next().unwrap_or_default().to_owned();
+            problems.push(job.setting_problem(&key, problem));
+            None
+        }
+    };
+    if let (Some(limit), Some(requested)) = (&spec.memory_limit, requested)
+        && let Some(mebibytes) = quantity::mebibytes(&limit.quantity())
+    {
+        if role == Role::Executor && mebibytes != requested as f64 {
+            problems.push(
+                Problem::warning(format!(
+                    "no effect: Spark writes an executor's limit itself, the same as its request of {requested}Mi"
+                ))
+                .of(path("memoryLimit"))
+                .help("raise `memoryOverhead` to raise both"),
+            );
+        }
+        if role == Role::Driver && mebibytes < requested as f64 {
+            problems.push(
+                Problem::error(format!(
+                    "`{}` is less than the request of {requested}Mi (memory and overhead)",
+                    limit.0
+                ))
+                .of(path("memoryLimit")),
+            );
+        }
+    }
+    let cpu = |key: &str| conf.given(key).and_then(quantity::value);
+    let request = cpu(&format!("spark.kubernetes.{}.request.cores", role.word()))
+        .or(cpu(&format!("spark.{}.cores", role.word())));
+    let limit = format!("spark.kubernetes.{}.limit.cores", role.word());
+    if let (request, Some(most)) = (request.unwrap_or(1.0), cpu(&limit))
+        && most < request
+    {
+        problems.push(
+            Problem::error(format!("the limit of {most} CPU is less than the request of {request}"))
+                .of(path("coreLimit"))
+                .help("raise `coreLimit`, or lower `coreRequest` (without it, `cores`)"),
+        );
+    }
+    if let Some(gpu) = &spec.gpu
+        && (gpu.name.is_empty() || *gpu.quantity < 1)
+    {
+        problems.push(Problem::warning("no effect: a GPU needs a name and a quantity of at least 1").of(path("gpu")));
+    }
+    if let Some(options) = spec.java_options.as_deref().filter(|options| options.contains("-Xmx")) {
+        let _ = options;
+        problems.push(
+            Problem::error("the heap's size is not set by options: Spark refuses -Xmx")
+                .of(path("javaOptions"))
+                .help("write it as `memory`"),
+        );
+    }
+}
+
+fn volumes(job: &Job, problems: &mut Vec<Problem>) {
+    let volumes = &job.spec.volumes;
+    let mut seen = BTreeSet::new();
+    for (index, volume) in volumes.0.iter().enumerate().filter(|(_, volume)| !seen.insert(volume.text("name"))) {
+        problems.push(
+            Problem::error(format!("two volumes are called `{}`", volume.text("name")))
+                .of(format!("spec.volumes[{index}].name")),
+        );
+    }
+    problems.extend(volumes.check(&job.spec.driver.role, Role::Driver));
+    problems.extend(volumes.check(&job.spec.executor.role, Role::Executor));
+    for (index, volume) in volumes.0.iter().enumerate() {
+        if !volumes.is_mounted(volume.text("name"), [&job.spec.driver.role, &job.spec.executor.role]) {
+            problems.push(
+                Problem::warning(format!("no effect: no `volumeMounts` name `{}`", volume.text("name")))
+                    .of(format!("spec.volumes[{index}]")),
+            );
+        }
+    }
+}
+
+fn allocation(job: &Job, problems: &mut Vec<Problem>) {
+    let allocation = &job.spec.dynamic_allocation;
+    let (least, most) = (allocation.min_executors, allocation.max_executors);
+    if let (Some(least), Some(most)) = (least, most)
+        && *least > *most
+    {
+        problems.push(
+            Problem::error(format!("at least {} executors are more than at most {}", *least, *most))
+                .of("spec.dynamicAllocation.minExecutors"),
+        );
+    }
+    if let Some(initial) = allocation.initial_executors
+        && (most.is_some_and(|most| *initial > *most) || least.is_some_and(|least| *initial < *least))
+    {
+        problems.push(
+            Problem::error(format!("{} executors at the start are not between the least and the most", *initial))
+                .of("spec.dynamicAllocation.initialExecutors"),
+        );
+    }
+}
+
+fn ports(job: &Job, problems: &mut Vec<Problem>) {
+    let (mut ports, mut urls) = (BTreeSet::new(), BTreeSet::new());
+    for (index, options) in job.spec.driver_ingress_options.iter().enumerate() {
+        let path = |rest: &str| format!("spec.driverIngressOptions[{index}].{rest}");
+        if !ports.insert(*options.service_port) {
+            problems
+                .push(Problem::error(format!("port {} is given twice", *options.service_port)).of(path("servicePort")));
+        }
+        if options.ingress_url_format.is_empty() || !urls.insert(&options.ingress_url_format) {
+            problems.push(Problem::error("expected an address of its own for each port").of(path("ingressURLFormat")));
+        }
+    }
+}
+
+fn scheduling(job: &Job, problems: &mut Vec<Problem>) {
+    let spec = &job.spec;
+    if let Some(scheduler) = spec.batch_scheduler.as_deref() {
+        let known = ["volcano", "yunikorn"];
+        if !known.contains(&scheduler)
+            && let Some(word) = nearest(scheduler, known)
+        {
+            problems.push(
+                Problem::error(format!("`{scheduler}` is taken for the name of a scheduler of yours"))
+                    .of("spec.batchScheduler")
+                    .help(format!("did you mean `{word}`?")),
+            );
+        }
+        for role in [Role::Driver, Role::Executor] {
+            let given = match role {
+                Role::Driver => &spec.driver.role.scheduler_name,
+                Role::Executor => &spec.executor.role.scheduler_name,
+            };
+            if given.as_deref().is_some_and(|name| name != scheduler) {
+                problems.push(
+                    Problem::warning(format!("no effect: `batchScheduler: {scheduler}` wins"))
+                        .of(format!("spec.{}.schedulerName", role.word())),
+                );
+            }
+        }
+    }
+    for (path, class) in [
+        ("spec.batchSchedulerOptions.priorityClassName", &spec.batch_scheduler_options.priority_class_name),
+        ("spec.driver.priorityClassName", &spec.driver.role.priority_class_name),
+        ("spec.executor.priorityClassName", &spec.executor.role.priority_class_name),
+        ("spec.batchSchedulerOptions.queue", &spec.batch_scheduler_options.queue),
+        ("spec.driver.serviceAccount", &spec.driver.role.service_account),
+        ("spec.executor.serviceAccount", &spec.executor.role.service_account),
+        ("spec.driver.podName", &spec.driver.pod_name),
+    ] {
+        problems.extend(
+            class.as_deref().and_then(|name| names::check(name).err()).map(|message| Problem::error(message).of(path)),
+        );
+    }
+}
+
+fn labels(path: &str, labels: &BTreeMap<String, String>, problems: &mut Vec<Problem>) {
+    for (key, value) in labels {
+        // A variable of Spark is replaced before it is a label.
+        if !value.contains("{{APP_ID}}") {
+            problems.extend(
+                names::check_label_value(value)
+                    .err()
+                    .map(|message| Problem::error(message).of(format!("{path}.{key}"))),
+            );
+        }
+    }
+}
+
+/// What is wrong with one setting.
+fn setting(job: &Job, key: &str, value: &str, namespace: &str) -> Option<Problem> {
+    let by_user = job.spec.spark_conf.contains_key(key) || job.conf.contains_key(key);
+    if !key.starts_with("spark.") {
+        return Some(
+            Problem::warning(format!("`{key}` is not a setting of Spark, which ignores it"))
+                .help("settings begin with `spark.`, those of Hadoop with `spark.hadoop.`"),
+        );
+    }
+    let words = |words: &[&str]| {
+        (!words.contains(&value))
+            .then(|| Problem::error(format!("`{key}`: expected one of {}, found `{value}`", words.join(", "))))
+    };
+    let form = match key {
+        "spark.kubernetes.namespace" if value != namespace => Some(
+            Problem::error(format!("`{key}` is `{value}`, but the application runs in `{namespace}`"))
+                .help("write `metadata.namespace`, or give --namespace"),
+        ),
+        "spark.kubernetes.container.image.pullPolicy" => words(&["Always", "IfNotPresent", "Never"]),
+        "spark.kubernetes.pyspark.pythonVersion" if job.version() >= Version(3, 1) && value != "3" => Some(
+            Problem::error(format!("Spark {} runs Python 3 alone, found `{value}`", job.version()))
+                .help("remove `pythonVersion`"),
+        ),
+        "spark.driver.memory"
+        | "spark.executor.memory"
+        | "spark.driver.memoryOverhead"
+        | "spark.executor.memoryOverhead"
+        | "spark.executor.pyspark.memory" => memory::check(value).err(),
+        "spark.driver.cores" | "spark.executor.cores" | "spark.executor.instances" => value
+            .trim()
+            .parse::<u32>()
+            .err()
+            .map(|_| Problem::error(format!("`{key}`: expected a whole number, found `{value}`"))),
+        "spark.kubernetes.driver.request.cores"
+        | "spark.kubernetes.executor.request.cores"
+        | "spark.kubernetes.driver.limit.cores"
+        | "spark.kubernetes.executor.limit.cores" => quantity::check(value).err().map(Problem::error),
+        "spark.driver.extraJavaOptions" | "spark.executor.extraJavaOptions" if value.contains("-Xmx") && by_user => {
+            Some(
+                Problem::error("the heap's size is not set by options: Spark refuses -Xmx")
+                    .help("write it as `memory`"),
+            )
+        }
+        "spark.driver.bindAddress" => {
+            Some(Problem::error("Spark refuses it here: the driver listens on its pod's address"))
+        }
+        "spark.kubernetes.executor.podNamePrefix"
+            if job.version() >= Version(3, 3)
+                && (value.len() > names::EXECUTOR_PREFIX || names::check(value).is_err()) =>
+        {
+            Some(Problem::error(format!(
+                "`{value}` is not a prefix for executors: at most {} characters of a name",
+                names::EXECUTOR_PREFIX
+            )))
+        }
+        _ => family(job, key, value),
+    };
+    if form.is_some() || !by_user {
+        return form;
+    }
+    if let Some(reason) = settings::without_effect(key) {
+        return Some(Problem::warning(format!("`{key}` has no effect: {reason}")));
+    }
+    if key.starts_with("spark.kubernetes.") {
+        match settings::known(key) {
+            Known::Since(version) if version > job.version() => {
+                return Some(Problem::warning(format!(
+                    "`{key}` has no effect: Spark {version} is the first to know it"
+                )));
+            }
+            Known::Since(_) => {}
+            Known::No(Some(near)) => {
+                return Some(
+                    Problem::error(format!("`{key}` is no setting of Spark")).help(format!("did you mean `{near}`?")),
+                );
+            }
+            Known::No(None) => {
+                return Some(Problem::warning(format!(
+                    "`{key}` is no setting of Spark that this program knows: the driver is told, and nothing else"
+                )));
+            }
+        }
+    }
+    let open = secrets::is_secret_like(key)
+        && !value.is_empty()
+        && !key.contains(".secretKeyRef.")
+        && !key.contains(".secrets.");
+    open.then(|| {
+        Problem::warning(format!(
+            "`{key}` looks like a secret, and settings are kept in a ConfigMap that others may read"
+        ))
+        .help("put it into a Secret: `env` with `valueFrom.secretKeyRef`, or `secrets`")
+    })
+}
+
+/// What is wrong with a setting of a family.
+fn family(job: &Job, key: &str, value: &str) -> Option<Problem> {
+    for role in ["driver", "executor"] {
+        if let Some(rest) = key.strip_prefix("spark.kubernetes.").and_then(|rest| rest.strip_prefix(role)) {
+            if rest.starts_with(".secretKeyRef.") && value.matches(':').count() != 1 {
+                return Some(Problem::error(format!("`{key}`: expected NAME:KEY of a Secret, found `{value}`")));
+            }
+            if let Some(label) = rest.strip_prefix(".label.") {
+                let reserved = ["spark-app-selector", "spark-role", "spark-app-name", "spark-version"];
+                if reserved.contains(&label) && job.spec.spark_conf.contains_key(key) {
+                    return Some(Problem::error(format!("`{label}` is Spark's own label, and Spark refuses it")));
+                }
+            }
+            if let Some(volume) = rest.strip_prefix(".volumes.") {
+                return conf_volume(job, key, volume, value);
+            }
+        }
+    }
+    None
+}
+
+/// Source: `KubernetesVolumeUtils` of Spark.
+fn conf_volume(job: &Job, key: &str, volume: &str, value: &str) -> Option<Problem> {
+    let kinds = ["hostPath", "persistentVolumeClaim", "emptyDir", "nfs"];
+    let (kind, rest) = volume.split_once('.').unwrap_or((volume, ""));
+    if !kinds.contains(&kind) {
+        let help = nearest(kind, kinds)
+            .map_or_else(|| format!("known: {}", kinds.join(", ")), |word| format!("did you mean `{word}`?"));
+        return Some(
+            Problem::error(format!("`{key}`: `{kind}` is no type of volume that Spark has settings for")).help(help),
+        );
+    }
+    if kind == "nfs" && job.version() < Version(3, 1) {
+        return Some(Problem::error(format!("`{key}`: Spark {} has no nfs volumes", job.version())));
+    }
+    let conf = &job.spec.spark_conf;
+    let prefix = key.strip_suffix(volume)?;
+    let name = rest.split('.').next()?;
+    let option = |option: &str| {
+        conf.get(&format!("{prefix}{kind}.{name}.{option}"))
+            .or(job.conf.get(&format!("{prefix}{kind}.{name}.{option}")))
+    };
+    if rest.ends_with(".mount.path") && conf.contains_key(key) {
+        let needed: &[&str] = match kind {
+            "hostPath" => &["options.path"],
+            "persistentVolumeClaim" => &["options.claimName"],
+            "nfs" => &["options.path", "options.server"],
+            _ => &[],
+        };
+        if let Some(missing) = needed.iter().find(|needed| option(needed).is_none()) {
+            return Some(Problem::error(format!("`{key}` needs `{prefix}{kind}.{name}.{missing}`")));
+        }
+        let same = conf.iter().any(|(other, path)| {
+            other != key && path == value && other.starts_with(prefix) && other.ends_with(".mount.path")
+        });
+        if same {
+            return Some(Problem::error(format!("two volumes are mounted at `{value}`")));
+        }
+    }
+    let mounted = option("mount.path").is_some();
+    (!mounted && conf.contains_key(key))
+        .then(|| Problem::error(format!("`{key}` needs `{prefix}{kind}.{name}.mount.path`")))
+}

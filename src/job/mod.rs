@@ -1,0 +1,327 @@
+//! The job file: its sections, what flags change in it, what is wrong with it.
+
+mod check;
+mod deps;
+mod driver;
+mod dynamic_allocation;
+pub mod embedded;
+mod executor;
+pub mod explain;
+pub mod monitoring;
+pub mod node;
+pub mod overrides;
+pub mod problem;
+mod quantities;
+pub mod read;
+mod restart;
+pub mod role;
+pub mod schedule;
+pub mod scheduling;
+mod settings;
+pub mod spec;
+pub mod ui;
+mod variables;
+pub mod volumes;
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::manifests::Submission;
+use crate::spark::{Conf, Version, names};
+use node::Node;
+pub use overrides::Overrides;
+use problem::Problem;
+use read::{Reader, Texts};
+use schedule::Schedule;
+use spec::{Language, Spec};
+pub use variables::Variables;
+
+/// What a user asks for: an application, and how it is to run.
+#[derive(Clone, Debug, Default)]
+pub struct Job {
+    pub name: Name,
+    /// `metadata.namespace`.
+    pub namespace: Option<String>,
+    pub labels: Texts,
+    pub spec: Spec,
+    /// Of a `ScheduledSparkApplication`, whose `template` is in `spec`.
+    pub schedule: Option<Schedule>,
+    /// Settings given by flags, which win over all of the file.
+    pub conf: BTreeMap<String, String>,
+    /// Files of this machine that the job speaks of.
+    pub files: Files,
+    /// The document, to say where a problem is.
+    document: Option<Node>,
+    /// Where the specification is in the document.
+    root: &'static str,
+}
+
+/// What the application is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Name {
+    /// By `metadata.name`.
+    Given(String),
+    /// By `metadata.generateName`: this, and a few characters of the submission's id.
+    Generated(String),
+}
+
+impl Default for Name {
+    fn default() -> Self {
+        Self::Given(String::new())
+    }
+}
+
+/// Contents of local files, read before the job is translated.
+#[derive(Clone, Debug, Default)]
+pub struct Files {
+    /// Files for the driver's configuration directory beside `spark.properties`.
+    pub spark_conf: BTreeMap<String, String>,
+    /// Files of a Hadoop configuration directory.
+    pub hadoop: Option<BTreeMap<String, String>>,
+    /// Name and content of a krb5.conf.
+    pub krb5: Option<(String, String)>,
+    /// The driver's pod template of `spark.kubernetes.driver.podTemplateFile`.
+    pub driver_template: Option<Value>,
+    /// The text of the executors' template of `spark.kubernetes.executor.podTemplateFile`.
+    pub executor_template: Option<String>,
+    /// Certificates and keys by their paths.
+    pub by_path: BTreeMap<String, Vec<u8>>,
+    /// `PYSPARK_PYTHON` of the submitter's environment.
+    pub pyspark_python: Option<String>,
+    /// `PYSPARK_DRIVER_PYTHON` of the submitter's environment.
+    pub pyspark_driver_python: Option<String>,
+}
+
+/// The jobs of a source, and all that is wrong with them.
+pub fn read(text: &str, variables: &Variables) -> (Vec<Job>, Vec<Problem>) {
+    let mut problems = Vec::new();
+    let documents = match node::documents(text, &mut problems) {
+        Ok(documents) => documents,
+        Err(problem) => {
+            problems.push(problem);
+            return (Vec::new(), problems);
+        }
+    };
+    if documents.is_empty() && problems.is_empty() {
+        problems.push(Problem::error("there is no job in it").help("`sparkctl explain` shows what a job file says"));
+    }
+    let jobs = documents.into_iter().filter_map(|mut document| {
+        problems.extend(variables.replace(&mut document));
+        Job::of(document, &mut problems)
+    });
+    let jobs = jobs.collect();
+    (jobs, problems)
+}
+
+const KINDS: [&str; 2] = ["SparkApplication", "ScheduledSparkApplication"];
+const API_VERSION: &str = "sparkoperator.k8s.io/v1beta2";
+
+read::section! {
+    /// `metadata`.
+    struct Metadata {
+        /// Name of the application: its driver is NAME-driver.
+        name: Option<String> => "names of all objects",
+        /// Beginning of a name that is made unique at each submission.
+        generate_name: Option<String> => "names of all objects",
+        /// Namespace that it runs in. By default the kubeconfig's.
+        namespace: Option<String> => "namespace of all objects",
+        /// Labels, also of the pods.
+        labels: Texts => "labels of driver and executors",
+        /// Annotations of the document itself.
+        annotations: Texts => "nothing: they are the document's",
+    }
+}
+
+impl Job {
+    fn of(document: Node, problems: &mut Vec<Problem>) -> Option<Self> {
+        if !matches!(document.value, node::Value::Map(_)) {
+            problems.push(
+                Problem::error(format!("expected a SparkApplication, found {}", document.found())).at(document.place),
+            );
+            return None;
+        }
+        let mut reader = Reader::default();
+        let kind: Option<String> = reader.field(&document, "kind");
+        let api_version: Option<String> = reader.field(&document, "apiVersion");
+        check_kind(&document, kind.as_deref(), api_version.as_deref(), &mut reader);
+        let metadata: Metadata = reader.field(&document, "metadata");
+        let scheduled = kind.as_deref() == Some("ScheduledSparkApplication");
+        let (spec, schedule, root) = match scheduled {
+            true => {
+                let schedule: Schedule = reader.field(&document, "spec");
+                (schedule.template.clone(), Some(schedule), "spec.template")
+            }
+            false => (reader.field(&document, "spec"), None, "spec"),
+        };
+        for entry in document.entries() {
+            if !["apiVersion", "kind", "metadata", "spec", "status"].contains(&entry.key.as_str()) {
+                let mut unknown =
+                    Problem::error(format!("unknown field `{}`", entry.key)).at(entry.place).of(entry.key.clone());
+                if let Some(word) = problem::nearest(&entry.key, ["apiVersion", "kind", "metadata", "spec"]) {
+                    unknown = unknown.help(format!("did you mean `{word}`?"));
+                }
+                reader.problems.push(unknown);
+            }
+        }
+        problems.append(&mut reader.problems);
+        Some(Self {
+            name: match (metadata.name, metadata.generate_name) {
+                (Some(name), _) => Name::Given(name),
+                (None, Some(beginning)) => Name::Generated(beginning),
+                (None, None) => Name::default(),
+            },
+            namespace: metadata.namespace,
+            labels: metadata.labels,
+            spec,
+            schedule,
+            conf: BTreeMap::new(),
+            files: Files::default(),
+            document: Some(document),
+            root,
+        })
+    }
+
+    /// The name of the application.
+    pub fn name(&self, submission: &Submission) -> String {
+        match &self.name {
+            Name::Given(name) => name.clone(),
+            Name::Generated(beginning) => {
+                names::cut(beginning.trim_end_matches('-'), &format!("-{}", &submission.short()[3..]), names::SUBDOMAIN)
+            }
+        }
+    }
+
+    /// The name as far as it is known before a submission.
+    pub fn title(&self) -> &str {
+        match &self.name {
+            Name::Given(name) | Name::Generated(name) => name,
+        }
+    }
+
+    /// All settings of the user: those of the file in the operator's order, then the flags'.
+    pub fn settings(&self, namespace: &str) -> Conf {
+        let mut conf = self.spec.settings(namespace, self.title());
+        conf.extend(self.conf.clone());
+        conf
+    }
+
+    /// The version of Spark as it was written, or as the image's tag says it.
+    pub fn spark_version(&self) -> &str {
+        let of_image = || {
+            self.spec
+                .image
+                .as_deref()
+                .and_then(|image| image.rsplit_once(':'))
+                .map(|(_, tag)| tag.trim_start_matches('v'))
+        };
+        self.spec.spark_version.as_deref().or_else(of_image).unwrap_or_default()
+    }
+
+    pub fn version(&self) -> Version {
+        Version::parse(self.spark_version()).unwrap_or(Version::ASSUMED)
+    }
+
+    /// The language, which Spark sees by the main file's name, whatever `type` says.
+    ///
+    /// Source: `SparkSubmit.isPython` and `isR` of Spark.
+    pub fn language(&self) -> Language {
+        let file = self.spec.main_application_file.as_deref().unwrap_or_default();
+        match file.rsplit_once('.').map(|(_, suffix)| suffix) {
+            Some("py") => Language::Python,
+            Some("R" | "r") => Language::R,
+            Some("jar") => self.spec.kind.filter(|kind| !kind.is_foreign()).unwrap_or_default(),
+            _ => self.spec.kind.unwrap_or_default(),
+        }
+    }
+
+    /// The class that the driver starts.
+    pub fn main_class(&self) -> &str {
+        match self.language() {
+            Language::Python => "org.apache.spark.deploy.PythonRunner",
+            Language::R => "org.apache.spark.deploy.RRunner",
+            Language::Java | Language::Scala => self.spec.main_class.as_deref().unwrap_or_default(),
+        }
+    }
+
+    /// The driver's pod template, of the file's section or of a setting.
+    pub fn driver_template(&self) -> Option<Value> {
+        let section = self.spec.driver.role.template.as_ref().map(|template| template.json.clone());
+        section.or_else(|| self.files.driver_template.clone())
+    }
+
+    /// The executors' pod template.
+    pub fn executor_template(&self) -> Option<Value> {
+        let section = self.spec.executor.role.template.as_ref().map(|template| template.json.clone());
+        section.or_else(|| {
+            let documents = node::documents(self.files.executor_template.as_deref()?, &mut Vec::new()).ok()?;
+            documents.first().map(Node::json)
+        })
+    }
+
+    /// Whether nothing is said of executors that is not in their template's own text.
+    pub fn has_plain_executor(&self) -> bool {
+        let role = &self.spec.executor.role;
+        let bare = Spec::default();
+        role.template.is_none()
+            && *role == bare.executor.role
+            && self.spec.batch_scheduler_options == bare.batch_scheduler_options
+    }
+
+    /// Where the specification's field `path` was written, and its whole path.
+    fn located(&self, problem: Problem) -> Problem {
+        let path = match problem.path.strip_prefix("spec") {
+            Some(rest) => format!("{}{rest}", self.root),
+            None => problem.path.clone(),
+        };
+        let place = problem.place.or_else(|| self.document.as_ref().map(|document| document.place_of(&path)));
+        Problem { path, place, ..problem }
+    }
+
+    /// A problem of the setting `key`, at the place where it was set, if the file did.
+    pub fn setting_problem(&self, key: &str, problem: Problem) -> Problem {
+        let path = match key.strip_prefix("spark.hadoop.") {
+            _ if self.spec.spark_conf.contains_key(key) => format!("spec.sparkConf.{key}"),
+            Some(hadoop) if self.spec.hadoop_conf.contains_key(hadoop) => format!("spec.hadoopConf.{hadoop}"),
+            _ => settings::field_of(key).unwrap_or_default().to_owned(),
+        };
+        self.located(problem.of(path))
+    }
+
+    /// What is wrong with the job as a whole, flags included.
+    pub fn check(&self, namespace: &str) -> Vec<Problem> {
+        check::job(self, namespace).into_iter().map(|problem| self.located(problem)).collect()
+    }
+}
+
+fn check_kind(document: &Node, kind: Option<&str>, api_version: Option<&str>, reader: &mut Reader) {
+    let of = |key: &str| document.get(key).unwrap_or(document).place;
+    match kind {
+        Some(kind) if KINDS.contains(&kind) => {}
+        Some("SparkConnect") => reader.problems.push(
+            Problem::error("a SparkConnect server is not an application that ends")
+                .of("kind")
+                .at(of("kind"))
+                .help("sparkctl runs SparkApplication and ScheduledSparkApplication"),
+        ),
+        Some(kind) => {
+            let mut problem = Problem::error(format!("expected one of {}, found `{kind}`", KINDS.join(", ")))
+                .of("kind")
+                .at(of("kind"));
+            if let Some(word) = problem::nearest(kind, KINDS) {
+                problem = problem.help(format!("did you mean `{word}`?"));
+            }
+            reader.problems.push(problem);
+        }
+        None => reader.problems.push(Problem::error("`kind` is missing: expected SparkApplication").at(document.place)),
+    }
+    match api_version {
+        Some(API_VERSION) => {}
+        Some(version) => reader.problems.push(
+            Problem::error(format!("expected {API_VERSION}, found `{version}`")).of("apiVersion").at(of("apiVersion")),
+        ),
+        None => reader
+            .problems
+            .push(Problem::error(format!("`apiVersion` is missing: expected {API_VERSION}")).at(document.place)),
+    }
+}

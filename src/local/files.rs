@@ -1,0 +1,227 @@
+//! Where the files that a job names are on this machine.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+
+use super::machine::Spark;
+
+/// `SPARK_HOME` in the images of Spark.
+const IMAGE_SPARK_HOME: &str = "/opt/spark";
+
+/// A file of the job, as spark-submit is to be given it.
+#[derive(Debug, PartialEq)]
+pub struct Located {
+    pub uri: String,
+    /// What to tell the user, when another file than the named one is taken.
+    pub said: Option<String>,
+}
+
+impl Located {
+    fn as_named(uri: String) -> Self {
+        Self { uri, said: None }
+    }
+}
+
+/// Finds a file of the job. `local://` is a path in the job's image: what is below `/opt/spark`
+/// there is taken from the Spark that runs, and anything else from the same path of this machine.
+/// Addresses of other systems (`https:`, `s3a:`, …) are left to Spark.
+///
+/// # Errors
+/// When the file is not on this machine.
+pub fn locate(named: &str, spark: &Spark, directory: &Path) -> Result<Located> {
+    let (address, fragment) = named.split_once('#').map_or((named, None), |(address, name)| (address, Some(name)));
+    let with_fragment = |path: &Path| {
+        let fragment = fragment.map(|name| format!("#{name}")).unwrap_or_default();
+        format!("{}{fragment}", path.display())
+    };
+    match scheme(address) {
+        Some(("local", path)) => {
+            let (path, said) = in_image(named, path, spark)?;
+            Ok(Located { uri: with_fragment(&path), said })
+        }
+        Some(("file", path)) => Ok(Located::as_named(with_fragment(&on_machine(named, Path::new(path))?))),
+        Some(_) => Ok(Located::as_named(named.to_owned())),
+        None => Ok(Located::as_named(with_fragment(&on_machine(named, &directory.join(address))?))),
+    }
+}
+
+/// Refuses a file that no Spark could bring: worth knowing before one is fetched.
+///
+/// # Errors
+/// When the file is not on this machine, and not in the Spark of an image.
+pub fn refuse_missing(named: &str, directory: &Path) -> Result<()> {
+    let address = named.split('#').next().unwrap_or_default();
+    match scheme(address) {
+        Some(("local", path)) if Path::new(path).starts_with(IMAGE_SPARK_HOME) || Path::new(path).exists() => Ok(()),
+        Some(("local", path)) => bail!(missing_in_image(named, &format!("no {path}"), ELSEWHERE)),
+        Some(("file", path)) => on_machine(named, Path::new(path)).map(drop),
+        Some(_) => Ok(()),
+        None => on_machine(named, &directory.join(address)).map(drop),
+    }
+}
+
+/// What helps when a file of the image is not here.
+const ELSEWHERE: &str = "put the file there, or name a path of this machine for a local run";
+
+fn missing_in_image(named: &str, looked: &str, remedy: &str) -> String {
+    format!("{named} is a path in the job's image, and this machine has {looked}: {remedy}")
+}
+
+/// Scheme and path: `local:///opt/x`, `local:/opt/x` and `file://localhost/x` are all written.
+fn scheme(address: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = address.split_once(':')?;
+    let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+    let path = rest.strip_prefix("//").map_or(rest, |rest| rest.find('/').map_or("", |at| &rest[at..]));
+    is_scheme.then_some((scheme, path))
+}
+
+fn on_machine(named: &str, path: &Path) -> Result<PathBuf> {
+    match path.exists() {
+        true => Ok(path.to_owned()),
+        false => bail!("{named}: there is no {} on this machine", path.display()),
+    }
+}
+
+fn in_image(named: &str, path: &str, spark: &Spark) -> Result<(PathBuf, Option<String>)> {
+    let path = Path::new(path);
+    let below = path.strip_prefix(IMAGE_SPARK_HOME).ok();
+    let ours = below.and_then(|below| existing(&spark.home.join(below)).or_else(|| examples_jar(below, spark)));
+    if let Some(ours) = ours {
+        let said = format!("{named} is a path in the image: taking {} of Spark {}", ours.display(), spark.version);
+        return Ok((ours, Some(said)));
+    }
+    if path.exists() {
+        let said = format!("{named} is a path in the image: taking the same path of this machine");
+        return Ok((path.to_owned(), Some(said)));
+    }
+    let looked = match below {
+        Some(below) => format!("neither {} nor {}", spark.home.join(below).display(), path.display()),
+        None => format!("no {}", path.display()),
+    };
+    let remedy = match below {
+        Some(below) if below.starts_with("examples/jars") => {
+            "the Spark of PyPI comes without its example jars: set SPARK_HOME to a whole distribution"
+        }
+        _ => ELSEWHERE,
+    };
+    bail!(missing_in_image(named, &looked, remedy))
+}
+
+fn existing(path: &Path) -> Option<PathBuf> {
+    path.exists().then(|| path.to_owned())
+}
+
+/// Images and job files name the jar of examples with and without versions; a distribution has one.
+fn examples_jar(below: &Path, spark: &Spark) -> Option<PathBuf> {
+    let asked = below.strip_prefix("examples/jars").ok()?.to_str()?;
+    let is_examples = |name: &str| name.starts_with("spark-examples") && name.ends_with(".jar");
+    let mut jars = fs::read_dir(spark.home.join("examples/jars")).ok()?.flatten();
+    let jar = jars.find(|jar| is_examples(&jar.file_name().to_string_lossy()))?;
+    is_examples(asked).then(|| jar.path())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::versions::SparkVersion;
+    use super::*;
+
+    struct Machine {
+        folder: tempfile::TempDir,
+    }
+
+    impl Machine {
+        fn with(files: &[&str]) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            for file in files {
+                let path = folder.path().join(file);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, "").unwrap();
+            }
+            Self { folder }
+        }
+
+        /// What a name is located as, with the machine's own folder written `~`.
+        fn locate(&self, named: &str) -> Result<(String, bool), String> {
+            let root = self.folder.path();
+            let spark = Spark { home: root.join("spark"), version: SparkVersion::parse("3.5.7").unwrap() };
+            let tilde = |text: String| text.replace(&root.display().to_string(), "~");
+            let named = named.replace('~', &root.display().to_string());
+            match locate(&named, &spark, &root.join("work")) {
+                Ok(located) => Ok((tilde(located.uri), located.said.is_some())),
+                Err(error) => Err(tilde(format!("{error:#}"))),
+            }
+        }
+    }
+
+    #[test]
+    fn takes_what_is_in_the_images_spark_from_the_spark_that_runs() {
+        let machine = Machine::with(&["spark/examples/src/main/python/pi.py"]);
+        let pi = Ok(("~/spark/examples/src/main/python/pi.py".to_owned(), true));
+        assert_eq!(machine.locate("local:///opt/spark/examples/src/main/python/pi.py"), pi);
+        assert_eq!(machine.locate("local:/opt/spark/examples/src/main/python/pi.py"), pi);
+    }
+
+    #[test]
+    fn finds_the_examples_jar_whatever_its_version() {
+        let machine = Machine::with(&["spark/examples/jars/spark-examples_2.12-3.5.7.jar"]);
+        let jar = Ok(("~/spark/examples/jars/spark-examples_2.12-3.5.7.jar".to_owned(), true));
+        assert_eq!(machine.locate("local:///opt/spark/examples/jars/spark-examples.jar"), jar);
+        assert_eq!(machine.locate("local:///opt/spark/examples/jars/spark-examples_2.12-3.0.0.jar"), jar);
+        assert!(machine.locate("local:///opt/spark/examples/jars/other.jar").is_err());
+    }
+
+    #[test]
+    fn says_that_the_spark_of_pypi_has_no_examples_jar() {
+        let said = Machine::with(&[]).locate("local:///opt/spark/examples/jars/spark-examples.jar").unwrap_err();
+        assert_eq!(
+            said,
+            "local:///opt/spark/examples/jars/spark-examples.jar is a path in the job's image, and this machine has \
+             neither ~/spark/examples/jars/spark-examples.jar nor /opt/spark/examples/jars/spark-examples.jar: \
+             the Spark of PyPI comes without its example jars: set SPARK_HOME to a whole distribution"
+        );
+    }
+
+    #[test]
+    fn takes_another_path_of_the_image_only_if_this_machine_has_it() {
+        let machine = Machine::with(&["app/job.py"]);
+        assert_eq!(machine.locate("local://~/app/job.py"), Ok(("~/app/job.py".into(), true)));
+        let said = machine.locate("local://~/app/other.py").unwrap_err();
+        assert_eq!(
+            said,
+            "local://~/app/other.py is a path in the job's image, and this machine has no ~/app/other.py: \
+             put the file there, or name a path of this machine for a local run"
+        );
+    }
+
+    #[test]
+    fn knows_beforehand_what_no_spark_could_bring() {
+        let machine = Machine::with(&["job.py"]);
+        let refused = |named: &str| refuse_missing(named, machine.folder.path()).is_err();
+        assert!(!refused("local:///opt/spark/examples/src/main/python/pi.py"));
+        assert!(!refused("job.py#main.py"));
+        assert!(!refused("s3a://bucket/job.py"));
+        assert!(refused("local:///nowhere/job.py"));
+        assert!(refused("file:///nowhere/job.py"));
+        assert!(refused("other.py"));
+    }
+
+    #[test]
+    fn takes_a_path_from_the_working_directory() {
+        let machine = Machine::with(&["work/job.py", "data.csv"]);
+        assert_eq!(machine.locate("job.py"), Ok(("~/work/job.py".into(), false)));
+        assert_eq!(machine.locate("file://~/data.csv#rows.csv"), Ok(("~/data.csv#rows.csv".into(), false)));
+        assert_eq!(machine.locate("other.py").unwrap_err(), "other.py: there is no ~/work/other.py on this machine");
+        assert!(machine.locate("file:///nowhere/x.py").is_err());
+    }
+
+    #[test]
+    fn leaves_addresses_of_other_systems_to_spark() {
+        let machine = Machine::with(&[]);
+        for address in ["https://h/job.py", "s3a://bucket/job.py", "hdfs://n:8020/x.jar#y"] {
+            assert_eq!(machine.locate(address), Ok((address.to_owned(), false)));
+        }
+    }
+}

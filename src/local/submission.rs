@@ -1,0 +1,350 @@
+//! What `spark-submit` is told: settings in a file, the rest on its command line.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::files::{Located, locate};
+use super::machine::{Environment, Spark};
+use super::progress::Say;
+use super::runtime::Runtime;
+use super::{Language, LocalJob};
+
+/// A `spark-submit` to be run.
+#[derive(Debug)]
+pub struct Submission {
+    pub program: PathBuf,
+    pub arguments: Vec<OsString>,
+    /// Variables on top of the environment of this process; none: taken out of it.
+    pub env: Vec<(String, Option<OsString>)>,
+    /// Holds the settings; it goes when the run ends.
+    _folder: tempfile::TempDir,
+}
+
+/// Settings that mean something on a cluster only, or that would point the driver at one.
+const CLUSTER_SETTINGS: [&str; 14] = [
+    "spark.kubernetes.",
+    "spark.master",
+    "spark.submit.deployMode",
+    "spark.app.name",
+    "spark.app.id",
+    "spark.driver.host",
+    "spark.driver.bindAddress",
+    "spark.driver.port",
+    "spark.driver.blockManager.port",
+    "spark.blockManager.port",
+    "spark.executor.",
+    "spark.dynamicAllocation.",
+    "spark.shuffle.service.",
+    "spark.decommission.",
+];
+
+/// Settings for the interpreter in the image: the one of this machine is in the environment.
+const INTERPRETERS: [&str; 2] = ["spark.pyspark.python", "spark.pyspark.driver.python"];
+
+/// Settings that are lists of files.
+const FILE_LISTS: [&str; 4] = ["spark.jars", "spark.submit.pyFiles", "spark.files", "spark.archives"];
+
+/// Variables of a job that describe the image, and would lead this machine astray.
+const IMAGE_VARIABLES: [&str; 7] =
+    ["SPARK_HOME", "SPARK_CONF_DIR", "JAVA_HOME", "PATH", "PYSPARK_PYTHON", "PYSPARK_DRIVER_PYTHON", "LD_LIBRARY_PATH"];
+
+impl Submission {
+    /// # Errors
+    /// When a file of the job is not on this machine, or the settings cannot be written.
+    pub fn of(job: &LocalJob, runtime: &Runtime, environment: &Environment, say: &Say) -> Result<Self> {
+        let spark = &runtime.spark;
+        let locate = |named: &str| -> Result<String> {
+            let Located { uri, said } = locate(named, spark, &environment.directory)?;
+            said.iter().for_each(|said| say(said));
+            Ok(uri)
+        };
+        let main_file = locate(&job.main_file)?;
+        let memory = super::machine::memory();
+        heap(job, memory).and_then(|heap| heap.said).iter().for_each(|said| say(said));
+        let settings = located(settings(job, memory), locate)?;
+        let folder = tempfile::Builder::new().prefix("sparkctl-").tempdir().context("creating a temporary folder")?;
+        let properties = folder.path().join("spark.properties");
+        write_private(&properties, &format!("{}{}", defaults(environment, spark), properties_text(&settings)))?;
+
+        let mut arguments: Vec<OsString> =
+            vec!["--master".into(), job.master().into(), "--name".into(), job.name.clone().into()];
+        arguments.extend(["--properties-file".into(), properties.into()]);
+        if let Some(class) =
+            job.main_class.as_ref().filter(|_| matches!(job.language, Language::Java | Language::Scala))
+        {
+            arguments.extend(["--class".into(), class.into()]);
+        }
+        arguments.push(main_file.into());
+        arguments.extend(job.arguments.iter().map(OsString::from));
+        Ok(Self { program: spark.home.join("bin/spark-submit"), arguments, env: env(job, runtime), _folder: folder })
+    }
+}
+
+/// The job's settings for one machine.
+fn settings(job: &LocalJob, memory: Option<u64>) -> BTreeMap<String, String> {
+    let mut settings: BTreeMap<String, String> = job
+        .conf
+        .iter()
+        .filter(|(key, _)| !is_for_cluster(key) && !INTERPRETERS.contains(&key.as_str()))
+        .cloned()
+        .collect();
+    if let Some(heap) = heap(job, memory) {
+        settings.insert("spark.driver.memory".into(), heap.size);
+    }
+    let lists = [
+        ("spark.jars", &job.jars),
+        ("spark.submit.pyFiles", &job.py_files),
+        ("spark.files", &job.files),
+        ("spark.archives", &job.archives),
+        ("spark.jars.packages", &job.packages),
+        ("spark.jars.excludes", &job.exclude_packages),
+        ("spark.jars.repositories", &job.repositories),
+    ];
+    for (key, list) in lists.into_iter().filter(|(_, list)| !list.is_empty()) {
+        settings.insert(key.into(), list.join(","));
+    }
+    settings
+}
+
+fn is_for_cluster(key: &str) -> bool {
+    CLUSTER_SETTINGS.iter().any(
+        |setting| {
+            if setting.ends_with('.') { key.starts_with(setting) } else { key == *setting }
+        },
+    )
+}
+
+/// Memory of the one process that a local run is.
+struct Heap {
+    size: String,
+    /// What to tell the user, when it is less than the job asks for.
+    said: Option<String>,
+}
+
+/// One process is driver and executor, so the larger of the two memories, but no more than three
+/// quarters of the machine's.
+fn heap(job: &LocalJob, memory: Option<u64>) -> Option<Heap> {
+    let of_conf = |key: &str| job.conf.iter().rev().find(|(name, _)| name == key).map(|(_, value)| value);
+    let driver = job.driver_memory.as_ref().or_else(|| of_conf("spark.driver.memory"));
+    let executor = job.executor_memory.as_ref().or_else(|| of_conf("spark.executor.memory"));
+    let largest = driver.into_iter().chain(executor).max_by_key(|text| mebibytes(text))?;
+    let most = memory.map(|bytes| bytes / 4 * 3 / (1 << 20));
+    match (mebibytes(largest), most) {
+        (Some(asked), Some(most)) if asked > most => {
+            let said = Some(format!("{largest} of memory is more than this machine can spare: using {most}m"));
+            Some(Heap { size: format!("{most}m"), said })
+        }
+        _ => Some(Heap { size: largest.clone(), said: None }),
+    }
+}
+
+/// Spark's memory strings: `512m`, `2g`, `2gb`; a bare number is MiB.
+fn mebibytes(text: &str) -> Option<u64> {
+    let text = text.trim().to_ascii_lowercase();
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let number: u64 = text[..end].parse().ok()?;
+    match text[end..].trim_end_matches('b') {
+        "k" => Some(number / 1024),
+        "" if text.ends_with('b') => Some(number >> 20),
+        "" | "m" => Some(number),
+        "g" => number.checked_mul(1 << 10),
+        "t" => number.checked_mul(1 << 20),
+        "p" => number.checked_mul(1 << 30),
+        _ => None,
+    }
+}
+
+fn located(
+    mut settings: BTreeMap<String, String>,
+    locate: impl Fn(&str) -> Result<String>,
+) -> Result<BTreeMap<String, String>> {
+    for key in FILE_LISTS {
+        if let Some(list) = settings.get_mut(key) {
+            let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
+            *list = names.map(&locate).collect::<Result<Vec<_>>>()?.join(",");
+        }
+    }
+    Ok(settings)
+}
+
+/// The user's `spark-defaults.conf`, which Spark would not read next to `--properties-file`. The
+/// job's settings come after it, and the last of a key counts.
+fn defaults(environment: &Environment, spark: &Spark) -> String {
+    let folder = environment.spark_conf_dir.clone().unwrap_or_else(|| spark.home.join("conf"));
+    let text = fs::read_to_string(folder.join("spark-defaults.conf")).unwrap_or_default();
+    if text.is_empty() { text } else { text + "\n" }
+}
+
+/// In the format of `java.util.Properties`, which Spark reads as UTF-8.
+fn properties_text(settings: &BTreeMap<String, String>) -> String {
+    let line = |(key, value): (&String, &String)| format!("{}={}\n", escaped(key, " =:#!"), escaped(value, ""));
+    settings.iter().map(line).collect()
+}
+
+fn escaped(text: &str, special: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for (at, c) in text.char_indices() {
+        match c {
+            '\\' => escaped.push_str("\\\\"),
+            '\n' => escaped.push_str("\\n"),
+            '\r' => escaped.push_str("\\r"),
+            '\t' => escaped.push_str("\\t"),
+            c if special.contains(c) || (at == 0 && c == ' ') => escaped.extend(['\\', c]),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+/// Settings may hold secrets: nobody else reads them, neither here nor in the list of processes.
+fn write_private(path: &Path, text: &str) -> Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut options = fs::OpenOptions::new();
+    let file = options.write(true).create_new(true).mode(0o600).open(path);
+    file.and_then(|mut file| file.write_all(text.as_bytes())).with_context(|| format!("writing {}", path.display()))
+}
+
+fn env(job: &LocalJob, runtime: &Runtime) -> Vec<(String, Option<OsString>)> {
+    let of_image = |name: &str| IMAGE_VARIABLES.contains(&name);
+    let of_job = job.env.iter().filter(|(name, _)| !of_image(name));
+    let mut env: Vec<(String, Option<OsString>)> =
+        of_job.map(|(name, value)| (name.clone(), Some(value.into()))).collect();
+    env.push(("SPARK_HOME".into(), Some(runtime.spark.home.clone().into())));
+    env.push(("JAVA_HOME".into(), Some(runtime.java.home.clone().into())));
+    let python = runtime.python.as_ref().map(|python| OsString::from(&python.program));
+    if python.is_some() {
+        env.push(("PYSPARK_PYTHON".into(), python.clone()));
+        env.push(("PYSPARK_DRIVER_PYTHON".into(), python));
+    }
+    // Left behind by notebooks; spark-submit would take them for the job's own.
+    env.push(("PYSPARK_SUBMIT_ARGS".into(), None));
+    env.push(("MASTER".into(), None));
+    // Spark's servers are nobody else's business, and need no name of this machine that resolves.
+    if std::env::var_os("SPARK_LOCAL_IP").is_none() && !env.iter().any(|(name, _)| name == "SPARK_LOCAL_IP") {
+        env.push(("SPARK_LOCAL_IP".into(), Some("127.0.0.1".into())));
+    }
+    env
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+    use std::sync::Arc;
+
+    use super::super::machine::{Java, Python};
+    use super::super::versions::{PythonVersion, SparkVersion};
+    use super::*;
+
+    fn job(conf: &[(&str, &str)]) -> LocalJob {
+        let conf = conf.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        LocalJob { name: "pi".into(), main_file: "pi.py".into(), conf, ..LocalJob::default() }
+    }
+
+    #[test]
+    fn leaves_out_what_is_for_a_cluster() {
+        let job = job(&[
+            ("spark.kubernetes.namespace", "x"),
+            ("spark.master", "k8s://x"),
+            ("spark.executor.instances", "2"),
+            ("spark.dynamicAllocation.enabled", "true"),
+            ("spark.driver.host", "x"),
+            ("spark.pyspark.python", "/image/python3"),
+            ("spark.sql.shuffle.partitions", "7"),
+            ("spark.masterful", "kept"),
+        ]);
+        let kept = settings(&job, None);
+        assert_eq!(kept.keys().collect::<Vec<_>>(), ["spark.masterful", "spark.sql.shuffle.partitions"]);
+    }
+
+    #[test]
+    fn keeps_memory_within_the_machine() {
+        let memory = |driver: &str, executor: &str, machine| {
+            let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+            let job = LocalJob { driver_memory: some(driver), executor_memory: some(executor), ..job(&[]) };
+            heap(&job, machine).map(|heap| (heap.size, heap.said.is_some()))
+        };
+        let heap_of = |size: &str, less| Some((size.to_owned(), less));
+        assert_eq!(memory("512m", "", Some(8 << 30)), heap_of("512m", false));
+        assert_eq!(memory("512m", "2g", Some(8 << 30)), heap_of("2g", false));
+        assert_eq!(memory("512m", "64g", Some(8 << 30)), heap_of("6144m", true));
+        assert_eq!(memory("512m", "64g", None), heap_of("64g", false));
+        assert_eq!(memory("", "", Some(8 << 30)), None);
+        let of_conf = settings(&job(&[("spark.driver.memory", "3g"), ("spark.executor.memory", "4g")]), None);
+        assert_eq!(of_conf["spark.driver.memory"], "4g");
+    }
+
+    #[test]
+    fn reads_memory_as_spark_does() {
+        assert_eq!(
+            ["512m", "2g", "2GB", "700", "2048k", "1t"].map(mebibytes),
+            [512, 2048, 2048, 700, 2, 1 << 20].map(Some)
+        );
+        assert_eq!(mebibytes("1.5g"), None);
+    }
+
+    #[test]
+    fn writes_settings_so_that_java_reads_them_back() {
+        let settings = [("a b:c", " x=y#z\\w\nv"), ("k", "ü")].map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let text = properties_text(&settings.into());
+        assert_eq!(text, "a\\ b\\:c=\\ x=y#z\\\\w\\nv\nk=ü\n");
+    }
+
+    #[test]
+    fn tells_spark_submit_what_to_run_but_no_setting() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = folder.path().to_path_buf();
+        fs::write(home.join("pi.py"), "").unwrap();
+        fs::write(home.join("lib.zip"), "").unwrap();
+        fs::create_dir(home.join("conf")).unwrap();
+        fs::write(home.join("conf/spark-defaults.conf"), "spark.ui.enabled false").unwrap();
+        let runtime = Runtime {
+            spark: Spark { home: home.clone(), version: SparkVersion::parse("3.5.7").unwrap() },
+            java: Java { home: "/java".into(), version: 17 },
+            python: Some(Python { program: "/bin/python3".into(), version: PythonVersion(3, 11), pyspark: None }),
+        };
+        let environment = Environment {
+            directory: home.clone(),
+            spark_conf_dir: None,
+            ..Environment::of_this_process(false).unwrap()
+        };
+        let job = LocalJob {
+            arguments: vec!["10".into()],
+            py_files: vec!["lib.zip".into()],
+            env: vec![("MODE".into(), "test".into()), ("JAVA_HOME".into(), "/image/java".into())],
+            cores: Some(2),
+            main_class: Some("ignored.For.Python".into()),
+            ..job(&[("spark.password", "hunter2")])
+        };
+        let say: Say = Arc::new(|_| {});
+        let submission = Submission::of(&job, &runtime, &environment, &say).unwrap();
+        assert_eq!(submission.program, home.join("bin/spark-submit"));
+        let arguments: Vec<String> =
+            submission.arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        assert_eq!(arguments[..5], ["--master", "local[2]", "--name", "pi", "--properties-file"]);
+        assert_eq!(arguments[6..], [home.join("pi.py").display().to_string(), "10".into()]);
+        let properties = Path::new(&arguments[5]);
+        assert_eq!(fs::metadata(properties).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::read_to_string(properties).unwrap(),
+            format!(
+                "spark.ui.enabled false\nspark.password=hunter2\nspark.submit.pyFiles={}\n",
+                home.join("lib.zip").display()
+            )
+        );
+        let variable = |name: &str| {
+            let mut named = submission.env.iter().filter(|(key, _)| key == name);
+            (named.next().map(|(_, value)| value.clone()), named.next().is_none())
+        };
+        assert_eq!(variable("MODE"), (Some(Some("test".into())), true));
+        assert_eq!(variable("JAVA_HOME"), (Some(Some("/java".into())), true));
+        assert_eq!(variable("PYSPARK_PYTHON"), (Some(Some("/bin/python3".into())), true));
+        let properties = properties.to_owned();
+        drop(submission);
+        assert!(!properties.exists());
+    }
+}

@@ -1,0 +1,310 @@
+//! The driver's pod: the template, then what Spark puts into it, then the fields of the job file.
+
+use serde_json::{Value, json};
+
+use super::plan::{CONF_DIR, Plan, Ports, TEMPLATE_DIR, TEMPLATE_FILE};
+use super::pod::Pod;
+use super::{HOLD, Object};
+use crate::job::problem::Problem;
+use crate::job::role::RoleSpec;
+use crate::spark::memory::{self, Role};
+use crate::spark::{Conf, Version};
+
+/// The driver's pod, held until its companions exist.
+pub fn pod(plan: &Plan) -> Result<Object, Problem> {
+    let template = plan.job.driver_template();
+    let mut pod = Pod::of_template(template.as_ref(), &plan.driver_container());
+    spark(plan, &mut pod)?;
+    scheduling(plan, &mut pod);
+    let spec = &plan.job.spec;
+    super::shared_overlay(plan.job, &mut pod);
+    spec.driver.role.overlay(Role::Driver, &spec.volumes, plan.version, &mut pod);
+    if let Some(monitoring) = &spec.monitoring {
+        monitoring.overlay(Role::Driver, &plan.name(), &mut pod);
+    }
+    pod.append("schedulingGates", [json!({"name": HOLD})]);
+    let mut pod = pod.into_template();
+    let mut object = json!({"apiVersion": "v1", "kind": "Pod"});
+    object["metadata"] = pod["metadata"].take();
+    object["spec"] = pod["spec"].take();
+    Ok(Object(object))
+}
+
+/// What Spark puts into a driver's pod.
+///
+/// Source: the feature steps of `KubernetesDriverBuilder` of Spark 3.0 to 4.3, in their order.
+fn spark(plan: &Plan, pod: &mut Pod) -> Result<(), Problem> {
+    let conf = &plan.conf;
+    pod.metadata.set("name", plan.names.driver.as_str());
+    pod.metadata.set("namespace", plan.names.namespace.as_str());
+    pod.metadata.merge("labels", plan.driver_labels());
+    pod.metadata.merge("annotations", plan.driver_annotations());
+    pod.set("restartPolicy", "Never");
+    pod.spec.merge("nodeSelector", conf.with_prefix("spark.kubernetes.node.selector."));
+    if plan.version >= Version(3, 3) {
+        pod.spec.merge("nodeSelector", conf.with_prefix("spark.kubernetes.driver.node.selector."));
+    }
+    pod.append(
+        "imagePullSecrets",
+        conf.list("spark.kubernetes.container.image.pullSecrets").into_iter().map(|name| json!({"name": name})),
+    );
+    let scheduler =
+        conf.given("spark.kubernetes.driver.scheduler.name").or(conf.given("spark.kubernetes.scheduler.name"));
+    pod.set_some("schedulerName", scheduler);
+    if let Some(account) = conf.given("spark.kubernetes.authenticate.driver.serviceAccountName") {
+        pod.set("serviceAccountName", account);
+        pod.set("serviceAccount", account);
+    }
+    // Thousands of Services in a namespace must not become thousands of variables of each pod.
+    if !pod.spec.0.contains_key("enableServiceLinks") {
+        pod.set("enableServiceLinks", false);
+    }
+
+    let container = pod.spark_container();
+    container.set_some("image", plan.driver_image());
+    container
+        .set("imagePullPolicy", conf.given("spark.kubernetes.container.image.pullPolicy").unwrap_or("IfNotPresent"));
+    container.append("args", arguments(plan));
+    container.append("ports", container_ports(plan));
+    resources(plan, pod)?;
+    environment(plan, pod);
+    mounts(plan, pod)
+}
+
+/// What is put after the image's entry point.
+fn arguments(plan: &Plan) -> Vec<Value> {
+    let job = plan.job;
+    let mut arguments = vec!["driver".to_owned()];
+    if let Some(user) = job.spec.proxy_user.as_ref().filter(|_| plan.version >= Version(3, 1)) {
+        arguments.extend(["--proxy-user".to_owned(), user.clone()]);
+    }
+    arguments.extend(["--properties-file".to_owned(), format!("{CONF_DIR}/spark.properties")]);
+    arguments.extend(["--class".to_owned(), job.main_class().to_owned()]);
+    arguments.push(
+        job.spec
+            .main_application_file
+            .clone()
+            .filter(|file| !file.is_empty())
+            .unwrap_or_else(|| "spark-internal".into()),
+    );
+    arguments.extend(job.spec.arguments.iter().cloned());
+    arguments.into_iter().map(Value::from).collect()
+}
+
+fn container_ports(plan: &Plan) -> Vec<Value> {
+    let ports = Ports::of(&plan.conf);
+    let port = |name: &str, number: i64| json!({"name": name, "containerPort": number, "protocol": "TCP"});
+    let rpc = plan.conf.get("spark.driver.port").and_then(|text| text.parse().ok()).unwrap_or(ports.rpc);
+    let mut list = vec![
+        port("driver-rpc-port", rpc),
+        port("blockmanager", container_block_manager(plan)),
+        port("spark-ui", ports.ui),
+    ];
+    if plan.version >= Version(4, 1) {
+        list.push(port("spark-connect", ports.connect));
+    }
+    list
+}
+
+/// The block manager's port as the container has it: by the settings before Spark completed them.
+fn container_block_manager(plan: &Plan) -> i64 {
+    Ports::of(&plan.job.settings(&plan.names.namespace)).block_manager
+}
+
+fn resources(plan: &Plan, pod: &mut Pod) -> Result<(), Problem> {
+    let conf = &plan.conf;
+    let language = plan.job.language();
+    let memory = memory::request(conf, Role::Driver, plan.version, language.is_foreign(), language.is_foreign())
+        .map_err(|problem| plan.setting_problem("spark.driver.memory", problem))?;
+    let container = pod.spark_container();
+    container.set_at(&["resources", "requests", "cpu"], driver_cpu(conf));
+    container.set_at(&["resources", "requests", "memory"], format!("{memory}Mi"));
+    container.set_at(&["resources", "limits", "memory"], format!("{memory}Mi"));
+    if let Some(limit) = conf.given("spark.kubernetes.driver.limit.cores") {
+        container.set_at(&["resources", "limits", "cpu"], limit);
+    }
+    for (name, amount) in custom_resources(conf, Role::Driver)? {
+        container.set_at(&["resources", "limits", &name], amount);
+    }
+    if plan.version >= Version(4, 3) {
+        let key = "securityContext.allowPrivilegeEscalation";
+        let allowed =
+            conf.given(&format!("spark.kubernetes.driver.{key}")).or(conf.given(&format!("spark.kubernetes.{key}")));
+        container.set_at(
+            &["securityContext", "allowPrivilegeEscalation"],
+            allowed.is_some_and(|text| text.eq_ignore_ascii_case("true")),
+        );
+    }
+    Ok(())
+}
+
+/// CPU that the driver asks for.
+pub fn driver_cpu(conf: &Conf) -> &str {
+    let cores = conf.given("spark.kubernetes.driver.request.cores").or(conf.given("spark.driver.cores"));
+    cores.unwrap_or("1")
+}
+
+/// GPUs and their like as Spark names them: `vendor/name` and how many.
+pub fn custom_resources(conf: &Conf, role: Role) -> Result<Vec<(String, String)>, Problem> {
+    let prefix = format!("spark.{}.resource.", role.word());
+    let amounts = conf.with_prefix(&prefix).filter_map(|(key, amount)| Some((key.strip_suffix(".amount")?, amount)));
+    amounts
+        .map(|(name, amount)| {
+            let vendor = conf.given(&format!("{prefix}{name}.vendor")).ok_or_else(|| {
+                Problem::error(format!("{prefix}{name}.amount needs {prefix}{name}.vendor: on Kubernetes a resource is called VENDOR/{name}"))
+            })?;
+            amount.trim().parse::<u64>().map_err(|_| {
+                Problem::error(format!("{prefix}{name}.amount: expected a whole number, found `{amount}`"))
+            })?;
+            Ok((format!("{vendor}/{name}"), amount.trim().to_owned()))
+        })
+        .collect()
+}
+
+fn environment(plan: &Plan, pod: &mut Pod) {
+    let conf = &plan.conf;
+    let user = plan.job.spec.proxy_user.as_ref().unwrap_or(&plan.submission.user);
+    pod.env("SPARK_USER", user);
+    pod.env("SPARK_APPLICATION_ID", &plan.submission.application());
+    for (name, value) in conf.with_prefix("spark.kubernetes.driverEnv.") {
+        pod.env(name, value);
+    }
+    let container = pod.spark_container();
+    let bind_address = json!({"fieldRef": {"apiVersion": "v1", "fieldPath": "status.podIP"}});
+    container.append("env", [json!({"name": "SPARK_DRIVER_BIND_ADDRESS", "valueFrom": bind_address})]);
+    for (name, reference) in conf.with_prefix("spark.kubernetes.driver.secretKeyRef.") {
+        let (secret, key) = reference.split_once(':').unwrap_or((reference, ""));
+        container.append("env", [json!({"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}})]);
+    }
+    if plan.job.language() == crate::job::spec::Language::Python {
+        let python = conf.given("spark.pyspark.python").or(plan.files().pyspark_python.as_deref());
+        let driver = conf.given("spark.pyspark.driver.python").or(conf.given("spark.pyspark.python"));
+        let driver =
+            driver.or(plan.files().pyspark_driver_python.as_deref()).or(plan.files().pyspark_python.as_deref());
+        for (name, value) in [("PYSPARK_PYTHON", python), ("PYSPARK_DRIVER_PYTHON", driver)] {
+            if let Some(value) = value {
+                pod.env(name, value);
+            }
+        }
+    }
+    // Until 3.0 the choice between Python 2 and 3 is made by the image's entry point.
+    if plan.version < Version(3, 1)
+        && plan.job.language() == crate::job::spec::Language::Python
+        && let Some(version) = conf.given("spark.kubernetes.pyspark.pythonVersion")
+    {
+        pod.env("PYSPARK_MAJOR_PYTHON_VERSION", version);
+    }
+}
+
+fn mounts(plan: &Plan, pod: &mut Pod) -> Result<(), Problem> {
+    let conf = &plan.conf;
+    super::credentials::mount(plan, pod);
+    for (name, path) in conf.with_prefix("spark.kubernetes.driver.secrets.") {
+        let volume = format!("{name}-volume");
+        pod.mount(json!({"name": volume, "secret": {"secretName": name}}), json!({"name": volume, "mountPath": path}));
+    }
+    for volume in conf_volumes(conf) {
+        volume.mount(plan.version, &super::claims::name(plan, &volume), pod);
+    }
+    super::hadoop::mount(plan, pod);
+    if plan.needs_template() {
+        let items = json!([{"key": super::executor::KEY, "path": TEMPLATE_FILE}]);
+        let volume = json!({"name": "pod-template-volume", "configMap": {"name": plan.names.template, "items": items}});
+        pod.mount(volume, json!({"name": "pod-template-volume", "mountPath": TEMPLATE_DIR}));
+    }
+    let tmpfs = conf.is_true("spark.kubernetes.local.dirs.tmpfs");
+    for dir in &plan.local_dirs {
+        if let Some(name) = &dir.volume {
+            let source = if tmpfs { json!({"medium": "Memory"}) } else { json!({}) };
+            pod.mount(json!({"name": name, "emptyDir": source}), json!({"name": name, "mountPath": dir.path}));
+        }
+    }
+    let paths: Vec<&str> = plan.local_dirs.iter().map(|dir| dir.path.as_str()).collect();
+    pod.env("SPARK_LOCAL_DIRS", &paths.join(","));
+    let items: Vec<Value> =
+        super::config_map::file_names(plan).map(|file| json!({"key": file, "mode": 0o644, "path": file})).collect();
+    let volume = json!({"name": "spark-conf-volume-driver", "configMap": {"name": plan.names.conf, "items": items}});
+    pod.mount(volume, json!({"name": "spark-conf-volume-driver", "mountPath": CONF_DIR}));
+    pod.env("SPARK_CONF_DIR", CONF_DIR);
+    Ok(())
+}
+
+/// The gang's marks on the pod beside those that Spark's settings make.
+fn scheduling(plan: &Plan, pod: &mut Pod) {
+    super::pod_priority(plan.job, pod);
+    if plan.scheduler.name().is_none() {
+        pod.set_some("schedulerName", role(plan).scheduler_name.clone());
+    }
+    super::yunikorn::annotate(plan, pod);
+}
+
+fn role<'a>(plan: &'a Plan) -> &'a RoleSpec {
+    &plan.job.spec.driver.role
+}
+
+/// A volume that the settings give to the driver.
+pub struct ConfVolume {
+    pub kind: String,
+    pub name: String,
+    pub path: String,
+    settings: Conf,
+}
+
+/// `spark.kubernetes.driver.volumes.TYPE.NAME.…`, those with a mount path.
+///
+/// Source: `KubernetesVolumeUtils` of Spark.
+pub fn conf_volumes(conf: &Conf) -> impl Iterator<Item = ConfVolume> {
+    let prefix = "spark.kubernetes.driver.volumes.";
+    let paths = conf.with_prefix(prefix).filter_map(|(key, path)| Some((key.strip_suffix(".mount.path")?, path)));
+    paths.filter_map(move |(volume, path)| {
+        let (kind, name) = volume.split_once('.')?;
+        let settings = conf.with_prefix(prefix).filter_map(|(key, value)| {
+            let rest = key.strip_prefix(volume)?.strip_prefix('.')?;
+            Some((rest.to_owned(), value.to_owned()))
+        });
+        Some(ConfVolume { kind: kind.into(), name: name.into(), path: path.into(), settings: settings.collect() })
+    })
+}
+
+impl ConfVolume {
+    pub fn option(&self, name: &str) -> Option<&str> {
+        self.settings.get(&format!("options.{name}"))
+    }
+
+    pub fn with_prefix<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.settings.with_prefix(prefix)
+    }
+
+    /// Source: `MountVolumesFeatureStep` of Spark.
+    fn mount(&self, version: Version, claim: &str, pod: &mut Pod) {
+        let read_only = self.settings.is_true("mount.readOnly");
+        let mut mount = json!({
+            "name": self.name,
+            "mountPath": self.path,
+            "readOnly": read_only,
+            "subPath": self.settings.get("mount.subPath").unwrap_or_default(),
+        });
+        if version >= Version(4, 0) {
+            mount["subPathExpr"] = self.settings.get("mount.subPathExpr").unwrap_or_default().into();
+        }
+        let option = |name: &str| self.option(name).unwrap_or_default();
+        let source = match self.kind.as_str() {
+            "hostPath" => {
+                let kind = if version >= Version(4, 0) { option("type") } else { "" };
+                json!({"path": option("path"), "type": kind})
+            }
+            "persistentVolumeClaim" => json!({"claimName": claim, "readOnly": read_only}),
+            "nfs" => json!({"path": option("path"), "server": option("server")}),
+            _ => {
+                let mut source = json!({"medium": option("medium")});
+                if let Some(limit) = self.option("sizeLimit") {
+                    source["sizeLimit"] = limit.into();
+                }
+                source
+            }
+        };
+        let mut volume = json!({"name": self.name});
+        volume[self.kind.as_str()] = source;
+        pod.mount(volume, mount);
+    }
+}

@@ -1,0 +1,70 @@
+//! The template of executors' pods: what their driver cannot be told by settings.
+
+use serde_json::{Value, json};
+
+use super::plan::{EXECUTOR_CONTAINER, Plan};
+use super::pod::Pod;
+use super::{Object, pod_priority, shared_overlay};
+use crate::job::Job;
+use crate::job::scheduling::Scheduler;
+use crate::spark::Version;
+use crate::spark::memory::Role;
+
+/// The key of the template in its ConfigMap.
+///
+/// Source: `Constants.POD_TEMPLATE_KEY` of Spark.
+pub const KEY: &str = "podspec-configmap-key";
+
+/// The template: the user's, and over it the fields of `executor`. The driver's Spark writes
+/// its own part into each pod that it makes of it.
+pub fn template(job: &Job, version: Version, scheduler: &Scheduler, name: &str) -> Pod {
+    let given = job.executor_template();
+    let container = job.spec.spark_conf.get("spark.kubernetes.executor.podTemplateContainerName");
+    let mut pod = Pod::of_template(given.as_ref(), container.map_or(EXECUTOR_CONTAINER, String::as_str));
+    let spec = &job.spec;
+    pod_priority(job, &mut pod);
+    if version < Version(3, 3) {
+        let scheduler = scheduler.name().or(spec.executor.role.scheduler_name.as_deref());
+        pod.set_some("schedulerName", scheduler);
+    }
+    shared_overlay(job, &mut pod);
+    spec.executor.role.overlay(Role::Executor, &spec.volumes, version, &mut pod);
+    if let Some(monitoring) = &spec.monitoring {
+        monitoring.overlay(Role::Executor, name, &mut pod);
+    }
+    if !pod.is_blank() && !pod.spec.0.contains_key("enableServiceLinks") {
+        pod.set("enableServiceLinks", false);
+    }
+    pod
+}
+
+/// The ConfigMap that takes the template to the driver, if there is one.
+pub fn config_map(plan: &Plan) -> Option<Object> {
+    let text = match (&plan.files().executor_template, template(plan.job, plan.version, &plan.scheduler, &plan.name()))
+    {
+        (None, pod) if pod.is_blank() => return None,
+        (Some(text), _) if plan.job.has_plain_executor() => text.clone(),
+        (_, pod) => text_of(pod.into_template()),
+    };
+    Some(Object(json!({
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": plan.names.template,
+            "namespace": plan.names.namespace,
+            "labels": plan.object_labels(),
+        },
+        "immutable": true,
+        "data": {KEY: text},
+    })))
+}
+
+/// The template as a pod. JSON is YAML to the reader in Spark's driver, whatever its version.
+fn text_of(mut template: Value) -> String {
+    let mut pod = json!({"apiVersion": "v1", "kind": "Pod"});
+    if template.get("metadata").is_some() {
+        pod["metadata"] = template["metadata"].take();
+    }
+    pod["spec"] = template["spec"].take();
+    format!("{pod:#}")
+}

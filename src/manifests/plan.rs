@@ -1,0 +1,379 @@
+//! What the objects of one submission have in common: settings, names, labels.
+
+use std::collections::BTreeMap;
+
+use crate::job::problem::Problem;
+use crate::job::scheduling::Scheduler;
+use crate::job::{Files, Job};
+use crate::spark::{Conf, Version, names};
+
+/// What makes one submission of a job this one. It comes from outside, so that translation
+/// itself is pure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Submission {
+    /// 32 hexadecimal digits, unique. A UUID of version 7 tells Spark when it was made.
+    pub id: String,
+    /// The user that Spark is told of, `SPARK_USER`.
+    pub user: String,
+}
+
+impl Submission {
+    /// Spark's application id.
+    pub fn application(&self) -> String {
+        format!("spark-{}", self.id)
+    }
+
+    /// A few digits of the id for the names of objects.
+    pub fn short(&self) -> &str {
+        &self.id[self.id.len().saturating_sub(8)..]
+    }
+
+    /// The id in the form of a UUID.
+    pub fn uuid(&self) -> String {
+        let id = format!("{:0>32}", self.id);
+        [&id[..8], &id[8..12], &id[12..16], &id[16..20], &id[20..32]].join("-")
+    }
+
+    /// Milliseconds since 1970 when the id was made, if it says so (RFC 9562, version 7).
+    pub fn milliseconds(&self) -> Option<u64> {
+        (self.id.len() == 32 && self.id.as_bytes()[12] == b'7')
+            .then(|| u64::from_str_radix(&self.id[..12], 16).ok())
+            .flatten()
+    }
+}
+
+/// A job, ready to become objects.
+pub struct Plan<'a> {
+    pub job: &'a Job,
+    pub submission: &'a Submission,
+    /// All settings, Spark's own among them: the content of `spark.properties`.
+    pub conf: Conf,
+    pub version: Version,
+    pub scheduler: Scheduler,
+    pub names: Names,
+    /// Scratch directories of the driver: their mounts.
+    pub local_dirs: Vec<LocalDir>,
+}
+
+/// Names of the objects. Those of companions are unique to the submission, so that what is left
+/// of an earlier run never stands in the way.
+pub struct Names {
+    pub namespace: String,
+    pub driver: String,
+    pub service: String,
+    pub conf: String,
+    pub template: String,
+    pub hadoop: String,
+    pub krb5: String,
+    pub credentials: String,
+    pub policy: String,
+    pub pod_group: String,
+    /// Prefix of executors' pods.
+    pub executors: String,
+}
+
+/// A directory for Spark's scratch files.
+pub struct LocalDir {
+    pub path: String,
+    /// Name of the volume that has to be made for it.
+    pub volume: Option<String>,
+}
+
+pub const CONF_DIR: &str = "/opt/spark/conf";
+pub const TEMPLATE_DIR: &str = "/opt/spark/pod-template";
+pub const TEMPLATE_FILE: &str = "pod-spec-template.yml";
+pub const GROUP_NAME: &str = "scheduling.k8s.io/group-name";
+
+impl Names {
+    fn of(job: &Job, namespace: &str, conf: &Conf, submission: &Submission) -> Self {
+        let name = job.name(submission);
+        let stem = format!("{}-{}", names::prefix(&name), submission.short());
+        let named = |suffix: &str| unique(&names::prefix(&name), submission.short(), suffix, names::LABEL);
+        Self {
+            namespace: namespace.to_owned(),
+            driver: conf
+                .given("spark.kubernetes.driver.pod.name")
+                .map_or_else(|| names::cut(&name, "-driver", names::LABEL), str::to_owned),
+            service: named("-driver-svc"),
+            conf: named("-driver-conf"),
+            template: named("-executor-template"),
+            hadoop: named("-hadoop-conf"),
+            krb5: named("-krb5"),
+            credentials: named("-credentials"),
+            policy: named("-policy"),
+            pod_group: named("-pg"),
+            executors: match conf.given("spark.kubernetes.executor.podNamePrefix") {
+                Some(prefix) => prefix.to_owned(),
+                None if stem.len() <= names::EXECUTOR_PREFIX => stem,
+                None => unique(&names::prefix(&name), submission.short(), "", names::EXECUTOR_PREFIX),
+            },
+        }
+    }
+}
+
+/// `NAME-ID` with a suffix, of which the name is cut.
+fn unique(name: &str, id: &str, suffix: &str, limit: usize) -> String {
+    let suffix = format!("-{id}{suffix}");
+    let room = limit.saturating_sub(suffix.len()).min(name.len());
+    format!("{}{suffix}", name[..room].trim_end_matches('-'))
+}
+
+impl<'a> Plan<'a> {
+    pub fn of(job: &'a Job, namespace: &str, submission: &'a Submission) -> Self {
+        let mut conf = job.settings(namespace);
+        let version = job.version();
+        let scheduler = Scheduler::of(job.spec.batch_scheduler.as_deref());
+        let names = Names::of(job, namespace, &conf, submission);
+        let mut plan =
+            Self { job, submission, conf: Conf::default(), version, scheduler, names, local_dirs: Vec::new() };
+        plan.complete(&mut conf);
+        plan.conf = conf;
+        plan.local_dirs = plan.scratch();
+        plan
+    }
+
+    pub fn files(&self) -> &Files {
+        &self.job.files
+    }
+
+    pub fn name(&self) -> String {
+        self.job.name(self.submission)
+    }
+
+    /// What a submission of Spark adds to the settings of the user, and what it takes away.
+    ///
+    /// Source: `KubernetesClientApplication`, `BasicDriverFeatureStep`, `DriverServiceFeatureStep`,
+    /// `PodTemplateConfigMapStep` and `SparkSubmit` of Spark.
+    fn complete(&self, conf: &mut Conf) {
+        let job = self.job;
+        // A PodGroup that the user named is the user's; otherwise both roles are in ours.
+        if self.scheduler == Scheduler::Volcano && !self.has_own_group() {
+            for role in ["driver", "executor"] {
+                conf.set(format!("spark.kubernetes.{role}.annotation.{GROUP_NAME}"), self.names.pod_group.as_str());
+            }
+        }
+        if let Some(name) = self.scheduler.name() {
+            conf.set("spark.kubernetes.driver.scheduler.name", name);
+            conf.set("spark.kubernetes.executor.scheduler.name", name);
+        }
+        for role in ["driver", "executor"] {
+            let label = |key: &str| format!("spark.kubernetes.{role}.label.{key}");
+            let mut labels = crate::job::spec::Spec::propagated(&job.labels);
+            labels.extend(self.own_labels());
+            for (key, value) in labels {
+                conf.set_default(&label(&key), value);
+            }
+        }
+        conf.set_default("spark.app.name", self.name());
+        conf.set("spark.app.id", self.submission.application());
+        conf.set_some("spark.app.submitTime", self.submission.milliseconds().filter(|_| self.version >= Version(3, 3)));
+        conf.set_default("spark.master", "k8s://https://kubernetes.default.svc");
+        conf.set("spark.submit.deployMode", "cluster");
+        conf.set("spark.kubernetes.namespace", self.names.namespace.as_str());
+        conf.set("spark.kubernetes.driver.pod.name", self.names.driver.as_str());
+        conf.set("spark.kubernetes.executor.podNamePrefix", self.names.executors.as_str());
+        conf.set("spark.kubernetes.submitInDriver", "true");
+        conf.set("spark.kubernetes.resource.type", job.language().resource_type());
+        conf.set("spark.driver.host", format!("{}.{}.svc", self.names.service, self.names.namespace));
+        let ports = Ports::of(conf);
+        conf.set("spark.driver.port", ports.rpc.to_string());
+        conf.set("spark.driver.blockManager.port", ports.service_block_manager.to_string());
+        if let Ok(factor) = crate::spark::memory::overhead_factor(conf, job.language().is_foreign()) {
+            conf.set("spark.kubernetes.memoryOverheadFactor", java_double(factor));
+        }
+        conf.set_default("spark.submit.pyFiles", "");
+        if !job.language().is_foreign()
+            && let Some(main) = job.spec.main_application_file.as_deref().filter(|main| !main.is_empty())
+        {
+            let jars = conf.given("spark.jars").map_or_else(|| main.to_owned(), |jars| format!("{jars},{main}"));
+            conf.set("spark.jars", jars);
+        }
+        if self.needs_template() {
+            conf.set("spark.kubernetes.executor.podTemplateFile", format!("{TEMPLATE_DIR}/{TEMPLATE_FILE}"));
+            conf.set_default("spark.kubernetes.executor.podTemplateContainerName", EXECUTOR_CONTAINER);
+        }
+        if self.version >= Version(3, 5) {
+            let hadoop = conf.get("spark.kubernetes.hadoop.configMapName").map(str::to_owned);
+            let hadoop = hadoop.or_else(|| self.files().hadoop.is_some().then(|| self.names.hadoop.clone()));
+            conf.set_some("spark.kubernetes.executor.hadoopConfigMapName", hadoop);
+        }
+        super::credentials::redact(conf);
+    }
+
+    /// Whether there is anything that executors get by their template alone.
+    pub fn needs_template(&self) -> bool {
+        !super::executor::template(self.job, self.version, &self.scheduler, &self.name()).is_blank()
+            || self.files().executor_template.is_some()
+    }
+
+    /// Whether the user put the driver into a PodGroup of the user's own.
+    pub fn has_own_group(&self) -> bool {
+        self.job.spec.driver.role.annotations.contains_key(GROUP_NAME)
+            || self.job.spec.spark_conf.contains_key(&format!("spark.kubernetes.driver.annotation.{GROUP_NAME}"))
+    }
+
+    /// Labels by which the application is found, on all of its pods and objects.
+    pub fn own_labels(&self) -> BTreeMap<String, String> {
+        [
+            ("app.kubernetes.io/managed-by", "sparkctl".to_owned()),
+            ("sparkoperator.k8s.io/app-name", names::cut(&self.name(), "", names::LABEL)),
+            ("sparkoperator.k8s.io/submission-id", self.submission.uuid()),
+        ]
+        .map(|(key, value)| (key.to_owned(), value))
+        .into()
+    }
+
+    /// Labels of the objects that are not pods.
+    pub fn object_labels(&self) -> BTreeMap<String, String> {
+        let mut labels = self.own_labels();
+        labels.insert("spark-app-selector".into(), self.submission.application());
+        labels
+    }
+
+    /// Labels of the driver's pod.
+    ///
+    /// Source: `KubernetesDriverConf.labels` of Spark; name and version are Spark 3.3's.
+    pub fn driver_labels(&self) -> BTreeMap<String, String> {
+        let mut labels: BTreeMap<String, String> = self
+            .conf
+            .with_prefix("spark.kubernetes.driver.label.")
+            .map(|(key, value)| (key.to_owned(), self.substituted(value, Version(4, 0))))
+            .collect();
+        labels.insert("spark-app-selector".into(), self.submission.application());
+        labels.insert("spark-role".into(), "driver".into());
+        if self.version >= Version(3, 3) {
+            labels.insert(
+                "spark-app-name".into(),
+                names::app_name_label(self.conf.get("spark.app.name").unwrap_or_default()),
+            );
+            if names::check_label_value(self.job.spark_version()).is_ok() {
+                labels.insert("spark-version".into(), self.job.spark_version().to_owned());
+            }
+        }
+        labels
+    }
+
+    /// Annotations of the driver's pod.
+    pub fn driver_annotations(&self) -> BTreeMap<String, String> {
+        let annotations = self.conf.with_prefix("spark.kubernetes.driver.annotation.");
+        let mut annotations: BTreeMap<String, String> =
+            annotations.map(|(key, value)| (key.to_owned(), self.substituted(value, Version(3, 3)))).collect();
+        annotations.insert(NAME_ANNOTATION.into(), self.name());
+        annotations
+    }
+
+    /// A label's or an annotation's value with Spark's variables replaced, where the version
+    /// does so.
+    fn substituted(&self, value: &str, since: Version) -> String {
+        match self.version >= since {
+            true => value.replace("{{APP_ID}}", &self.submission.application()).replace("{{EXECUTOR_ID}}", ""),
+            false => value.to_owned(),
+        }
+    }
+
+    /// The image of the driver.
+    pub fn driver_image(&self) -> Option<String> {
+        let image = self
+            .conf
+            .given("spark.kubernetes.driver.container.image")
+            .or(self.conf.given("spark.kubernetes.container.image"));
+        image.map(|image| match self.version >= Version(4, 1) {
+            true => image.replace("{{SPARK_VERSION}}", self.job.spark_version()),
+            false => image.to_owned(),
+        })
+    }
+
+    /// Where the driver keeps scratch files: volumes meant for it, else `spark.local.dir`, else one
+    /// directory of its own.
+    ///
+    /// Source: `LocalDirsFeatureStep` of Spark. Its order of several is random; ours is as given.
+    fn scratch(&self) -> Vec<LocalDir> {
+        let mut mounted: Vec<LocalDir> = super::driver::conf_volumes(&self.conf)
+            .filter(|volume| volume.name.starts_with(crate::job::volumes::LOCAL_DIR))
+            .map(|volume| LocalDir { path: volume.path, volume: None })
+            .collect();
+        let template = self.job.driver_template();
+        let mounts =
+            template.as_ref().map(|template| super::pod::Pod::of_template(Some(template), &self.driver_container()));
+        for mount in mounts.iter().flat_map(|pod| pod.mounts()) {
+            if mount["name"].as_str().is_some_and(|name| name.starts_with(crate::job::volumes::LOCAL_DIR)) {
+                mounted
+                    .push(LocalDir { path: mount["mountPath"].as_str().unwrap_or_default().to_owned(), volume: None });
+            }
+        }
+        if !mounted.is_empty() {
+            return mounted;
+        }
+        let paths = match self.conf.list("spark.local.dir") {
+            paths if paths.is_empty() => vec![format!("/var/data/spark-{}", self.submission.uuid())],
+            paths => paths.into_iter().map(str::to_owned).collect(),
+        };
+        let volume = |index: usize| Some(format!("spark-local-dir-{}", index + 1));
+        paths.into_iter().enumerate().map(|(index, path)| LocalDir { path, volume: volume(index) }).collect()
+    }
+
+    /// The name of Spark's container in the driver's pod.
+    pub fn driver_container(&self) -> String {
+        self.conf.given("spark.kubernetes.driver.podTemplateContainerName").unwrap_or(DRIVER_CONTAINER).to_owned()
+    }
+
+    /// How many executors there are to be at the start.
+    ///
+    /// Source: `SchedulerBackendUtils.getInitialTargetExecutorNumber` and
+    /// `Utils.getDynamicAllocationInitialExecutors` of Spark.
+    pub fn executors(&self) -> u32 {
+        let number = |key: &str| self.conf.get(key).and_then(|text| text.trim().parse::<u32>().ok());
+        let instances = number("spark.executor.instances");
+        match self.conf.is_true("spark.dynamicAllocation.enabled") {
+            true => {
+                let least = number("spark.dynamicAllocation.minExecutors").unwrap_or(0);
+                let initial = number("spark.dynamicAllocation.initialExecutors").unwrap_or(least);
+                least.max(initial).max(instances.unwrap_or(0))
+            }
+            false => instances.unwrap_or(1),
+        }
+    }
+
+    /// A problem of the setting `key`, at the place where it was set, if the file did.
+    pub fn setting_problem(&self, key: &str, problem: Problem) -> Problem {
+        self.job.setting_problem(key, problem)
+    }
+}
+
+pub const DRIVER_CONTAINER: &str = "spark-kubernetes-driver";
+pub const EXECUTOR_CONTAINER: &str = "spark-kubernetes-executor";
+
+/// The whole name of an application whose labels and objects may have a shorter one.
+pub const NAME_ANNOTATION: &str = "sparkctl.dev/name";
+
+/// Ports of the driver.
+///
+/// Source: `DriverServiceFeatureStep` and `BasicDriverFeatureStep` of Spark. The Service does not
+/// honour `spark.blockManager.port`, which the container does.
+pub struct Ports {
+    pub rpc: i64,
+    pub block_manager: i64,
+    pub service_block_manager: i64,
+    pub ui: i64,
+    pub connect: i64,
+}
+
+impl Ports {
+    pub fn of(conf: &Conf) -> Self {
+        let port = |key: &str| conf.get(key).and_then(|text| text.trim().parse::<i64>().ok());
+        let service_block_manager = port("spark.driver.blockManager.port");
+        Self {
+            rpc: port("spark.driver.port").unwrap_or(7078),
+            block_manager: service_block_manager.or(port("spark.blockManager.port")).unwrap_or(7079),
+            service_block_manager: service_block_manager.unwrap_or(7079),
+            ui: port("spark.ui.port").unwrap_or(4040),
+            connect: port("spark.connect.grpc.binding.port").unwrap_or(15002),
+        }
+    }
+}
+
+/// A number as Java prints a double: `0.1`, `1.0`.
+fn java_double(number: f64) -> String {
+    let text = number.to_string();
+    if text.contains('.') { text } else { format!("{text}.0") }
+}

@@ -1,0 +1,89 @@
+use k8s_openapi::jiff::SignedDuration;
+
+use super::talk::{BAD, FAINT, GOOD};
+use super::{clean, span};
+use crate::manifests::Application;
+use crate::state::{Durations, Ending, Fallen, Outcome, State};
+
+/// How many lines of a failed driver's log are shown.
+const LOG_LINES: usize = 15;
+
+/// All that is known of an end that was not a success.
+#[derive(Debug)]
+pub struct Card<'a> {
+    pub application: &'a Application,
+    pub outcome: &'a Outcome,
+    pub last_failure: Option<&'a Fallen>,
+    /// The last exception of the driver's log.
+    pub exception: Option<&'a str>,
+    /// The end of the driver's log, if it was not shown already.
+    pub log: Option<&'a str>,
+}
+
+impl Card<'_> {
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = vec![format!(
+            "{BAD}{} {}{BAD:#}: {}",
+            self.application.name,
+            heading(self.outcome.ending),
+            clean(&self.outcome.message)
+        )];
+        let mut row = |name: &str, text: &str| lines.push(format!("  {FAINT}{name:<10}{FAINT:#} {}", clean(text)));
+        if let Some(exception) = self.exception {
+            row("exception", exception);
+        }
+        if let Some(last) = self.last_failure {
+            row("executor", &format!("{}: {}", last.name, last.reason));
+        }
+        if let Some(hint) = &self.outcome.hint {
+            row("hint", hint);
+        }
+        if let Some(log) = self.log {
+            let all: Vec<&str> = log.lines().collect();
+            let tail = &all[all.len().saturating_sub(LOG_LINES)..];
+            lines.push(format!("  {FAINT}end of the driver's log{FAINT:#}"));
+            lines.extend(tail.iter().map(|line| format!("  {FAINT}|{FAINT:#} {}", clean(line))));
+        }
+        lines
+    }
+}
+
+fn heading(ending: Ending) -> &'static str {
+    match ending {
+        Ending::Succeeded => "succeeded",
+        Ending::Failed => "failed",
+        Ending::CouldNotStart => "could not start",
+        Ending::Lost => "was lost",
+        Ending::Unknown => "ended in an unknown way",
+    }
+}
+
+/// `pi succeeded: queued 2s, starting 3s, ran 41s`.
+pub fn summary(application: &Application, state: &State) -> String {
+    let ending = state.outcome().map_or("goes on", |outcome| heading(outcome.ending));
+    let durations = durations(&state.durations);
+    let style = match state.outcome().map(|outcome| outcome.ending) {
+        Some(Ending::Succeeded) => GOOD,
+        _ => BAD,
+    };
+    match durations.as_str() {
+        "" => format!("{style}{} {ending}{style:#}", application.name),
+        durations => format!("{style}{} {ending}{style:#}: {durations}", application.name),
+    }
+}
+
+fn durations(durations: &Durations) -> String {
+    let part = |name: &str, duration: Option<SignedDuration>| duration.map(|lasted| format!("{name} {}", span(lasted)));
+    let parts = [part("queued", durations.queued), part("starting", durations.starting), part("ran", durations.ran)];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// What one may want to do with an application that goes on without this sparkctl.
+pub fn next_steps(application: &Application) -> Vec<String> {
+    let Application { name, namespace, .. } = application;
+    vec![
+        format!("  {FAINT}attach{FAINT:#}  sparkctl attach {name} -n {namespace}"),
+        format!("  {FAINT}logs{FAINT:#}    sparkctl logs {name} -n {namespace}"),
+        format!("  {FAINT}kill{FAINT:#}    sparkctl delete {name} -n {namespace}"),
+    ]
+}

@@ -1,0 +1,137 @@
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value, json};
+
+use super::clean;
+use crate::manifests::Application;
+use crate::state::{Durations, Executors, Outcome, State, What};
+
+/// JSON lines: one object per change, the last one the result. Fields are added, never changed,
+/// while `v` is 1.
+#[derive(Debug)]
+pub struct Json {
+    app: String,
+    namespace: String,
+    id: String,
+    last: Option<Value>,
+}
+
+impl Json {
+    pub fn new(application: &Application) -> Json {
+        Json {
+            app: application.name.clone(),
+            namespace: application.namespace.clone(),
+            id: application.id.clone(),
+            last: None,
+        }
+    }
+
+    /// A line for a state, if it differs from the last one.
+    pub fn state(&mut self, state: &State, now: Timestamp) -> Option<Value> {
+        if state.what == What::Unseen {
+            return None;
+        }
+        let body = body(state);
+        if self.last.as_ref() == Some(&body) {
+            return None;
+        }
+        self.last = Some(body.clone());
+        Some(self.line("state", body, now))
+    }
+
+    /// A line of the driver's log.
+    pub fn log(&self, text: &[u8], now: Timestamp) -> Value {
+        let text = String::from_utf8_lossy(text);
+        self.line("log", json!({ "source": "driver", "line": text.trim_end_matches(['\n', '\r']) }), now)
+    }
+
+    /// Something worth knowing that is not a state.
+    pub fn note(&self, message: &str, now: Timestamp) -> Value {
+        self.line("note", json!({ "message": clean(message) }), now)
+    }
+
+    /// The last line.
+    pub fn result(
+        &self,
+        outcome: &Outcome,
+        state: &State,
+        exception: Option<&str>,
+        exit_code: u8,
+        now: Timestamp,
+    ) -> Value {
+        let body = json!({
+            "outcome": outcome.ending.word(),
+            "exitCode": exit_code,
+            "driverExitCode": outcome.driver_exit_code,
+            "retryable": outcome.ending.is_retryable(),
+            "message": clean(&outcome.message),
+            "exception": exception.map(clean),
+            "hint": outcome.hint.as_deref().map(clean),
+            "executors": executors(&state.executors),
+            "durations": durations(&state.durations),
+        });
+        self.line("result", body, now)
+    }
+
+    /// The last line of a sparkctl that leaves before the application's end.
+    pub fn left(&self, outcome: &str, message: &str, exit_code: u8, now: Timestamp) -> Value {
+        let body = json!({
+            "outcome": outcome,
+            "exitCode": exit_code,
+            "driverExitCode": null,
+            "retryable": false,
+            "message": clean(message),
+        });
+        self.line("result", body, now)
+    }
+
+    fn line(&self, kind: &str, body: Value, now: Timestamp) -> Value {
+        let mut line = Map::new();
+        let head = [("v", json!(1)), ("ts", json!(now.to_string())), ("kind", json!(kind))];
+        let whose = [("app", json!(self.app)), ("namespace", json!(self.namespace)), ("id", json!(self.id))];
+        line.extend(head.into_iter().chain(whose).map(|(key, value)| (key.to_owned(), value)));
+        if let Value::Object(body) = body {
+            line.extend(body);
+        }
+        Value::Object(line)
+    }
+}
+
+fn body(state: &State) -> Value {
+    let (reason, message, hint) = match &state.what {
+        What::Waiting(waiting) => (Some(waiting.reason.word()), Some(&waiting.message), waiting.hint.as_deref()),
+        What::Starting(step) => (None, Some(step), None),
+        What::Stopping(why) => (None, Some(why), None),
+        What::Ended(outcome) => (None, Some(&outcome.message), outcome.hint.as_deref()),
+        What::Unseen | What::Held | What::Running => (None, None, None),
+    };
+    json!({
+        "state": state.what.word(),
+        "reason": reason,
+        "message": message.map(|message| clean(message)),
+        "hint": hint.map(clean),
+        "node": state.node,
+        "executors": executors(&state.executors),
+    })
+}
+
+fn executors(executors: &Executors) -> Value {
+    json!({
+        "pending": executors.pending,
+        "running": executors.running,
+        "failed": executors.failed,
+        "blocked": executors.blocked.as_deref().map(clean),
+        "lastFailure": executors.last_failure.as_ref().map(|last| {
+            json!({ "pod": last.name, "exitCode": last.exit_code, "reason": clean(&last.reason) })
+        }),
+    })
+}
+
+/// In whole seconds, as the cluster's own times are.
+fn durations(durations: &Durations) -> Value {
+    let seconds = |duration: Option<SignedDuration>| duration.map(|duration| duration.as_secs());
+    json!({
+        "queued": seconds(durations.queued),
+        "starting": seconds(durations.starting),
+        "ran": seconds(durations.ran),
+    })
+}

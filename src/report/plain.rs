@@ -1,0 +1,185 @@
+use k8s_openapi::jiff::tz::TimeZone;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+
+use super::talk::{BAD, DOUBTFUL, FAINT};
+use super::{clean, span};
+use crate::state::{State, What};
+
+/// An unchanged wait is said again after these, counted from its beginning; then each ten minutes.
+const REMINDERS: [i64; 3] = [30, 120, 300];
+const LAST_REMINDER: i64 = 600;
+/// A wait whose words alone change (other nodes, other counts) is not said more often than this.
+const WORDS: SignedDuration = SignedDuration::from_secs(10);
+/// A thousand executors that start are not a thousand lines.
+const COUNTS: SignedDuration = SignedDuration::from_secs(2);
+
+/// Plain lines: a thing is said once, when it changes, with sparse reminders of a wait.
+#[derive(Debug)]
+pub struct Plain {
+    began: Timestamp,
+    zone: TimeZone,
+    driver: Topic,
+    executors: Topic,
+}
+
+/// What was last said of one thing.
+#[derive(Debug, Default)]
+struct Topic {
+    kind: String,
+    text: String,
+    /// When this kind began.
+    since: Option<Timestamp>,
+    said: Option<Timestamp>,
+}
+
+impl Plain {
+    /// `began`: what ages are counted from.
+    pub fn new(began: Timestamp, zone: TimeZone) -> Plain {
+        Plain { began, zone, driver: Topic::default(), executors: Topic::default() }
+    }
+
+    /// The lines that a state is worth now.
+    pub fn lines(&mut self, state: &State, now: Timestamp) -> Vec<String> {
+        let mut lines = Vec::new();
+        let waits = matches!(state.what, What::Waiting(_));
+        if let Some((kind, text, hint)) = driver(state)
+            && let Some(reminder) = self.driver.news(&kind, &text, now, WORDS, waits)
+        {
+            lines.push(self.line("driver", &format!("{}{}", styled(state, &kind, &text), reminder), now));
+            if let (Some(hint), false) = (hint, reminder.starts_with(' ')) {
+                lines.push(format!("{:18} {FAINT}hint:{FAINT:#} {}", "", clean(&hint)));
+            }
+        }
+        if let Some(text) = executors(state)
+            && self.executors.news(&text, &text, now, COUNTS, false).is_some()
+        {
+            lines.push(self.line("executors", &text, now));
+        }
+        lines
+    }
+
+    /// Any other line in the same form.
+    pub fn line(&self, topic: &str, text: &str, now: Timestamp) -> String {
+        let clock = now.to_zoned(self.zone.clone()).strftime("%H:%M:%S").to_string();
+        let age = format!("+{}", span(now.duration_since(self.began)));
+        format!("{FAINT}{clock} {age:<8}{FAINT:#} {topic:<9}  {text}")
+    }
+}
+
+impl Topic {
+    /// Whether to speak; with what to add, which is nothing but for a reminder.
+    fn news(&mut self, kind: &str, text: &str, now: Timestamp, pause: SignedDuration, remind: bool) -> Option<String> {
+        let quiet_for = self.said.map(|said| now.duration_since(said));
+        if self.kind != kind {
+            // Counts are their own kind: they change often, and the first is said at once.
+            if kind == text && quiet_for.is_some_and(|quiet| quiet < pause) {
+                return None;
+            }
+            *self = Topic { kind: kind.into(), text: text.into(), since: Some(now), said: Some(now) };
+            return Some(String::new());
+        }
+        if self.text != text && quiet_for.is_none_or(|quiet| quiet >= pause) {
+            (self.text, self.said) = (text.into(), Some(now));
+            return Some(String::new());
+        }
+        let (since, said) = (self.since?, self.said?);
+        let due = next_reminder(said.duration_since(since));
+        if remind && now.duration_since(since) >= due {
+            self.said = Some(now);
+            return Some(format!(" (for {} now)", span(now.duration_since(since))));
+        }
+        None
+    }
+}
+
+/// When the next reminder is due for a wait that was last spoken of at this age.
+fn next_reminder(said_at: SignedDuration) -> SignedDuration {
+    let seconds = said_at.as_secs();
+    let due = REMINDERS.into_iter().find(|due| *due > seconds);
+    SignedDuration::from_secs(due.unwrap_or((seconds / LAST_REMINDER + 1) * LAST_REMINDER))
+}
+
+/// What the driver does: in one word, in the cluster's words, and what to try. Its end is for the
+/// summary to tell.
+fn driver(state: &State) -> Option<(String, String, Option<String>)> {
+    let on = state.node.as_ref().map(|node| format!("on node {node}")).unwrap_or_default();
+    let (word, text) = match &state.what {
+        What::Unseen | What::Ended(_) => return None,
+        What::Held => ("held", "until all its objects exist".to_owned()),
+        What::Waiting(waiting) => {
+            let kind = format!("waiting  {}", waiting.reason.word());
+            return Some((kind, waiting.message.clone(), waiting.hint.clone()));
+        }
+        What::Starting(step) if on.is_empty() => ("starting", step.clone()),
+        What::Starting(step) => ("starting", format!("{on}: {step}")),
+        What::Running => ("running", on),
+        What::Stopping(why) => ("stopping", why.clone()),
+    };
+    Some((word.to_owned(), text, None))
+}
+
+fn styled(state: &State, kind: &str, text: &str) -> String {
+    let style = match &state.what {
+        What::Waiting(_) | What::Stopping(_) => DOUBTFUL,
+        _ => anstyle::Style::new(),
+    };
+    let separator = if kind.contains("  ") { ": " } else { "  " };
+    format!("{style}{kind}{style:#}{separator}{}", clean(text)).trim_end().to_owned()
+}
+
+/// `2 running, 1 pending (no node of 3 fits: …)`; nothing as long as there are none, or after the end,
+/// when Spark takes them down one by one.
+fn executors(state: &State) -> Option<String> {
+    let executors = &state.executors;
+    if executors.pending + executors.running + executors.failed == 0 || !matches!(state.what, What::Running) {
+        return None;
+    }
+    let mut parts = vec![format!("{} running", executors.running)];
+    if executors.pending > 0 {
+        let why = executors.blocked.as_ref().map(|why| format!(" ({})", clean(why))).unwrap_or_default();
+        parts.push(format!("{} pending{why}", executors.pending));
+    }
+    if executors.failed > 0 {
+        let last = executors.last_failure.as_ref().map(|last| {
+            let code = last.exit_code.map(|code| format!("exit code {code}, ")).unwrap_or_default();
+            format!(" (last {}: {code}{})", last.name, clean(&last.reason))
+        });
+        parts.push(format!("{BAD}{} failed{BAD:#}{}", executors.failed, last.unwrap_or_default()));
+    }
+    Some(parts.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::{Durations, Executors, Reason, Waiting};
+
+    fn waiting(message: &str) -> State {
+        let waiting = Waiting { reason: Reason::Unschedulable, message: message.into(), hint: None, since: None };
+        State {
+            what: What::Waiting(waiting),
+            executors: Executors::default(),
+            durations: Durations::default(),
+            node: None,
+        }
+    }
+
+    fn said_at(seconds: std::ops::Range<i64>, message: &str) -> Vec<i64> {
+        let mut plain = Plain::new(Timestamp::UNIX_EPOCH, TimeZone::UTC);
+        let at = |second: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second);
+        seconds.filter(|second| !plain.lines(&waiting(message), at(*second)).is_empty()).collect()
+    }
+
+    #[test]
+    fn says_an_unchanged_wait_again_at_growing_distances() {
+        assert_eq!(said_at(0..1900, "x"), [0, 30, 120, 300, 600, 1200, 1800]);
+    }
+
+    #[test]
+    fn writes_time_age_and_reason() {
+        let mut plain = Plain::new(Timestamp::UNIX_EPOCH, TimeZone::UTC);
+        let lines = plain.lines(&waiting("no node of 3 fits"), Timestamp::UNIX_EPOCH + SignedDuration::from_secs(12));
+        let bare: Vec<String> = lines.iter().map(|line| anstream::adapter::strip_str(line).to_string()).collect();
+        assert_eq!(bare, ["00:00:12 +12s     driver     waiting  Unschedulable: no node of 3 fits"]);
+    }
+}

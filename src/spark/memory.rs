@@ -1,0 +1,211 @@
+//! Amounts of memory as Spark writes and adds them.
+
+use super::{Conf, Version};
+use crate::job::node::Node;
+use crate::job::problem::Problem;
+use crate::job::read::{Kind, Read, Reader};
+
+/// An amount of memory in Spark's notation: `512m`, `4g`; without a unit, MiB.
+///
+/// Source: `JavaUtils.byteStringAs` of Spark: digits, then a unit in any case, no fractions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Memory(pub String);
+
+const FORM: &str = "an amount of memory as Spark writes it (`512m`, `4g`)";
+
+impl Memory {
+    /// Whole MiB, the rest cut off as Spark does.
+    pub fn mebibytes(&self) -> Option<u64> {
+        mebibytes(&self.0)
+    }
+}
+
+impl Read for Memory {
+    fn kind() -> Kind {
+        Kind::Form(FORM)
+    }
+
+    fn read(node: &Node, reader: &mut Reader) -> Self {
+        let text = node.text().unwrap_or_default();
+        if let Err(problem) = check(text) {
+            let found = if text.is_empty() {
+                Problem::error(format!("expected {FORM}, found {}", node.found()))
+            } else {
+                problem
+            };
+            reader.push(found.at(node.place));
+        }
+        Self(text.to_owned())
+    }
+}
+
+/// Says why `text` is not an amount of memory, and what was probably meant.
+pub fn check(text: &str) -> Result<(), Problem> {
+    match mebibytes(text) {
+        Some(_) => Ok(()),
+        None => {
+            let problem = Problem::error(format!("`{text}` is not {FORM}"));
+            let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+            let unit = text[digits.len()..].to_ascii_lowercase();
+            Err(match (digits.contains('.'), unit.as_str()) {
+                (true, _) => problem.help("Spark takes no fractions here: write `1536m` for 1.5 GiB"),
+                (false, "ki" | "mi" | "gi" | "ti" | "pi") => problem.help(format!(
+                    "this is Kubernetes' unit; Spark's `g` is already GiB: write `{digits}{}`",
+                    &unit[..1]
+                )),
+                _ => problem,
+            })
+        }
+    }
+}
+
+/// MiB of an amount in Spark's notation.
+pub fn mebibytes(text: &str) -> Option<u64> {
+    bytes(text, 1 << 20).map(|bytes| bytes >> 20)
+}
+
+/// Bytes of an amount, a bare number counting `unit`s.
+pub fn bytes(text: &str, unit: u64) -> Option<u64> {
+    let text = text.trim().to_ascii_lowercase();
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match &text[digits.len()..] {
+        "" => unit,
+        "b" => 1,
+        "k" | "kb" | "kib" => 1 << 10,
+        "m" | "mb" | "mib" => 1 << 20,
+        "g" | "gb" | "gib" => 1 << 30,
+        "t" | "tb" | "tib" => 1 << 40,
+        "p" | "pb" | "pib" => 1 << 50,
+        _ => return None,
+    };
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    digits.parse::<u64>().ok()?.checked_mul(unit).filter(|bytes| *bytes <= i64::MAX as u64)
+}
+
+/// What Spark adds to a JVM's memory for all that is outside of its heap, when nothing is said:
+/// MiB, at least.
+const LEAST_OVERHEAD: u64 = 384;
+
+/// Which of an application's pods is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Driver,
+    Executor,
+}
+
+impl Role {
+    pub fn word(self) -> &'static str {
+        match self {
+            Role::Driver => "driver",
+            Role::Executor => "executor",
+        }
+    }
+}
+
+/// The factor by which memory outside of the heap is reckoned for both roles alike: 0.4 where
+/// another language runs beside the JVM, 0.1 otherwise.
+pub fn overhead_factor(conf: &Conf, foreign: bool) -> Result<f64, Problem> {
+    match conf.get("spark.kubernetes.memoryOverheadFactor") {
+        Some(text) => factor("spark.kubernetes.memoryOverheadFactor", text),
+        None if foreign => Ok(0.4),
+        None => Ok(0.1),
+    }
+}
+
+fn factor(key: &str, text: &str) -> Result<f64, Problem> {
+    match text.trim().parse::<f64>() {
+        Ok(factor) if factor >= 0.0 && factor.is_finite() => Ok(factor),
+        _ => Err(Problem::error(format!("{key}: expected a factor from 0 on, such as 0.1; found `{text}`"))),
+    }
+}
+
+/// MiB that a pod of this role asks for: the heap and what Spark keeps outside of it.
+///
+/// Source: `BasicDriverFeatureStep` and `ResourceProfile` of Spark 3.0 to 4.3. An overhead that
+/// is given is taken as it is, without the floor; the product with the factor is cut to an
+/// integer; off-heap and Python memory count for executors alone.
+pub fn request(conf: &Conf, role: Role, version: Version, foreign: bool, python: bool) -> Result<u64, Problem> {
+    let role_word = role.word();
+    let heap = amount(conf, &format!("spark.{role_word}.memory"), 1024)?;
+    if heap == 0 {
+        return Err(Problem::error(format!("spark.{role_word}.memory must be a positive number of MiB")));
+    }
+    let role_factor = format!("spark.{role_word}.memoryOverheadFactor");
+    let factor = match conf.get(&role_factor).filter(|_| version >= Version(3, 3)) {
+        Some(text) => factor(&role_factor, text)?,
+        None => overhead_factor(conf, foreign)?,
+    };
+    let floor = match version >= Version(4, 0) {
+        true => amount(conf, &format!("spark.{role_word}.minMemoryOverhead"), LEAST_OVERHEAD)?,
+        false => LEAST_OVERHEAD,
+    };
+    let reckoned = ((factor * heap as f64) as u64).max(floor);
+    let mut total = heap + amount(conf, &format!("spark.{role_word}.memoryOverhead"), reckoned)?;
+    if role == Role::Executor {
+        if conf.is_true("spark.memory.offHeap.enabled") {
+            total += conf.get("spark.memory.offHeap.size").and_then(|text| bytes(text, 1)).unwrap_or(0) >> 20;
+        }
+        if python {
+            total += amount(conf, "spark.executor.pyspark.memory", 0)?;
+        }
+    }
+    Ok(total)
+}
+
+fn amount(conf: &Conf, key: &str, otherwise: u64) -> Result<u64, Problem> {
+    match conf.get(key) {
+        None => Ok(otherwise),
+        Some(text) => match mebibytes(text) {
+            Some(mebibytes) => Ok(mebibytes),
+            None => check(text)
+                .map(|()| otherwise)
+                .map_err(|problem| Problem { message: format!("{key}: {}", problem.message), ..problem }),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request_of(settings: &[(&str, &str)], foreign: bool) -> u64 {
+        let conf = Conf::from_iter(settings.iter().map(|(key, value)| (key.to_string(), value.to_string())));
+        request(&conf, Role::Driver, Version(4, 1), foreign, foreign).unwrap()
+    }
+
+    #[test]
+    fn reads_sparks_units() {
+        for (text, expected) in
+            [("512m", 512), ("1g", 1024), ("1500000k", 1464), ("2T", 2 << 20), ("7", 7), (" 1GB ", 1024), ("100b", 0)]
+        {
+            assert_eq!(mebibytes(text), Some(expected), "{text}");
+        }
+        for text in ["0.5g", "lots", "", "1Gi", "-1g", "1 g", "99999999999999999999g"] {
+            assert_eq!(mebibytes(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn adds_what_is_outside_of_the_heap() {
+        assert_eq!(request_of(&[], false), 1408);
+        assert_eq!(request_of(&[("spark.driver.memory", "5001m")], false), 5501);
+        assert_eq!(request_of(&[("spark.driver.memory", "4g")], true), 4096 + 1638);
+        assert_eq!(request_of(&[("spark.driver.memoryOverhead", "0")], false), 1024);
+        assert_eq!(request_of(&[("spark.driver.memoryOverhead", "100m")], true), 1124);
+        assert_eq!(
+            request_of(&[("spark.driver.memory", "8g"), ("spark.kubernetes.memoryOverheadFactor", "0.5")], false),
+            12288
+        );
+    }
+
+    #[test]
+    fn says_what_was_meant() {
+        assert_eq!(
+            check("512Mi").unwrap_err().help.unwrap(),
+            "this is Kubernetes' unit; Spark's `g` is already GiB: write `512m`"
+        );
+        assert!(check("1.5g").unwrap_err().help.unwrap().contains("1536m"));
+    }
+}

@@ -1,0 +1,13 @@
+//! Spark's own rules: its settings, its units, its names, its properties file.
+
+pub mod conf;
+pub mod memory;
+pub mod names;
+pub mod properties;
+pub mod quantity;
+pub mod secrets;
+pub mod version;
+
+pub use conf::Conf;
+pub use memory::Memory;
+pub use version::Version;

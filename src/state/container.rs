@@ -1,0 +1,94 @@
+//! Spark's own container among those of a pod.
+
+use k8s_openapi::api::core::v1::{Container, ContainerStateTerminated, ContainerStatus, Pod};
+use k8s_openapi::jiff::Timestamp;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Driver,
+    Executor,
+}
+
+impl Role {
+    /// First argument of Spark's entrypoint, which says what to be.
+    fn argument(self) -> &'static str {
+        match self {
+            Role::Driver => "driver",
+            Role::Executor => "executor",
+        }
+    }
+
+    /// Name that Spark gives to its container.
+    fn container_name(self) -> &'static str {
+        match self {
+            Role::Driver => "spark-kubernetes-driver",
+            Role::Executor => "spark-kubernetes-executor",
+        }
+    }
+}
+
+/// Spark's container: by name, because webhooks put sidecars before it; by its first argument where a
+/// pod template has given it another name; else the first.
+pub(super) fn spark_container(pod: &Pod, role: Role) -> Option<&Container> {
+    let containers = &pod.spec.as_ref()?.containers;
+    let first_argument = |container: &Container| container.args.as_ref()?.first().cloned();
+    containers
+        .iter()
+        .find(|container| container.name == role.container_name())
+        .or_else(|| containers.iter().find(|container| first_argument(container).as_deref() == Some(role.argument())))
+        .or_else(|| containers.first())
+}
+
+pub(super) fn spark_name(pod: &Pod, role: Role) -> &str {
+    spark_container(pod, role).map_or(role.container_name(), |container| &container.name)
+}
+
+pub(super) fn spark_status(pod: &Pod, role: Role) -> Option<&ContainerStatus> {
+    let name = spark_name(pod, role);
+    pod.status.as_ref()?.container_statuses.as_ref()?.iter().find(|status| status.name == name)
+}
+
+pub(super) fn is_running(pod: &Pod, role: Role) -> bool {
+    spark_status(pod, role).and_then(|status| status.state.as_ref()).is_some_and(|state| state.running.is_some())
+}
+
+pub(super) fn terminated(pod: &Pod, role: Role) -> Option<&ContainerStateTerminated> {
+    spark_status(pod, role)?.state.as_ref()?.terminated.as_ref()
+}
+
+pub(super) fn started_at(pod: &Pod, role: Role) -> Option<Timestamp> {
+    let state = spark_status(pod, role)?.state.as_ref()?;
+    let running = state.running.as_ref().and_then(|running| running.started_at.as_ref());
+    let terminated = state.terminated.as_ref().and_then(|end| end.started_at.as_ref());
+    running.or(terminated).map(|time| time.0)
+}
+
+pub(super) fn finished_at(pod: &Pod, role: Role) -> Option<Timestamp> {
+    terminated(pod, role)?.finished_at.as_ref().map(|time| time.0)
+}
+
+/// Statuses of the init containers, then of the others.
+pub(super) fn statuses(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
+    let status = pod.status.as_ref();
+    let init = status.and_then(|status| status.init_container_statuses.as_ref());
+    let main = status.and_then(|status| status.container_statuses.as_ref());
+    init.into_iter().chain(main).flatten()
+}
+
+/// Containers that still run although Spark's own has ended: sidecars that nobody told to stop.
+pub(super) fn still_running(pod: &Pod, role: Role) -> Vec<&str> {
+    let own = spark_status(pod, role).map(|status| &status.name);
+    let main = pod.status.as_ref().and_then(|status| status.container_statuses.as_ref());
+    main.into_iter()
+        .flatten()
+        .filter(|status| Some(&status.name) != own)
+        .filter(|status| status.state.as_ref().is_some_and(|state| state.running.is_some()))
+        .map(|status| status.name.as_str())
+        .collect()
+}
+
+/// Memory limit of Spark's container as the pod states it, such as `1408Mi`.
+pub(super) fn memory_limit(pod: &Pod, role: Role) -> Option<&str> {
+    let limits = spark_container(pod, role)?.resources.as_ref()?.limits.as_ref()?;
+    limits.get("memory").map(|quantity| quantity.0.as_str())
+}

@@ -1,0 +1,180 @@
+//! What an application is doing, why it waits, and how it ended: read from its latest objects.
+//!
+//! [`State::of`] is total and looks at nothing but its arguments, so that a missed, repeated or
+//! reordered event does no harm, and a second `sparkctl` says the same as the first.
+
+mod container;
+mod executors;
+mod meaning;
+mod observed;
+mod outcome;
+mod scheduling;
+mod waiting;
+
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+
+pub use executors::{Executors, Fallen};
+pub use meaning::last_exception;
+pub use observed::{Gone, Observed};
+pub use outcome::{Ending, Outcome};
+pub use waiting::{Reason, Waiting};
+
+use crate::manifests::HOLD;
+
+/// How long a trouble that rarely heals (image, config map, volume) is borne before it is fatal.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What a judgement needs beside the objects.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// The cluster's present time: objects carry the cluster's times, so its clock counts.
+    pub now: Timestamp,
+    /// How long an image, config map or volume may be missing before the application could not start.
+    pub patience: Duration,
+    /// How long after its creation the driver's container must run; for ever when absent.
+    pub start_timeout: Option<Duration>,
+}
+
+/// What an application is doing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
+    pub what: What,
+    pub executors: Executors,
+    pub durations: Durations,
+    /// Node of the driver, once it has one.
+    pub node: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum What {
+    /// Not seen yet: the watch has not answered, or there is no driver pod so far.
+    Unseen,
+    /// Created, and held by sparkctl's own gate until all else exists.
+    Held,
+    /// Something must change before the driver's container can start.
+    Waiting(Waiting),
+    /// On its way with nothing in it: what is being done.
+    Starting(String),
+    Running,
+    /// Told to stop, and not yet ended: by what.
+    Stopping(String),
+    Ended(Outcome),
+}
+
+/// How long each phase lasted, by the cluster's own times, which are whole seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Durations {
+    /// From the creation of the driver pod until it has a node.
+    pub queued: Option<SignedDuration>,
+    /// From then until its container runs.
+    pub starting: Option<SignedDuration>,
+    /// From then until its container ends.
+    pub ran: Option<SignedDuration>,
+}
+
+impl State {
+    pub fn of(observed: &Observed, terms: &Terms) -> State {
+        State {
+            what: what(observed, terms),
+            executors: Executors::of(observed),
+            durations: observed.driver.as_ref().map(Durations::of).unwrap_or_default(),
+            node: observed.driver.as_ref().and_then(|pod| pod.spec.as_ref()?.node_name.clone()),
+        }
+    }
+
+    pub fn outcome(&self) -> Option<&Outcome> {
+        match &self.what {
+            What::Ended(outcome) => Some(outcome),
+            _ => None,
+        }
+    }
+
+    /// Whether the driver's container has been started, so that there is a log to read.
+    pub fn driver_has_log(&self) -> bool {
+        match &self.what {
+            What::Running | What::Stopping(_) => self.durations.starting.is_some(),
+            What::Ended(outcome) => outcome.driver_exit_code.is_some(),
+            _ => false,
+        }
+    }
+}
+
+impl What {
+    /// One word for lists and JSON.
+    pub fn word(&self) -> &'static str {
+        match self {
+            What::Unseen => "Unseen",
+            What::Held => "Held",
+            What::Waiting(_) => "Waiting",
+            What::Starting(_) => "Starting",
+            What::Running => "Running",
+            What::Stopping(_) => "Stopping",
+            What::Ended(outcome) => outcome.ending.word(),
+        }
+    }
+}
+
+/// Name of Spark's container in a driver's pod.
+pub fn driver_container(driver: &Pod) -> &str {
+    container::spark_name(driver, container::Role::Driver)
+}
+
+fn what(observed: &Observed, terms: &Terms) -> What {
+    let Some(driver) = &observed.driver else {
+        return match observed.gone {
+            None => What::Unseen,
+            Some(_) => What::Ended(Outcome::never_seen()),
+        };
+    };
+    if let Some(outcome) = Outcome::of(driver, observed) {
+        return What::Ended(outcome);
+    }
+    if driver.metadata.deletion_timestamp.is_some() {
+        return What::Stopping(outcome::disruption(driver).unwrap_or_else(|| "its pod is being deleted".into()));
+    }
+    if container::is_running(driver, container::Role::Driver) {
+        return What::Running;
+    }
+    if scheduling::gates(driver).any(|gate| gate == HOLD) {
+        return What::Held;
+    }
+    match Waiting::of(driver, observed, terms) {
+        Some(waiting) => match Outcome::given_up(driver, &waiting, terms) {
+            Some(outcome) => What::Ended(outcome),
+            None => What::Waiting(waiting),
+        },
+        None => match Outcome::too_late(driver, "its container is being started", terms) {
+            Some(outcome) => What::Ended(outcome),
+            None => What::Starting(waiting::step(driver, observed)),
+        },
+    }
+}
+
+impl Durations {
+    fn of(driver: &Pod) -> Durations {
+        let created = driver.metadata.creation_timestamp.as_ref().map(|time| time.0);
+        let scheduled = scheduling::scheduled_at(driver);
+        let started = container::started_at(driver, container::Role::Driver);
+        let finished = container::finished_at(driver, container::Role::Driver);
+        Durations {
+            queued: between(created, scheduled),
+            starting: between(scheduled, started),
+            ran: between(started, finished),
+        }
+    }
+}
+
+fn between(start: Option<Timestamp>, end: Option<Timestamp>) -> Option<SignedDuration> {
+    Some(end?.duration_since(start?).max(SignedDuration::ZERO))
+}
+
+/// Whether `span` has passed between `since` and the cluster's present.
+fn has_passed(since: Timestamp, span: Duration, terms: &Terms) -> bool {
+    terms.now.duration_since(since).unsigned_abs() >= span && terms.now > since
+}
+
+#[cfg(test)]
+mod tests;

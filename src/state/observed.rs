@@ -1,0 +1,97 @@
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{Event, Pod};
+use serde_json::Value;
+
+use super::{Fallen, executors};
+
+/// The latest objects of one application.
+#[derive(Clone, Debug, Default)]
+pub struct Observed {
+    /// The driver's pod as last seen: kept when it is deleted, because its last conditions say why.
+    pub driver: Option<Pod>,
+    /// That there is no driver pod any more (or, with no `driver`, that there was none to see).
+    pub gone: Option<Gone>,
+    /// The executors' pods that exist, by name.
+    pub executors: BTreeMap<String, Pod>,
+    /// Executors that failed and whose pods are gone: Spark deletes them at once.
+    pub fallen: Vec<Fallen>,
+    /// Events about the driver's pod, by name.
+    pub events: BTreeMap<String, Event>,
+    /// The PodGroup as it is in the cluster.
+    pub pod_group: Option<Value>,
+}
+
+/// How the driver's pod went out of sight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gone {
+    /// Its deletion was seen: the last object is its last state.
+    Seen,
+    /// It was missing when a broken watch was resumed: what happened in between is not known.
+    Missed,
+}
+
+impl Observed {
+    /// Takes in a driver's or an executor's pod.
+    pub fn apply_pod(&mut self, pod: Pod) {
+        match role(&pod) {
+            "driver" if self.is_current_driver(&pod) => {
+                self.gone = None;
+                self.driver = Some(pod);
+            }
+            "executor" => {
+                self.executors.insert(name(&pod), pod);
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes in the deletion of a pod, with its last state.
+    pub fn delete_pod(&mut self, pod: Pod) {
+        match role(&pod) {
+            "driver" if self.is_current_driver(&pod) => {
+                self.gone = Some(Gone::Seen);
+                self.driver = Some(pod);
+            }
+            "executor" => {
+                self.executors.remove(&name(&pod));
+                self.fallen.extend(executors::failure(&pod));
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes in a whole new list: what is not in it is gone, and when is not known.
+    pub fn relist_pods(&mut self, pods: Vec<Pod>) {
+        if !pods.iter().any(|pod| role(pod) == "driver") {
+            self.gone.get_or_insert(Gone::Missed);
+        }
+        let before = std::mem::take(&mut self.executors);
+        pods.into_iter().for_each(|pod| self.apply_pod(pod));
+        let lost = before.into_iter().filter(|(name, _)| !self.executors.contains_key(name));
+        self.fallen.extend(lost.filter_map(|(_, pod)| executors::failure(&pod)));
+    }
+
+    /// Events about this very driver: another pod may have had its name.
+    pub(super) fn driver_events(&self) -> impl Iterator<Item = &Event> {
+        let uid = self.driver.as_ref().and_then(|pod| pod.metadata.uid.as_deref());
+        self.events.values().filter(move |event| uid.is_none() || event.involved_object.uid.as_deref() == uid)
+    }
+
+    /// A retried driver is newer than the one it replaces; the older one's end is then of no account.
+    fn is_current_driver(&self, pod: &Pod) -> bool {
+        self.driver.as_ref().is_none_or(|known| {
+            known.metadata.uid == pod.metadata.uid
+                || known.metadata.creation_timestamp <= pod.metadata.creation_timestamp
+        })
+    }
+}
+
+fn role(pod: &Pod) -> &str {
+    let labels = pod.metadata.labels.as_ref();
+    labels.and_then(|labels| labels.get("spark-role")).map_or("", String::as_str)
+}
+
+fn name(pod: &Pod) -> String {
+    pod.metadata.name.clone().unwrap_or_default()
+}

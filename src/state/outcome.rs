@@ -1,0 +1,276 @@
+use k8s_openapi::api::core::v1::{ContainerStateTerminated, Pod};
+
+use super::container::{self, Role};
+use super::meaning::exit_code_meaning;
+use super::{Gone, Observed, Terms, Waiting, has_passed, scheduling, waiting};
+
+/// How an application ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    pub ending: Ending,
+    /// One sentence: what happened.
+    pub message: String,
+    pub hint: Option<String>,
+    /// The exit code of the driver's container, if it came to one.
+    pub driver_exit_code: Option<i32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    Succeeded,
+    Failed,
+    /// Its container never ran, and cannot.
+    CouldNotStart,
+    /// Evicted, preempted, deleted, or gone with its node: not the application's own doing.
+    Lost,
+    /// Nothing that can be read says how it ended, or whether it did.
+    Unknown,
+}
+
+impl Ending {
+    pub fn word(self) -> &'static str {
+        match self {
+            Ending::Succeeded => "Succeeded",
+            Ending::Failed => "Failed",
+            Ending::CouldNotStart => "CouldNotStart",
+            Ending::Lost => "Lost",
+            Ending::Unknown => "Unknown",
+        }
+    }
+
+    /// sparkctl's own exit code.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Ending::Succeeded => 0,
+            Ending::Failed => 1,
+            Ending::CouldNotStart => 4,
+            Ending::Lost => 5,
+            Ending::Unknown => 6,
+        }
+    }
+
+    /// Whether the same submission may well succeed the next time.
+    pub fn is_retryable(self) -> bool {
+        self == Ending::Lost
+    }
+}
+
+impl Outcome {
+    /// The end of a driver, if it has come to one. Its container's end counts, not the pod's: a
+    /// sidecar may outlive it, and a pod may end without its container ever having had a status.
+    pub(super) fn of(driver: &Pod, observed: &Observed) -> Option<Outcome> {
+        if let Some(end) = container::terminated(driver, Role::Driver) {
+            return Some(Outcome::of_container(driver, end));
+        }
+        match driver.status.as_ref().and_then(|status| status.phase.as_deref()) {
+            Some("Succeeded") => {
+                return Some(Outcome::plain(Ending::Succeeded, "the driver's pod succeeded"));
+            }
+            Some("Failed") => return Some(Outcome::of_failed_pod(driver)),
+            _ => {}
+        }
+        observed.gone.map(|gone| Outcome::of_gone(driver, gone, observed))
+    }
+
+    /// There is no driver, and none was ever seen.
+    pub(super) fn never_seen() -> Outcome {
+        Outcome::plain(Ending::Unknown, "there is no driver pod, and nothing says how it ended")
+    }
+
+    /// The watch ended for good while the application may still have been running.
+    pub fn out_of_sight(why: &str) -> Outcome {
+        Outcome {
+            hint: Some("the application may still run: look before it is submitted again".into()),
+            ..Outcome::plain(Ending::Unknown, &format!("it cannot be followed any more: {why}"))
+        }
+    }
+
+    /// A wait that has gone on for longer than is borne.
+    pub(super) fn given_up(driver: &Pod, waiting: &Waiting, terms: &Terms) -> Option<Outcome> {
+        let borne = match waiting.reason {
+            waiting::Reason::InvalidImage => std::time::Duration::ZERO,
+            _ => terms.patience,
+        };
+        let lasting = waiting.since.is_some_and(|since| has_passed(since, borne, terms));
+        if waiting.reason.is_trouble() && lasting {
+            return Some(Outcome {
+                hint: waiting.hint.clone(),
+                ..Outcome::plain(Ending::CouldNotStart, &waiting.message)
+            });
+        }
+        let outcome = Outcome::too_late(driver, &waiting.message, terms)?;
+        Some(Outcome { hint: waiting.hint.clone(), ..outcome })
+    }
+
+    /// The driver's container does not run although its time to start is over.
+    pub(super) fn too_late(driver: &Pod, still: &str, terms: &Terms) -> Option<Outcome> {
+        let created = driver.metadata.creation_timestamp.as_ref()?.0;
+        let allowed = terms.start_timeout.filter(|timeout| has_passed(created, *timeout, terms))?;
+        let message = format!("not started within {} s: {still}", allowed.as_secs());
+        Some(Outcome::plain(Ending::CouldNotStart, &message))
+    }
+
+    fn plain(ending: Ending, message: &str) -> Outcome {
+        Outcome { ending, message: message.to_owned(), hint: None, driver_exit_code: None }
+    }
+
+    fn of_container(driver: &Pod, end: &ContainerStateTerminated) -> Outcome {
+        let code = end.exit_code;
+        let outcome = Outcome { driver_exit_code: Some(code), ..Outcome::plain(Ending::Succeeded, "the driver ended") };
+        if code == 0 {
+            let sidecars = container::still_running(driver, Role::Driver);
+            let pod_ended = observed_end(driver);
+            return match sidecars.is_empty() || pod_ended {
+                true => outcome,
+                false => Outcome {
+                    hint: Some(format!(
+                        "its pod goes on because of container {}: make it a native sidecar, or keep it out",
+                        sidecars.join(", ")
+                    )),
+                    ..outcome
+                },
+            };
+        }
+        if matches!(end.reason.as_deref(), Some("StartError" | "ContainerCannotRun")) {
+            let said = end.message.clone().unwrap_or_else(|| "its container could not be started".into());
+            return Outcome {
+                hint: start_error_hint(&said),
+                driver_exit_code: None,
+                ..Outcome::plain(Ending::CouldNotStart, &said)
+            };
+        }
+        if let Some(why) = disruption(driver) {
+            return Outcome { ending: Ending::Lost, message: why, ..outcome };
+        }
+        let oom = end.reason.as_deref() == Some("OOMKilled");
+        if driver.metadata.deletion_timestamp.is_some() && matches!(code, 137 | 143) && !oom {
+            return Outcome { ending: Ending::Lost, message: deleted().into(), ..outcome };
+        }
+        Outcome {
+            ending: Ending::Failed,
+            message: failure(code, oom),
+            hint: failure_hint(driver, code, oom),
+            ..outcome
+        }
+    }
+
+    /// A pod may fail whole, with no status of its containers: the reason is then the pod's own.
+    fn of_failed_pod(driver: &Pod) -> Outcome {
+        if let Some(why) = disruption(driver) {
+            let hint = why.contains("ephemeral").then(|| {
+                "what Spark spills filled the node's disk: request ephemeral-storage, or mount a volume named spark-local-dir-…".into()
+            });
+            return Outcome { hint, ..Outcome::plain(Ending::Lost, &why) };
+        }
+        let init = driver.status.as_ref().and_then(|status| status.init_container_statuses.as_ref());
+        let failed_init = init.into_iter().flatten().find_map(|status| {
+            let end = status.state.as_ref()?.terminated.as_ref().filter(|end| end.exit_code != 0)?;
+            Some(format!("init container {} exited with code {}", status.name, end.exit_code))
+        });
+        match (failed_init, pod_reason(driver)) {
+            (Some(init), _) => Outcome::plain(Ending::CouldNotStart, &init),
+            (None, Some(reason)) if reason.starts_with("DeadlineExceeded") => Outcome::plain(Ending::Failed, &reason),
+            // The node refused a pod that a scheduler had placed there (OutOfcpu, NodeAffinity, …).
+            (None, Some(reason)) => Outcome::plain(Ending::Lost, &reason),
+            (None, None) => Outcome::plain(Ending::Unknown, "the driver's pod failed, and nothing says why"),
+        }
+    }
+
+    fn of_gone(driver: &Pod, gone: Gone, observed: &Observed) -> Outcome {
+        if let Some(why) = disruption(driver).or_else(|| eviction_event(observed)) {
+            return Outcome::plain(Ending::Lost, &why);
+        }
+        match gone {
+            Gone::Seen => Outcome::plain(Ending::Lost, deleted()),
+            Gone::Missed => Outcome {
+                hint: Some(
+                    "its end fell into a time without connection; its output may say whether it was done".into(),
+                ),
+                ..Outcome::plain(Ending::Unknown, "the driver's pod is gone, and its end was not seen")
+            },
+        }
+    }
+}
+
+fn deleted() -> &'static str {
+    "the driver's pod was deleted before it ended"
+}
+
+fn observed_end(driver: &Pod) -> bool {
+    let phase = driver.status.as_ref().and_then(|status| status.phase.as_deref());
+    matches!(phase, Some("Succeeded" | "Failed"))
+}
+
+/// Who took the pod away, if the cluster did: the condition `DisruptionTarget`, or the pod's reason.
+pub(super) fn disruption(pod: &Pod) -> Option<String> {
+    let condition = scheduling::condition(pod, "DisruptionTarget").filter(|condition| condition.status == "True");
+    if let Some(condition) = condition {
+        let what = match condition.reason.as_deref() {
+            Some("PreemptionByScheduler") => "preempted by work of a higher priority",
+            Some("DeletionByTaintManager") => "driven off its node by a taint",
+            Some("EvictionByEvictionAPI") => "evicted (node drained, or moved by an autoscaler)",
+            Some("DeletionByPodGC") => "its node is gone",
+            Some("TerminationByKubelet") => "ended by its node (pressure, or shutdown)",
+            _ => "disrupted by the cluster",
+        };
+        return Some(match condition.message.as_deref() {
+            Some(message) if !message.is_empty() => format!("{what}: {message}"),
+            _ => what.to_owned(),
+        });
+    }
+    let reasons = ["Evicted", "Preempting", "NodeLost", "Shutdown", "NodeShutdown", "Terminated"];
+    pod_reason(pod).filter(|reason| reasons.contains(&reason.split(':').next().unwrap_or_default()))
+}
+
+/// `Evicted: The node was low on resource: …`.
+pub(super) fn pod_reason(pod: &Pod) -> Option<String> {
+    let status = pod.status.as_ref()?;
+    let reason = status.reason.as_deref()?;
+    Some(match status.message.as_deref() {
+        Some(message) if !message.is_empty() => format!("{reason}: {message}"),
+        _ => reason.to_owned(),
+    })
+}
+
+/// An eviction that only an event tells, because the pod was deleted before its condition was seen.
+fn eviction_event(observed: &Observed) -> Option<String> {
+    let telling = ["Evict", "Evicted", "Preempted", "TaintManagerEviction", "Preempting"];
+    let event =
+        observed.driver_events().find(|event| telling.contains(&event.reason.as_deref().unwrap_or_default()))?;
+    Some(format!("{}: {}", event.reason.as_deref()?, event.message.as_deref().unwrap_or_default()))
+}
+
+fn failure(code: i32, oom: bool) -> String {
+    match (oom, exit_code_meaning(code)) {
+        (true, _) => format!("the driver was killed for memory (OOMKilled, exit code {code})"),
+        (false, Some(meaning)) => format!("the driver exited with code {code}: {meaning}"),
+        (false, None) => format!("the driver exited with code {code}"),
+    }
+}
+
+fn failure_hint(driver: &Pod, code: i32, oom: bool) -> Option<String> {
+    if oom {
+        let limit = container::memory_limit(driver, Role::Driver).unwrap_or("not stated");
+        return Some(format!(
+            "its limit is {limit}, heap and overhead together: raise driver.memoryOverhead for Python and native memory, driver.memory for the heap"
+        ));
+    }
+    let hint = match code {
+        52 => "raise driver.memory: the heap itself was too small",
+        101 => "local:/// is a path inside the image: is the jar there, and mainClass in it?",
+        126 | 127 => "is this a Spark image, with Spark's own entrypoint?",
+        _ => return None,
+    };
+    Some(hint.into())
+}
+
+fn start_error_hint(said: &str) -> Option<String> {
+    let hint = if said.contains("exec format error") {
+        "the image is for another architecture than the node's"
+    } else if said.contains("no such file") || said.contains("not found") {
+        "is this a Spark image, with Spark's own entrypoint?"
+    } else {
+        return None;
+    };
+    Some(hint.into())
+}

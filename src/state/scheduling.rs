@@ -1,0 +1,119 @@
+//! What schedulers say of a pod.
+
+use k8s_openapi::api::core::v1::{Pod, PodCondition};
+use k8s_openapi::jiff::Timestamp;
+
+/// Names of the gates that keep a pod from every scheduler.
+pub(super) fn gates(pod: &Pod) -> impl Iterator<Item = &str> {
+    let gates = pod.spec.as_ref().and_then(|spec| spec.scheduling_gates.as_ref());
+    gates.into_iter().flatten().map(|gate| gate.name.as_str())
+}
+
+pub(super) fn condition<'a>(pod: &'a Pod, type_: &str) -> Option<&'a PodCondition> {
+    let conditions = pod.status.as_ref()?.conditions.as_ref()?;
+    conditions.iter().find(|condition| condition.type_ == type_)
+}
+
+pub(super) fn is_scheduled(pod: &Pod) -> bool {
+    pod.spec.as_ref().is_some_and(|spec| spec.node_name.is_some())
+}
+
+pub(super) fn scheduled_at(pod: &Pod) -> Option<Timestamp> {
+    let condition = condition(pod, "PodScheduled").filter(|condition| condition.status == "True")?;
+    condition.last_transition_time.as_ref().map(|time| time.0)
+}
+
+/// Why a scheduler found no node, shortened; nothing if it has not tried, or has found one.
+///
+/// A pod whose gates are gone keeps the reason `SchedulingGated` until a scheduler looks at it.
+pub(super) fn unschedulable(pod: &Pod) -> Option<String> {
+    let condition = condition(pod, "PodScheduled")?;
+    let tried = condition.status == "False" && condition.reason.as_deref() != Some("SchedulingGated");
+    let message = condition.message.as_deref().unwrap_or("the scheduler gives no reason");
+    (tried && !is_scheduled(pod)).then(|| shortened(message))
+}
+
+/// `0/4 nodes are available: 1 Insufficient cpu, 3 node(s) had untolerated taint {a: b}. preemption: …`
+/// as `no node of 4 fits: 3 had untolerated taint {a: b}; 1 Insufficient cpu`, the commonest first.
+/// Other sentences are returned as they are.
+fn shortened(message: &str) -> String {
+    match blockers(message) {
+        Some((nodes, blockers)) if !blockers.is_empty() => {
+            let parts: Vec<String> = blockers.iter().map(|(count, why)| format!("{count} {why}")).collect();
+            format!("no node of {nodes} fits: {}", parts.join("; "))
+        }
+        Some((0, _)) => "the cluster has no node".into(),
+        _ => message.trim().trim_end_matches('.').to_owned(),
+    }
+}
+
+/// How many nodes there are, and how many of them are ruled out by what.
+fn blockers(message: &str) -> Option<(usize, Vec<(usize, String)>)> {
+    let (count, rest) = message.split_once(" nodes are available")?;
+    let nodes = count.rsplit_once('/')?.1.trim().parse().ok()?;
+    let rest = rest.trim_start_matches(':').split("preemption:").next().unwrap_or_default();
+    let mut blockers: Vec<(usize, String)> = Vec::new();
+    for part in rest.trim().trim_end_matches('.').split(", ") {
+        let (count, why) = part.trim().split_once(' ').unwrap_or((part, ""));
+        match (count.parse::<usize>(), blockers.last_mut()) {
+            (Ok(count), _) => {
+                blockers.push((count, why.strip_prefix("node(s) ").unwrap_or(why).to_owned()));
+            }
+            // A comma inside a reason.
+            (Err(_), Some(last)) => last.1.push_str(&format!(", {}", part.trim())),
+            (Err(_), None) => {}
+        }
+    }
+    blockers.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
+    Some((nodes, blockers))
+}
+
+/// What to do about a scheduler's reason.
+pub(super) fn hint(message: &str, pod: &Pod) -> Option<String> {
+    let asks = || requests(pod).map(|asks| format!("; it asks for {asks}")).unwrap_or_default();
+    let has = |part: &str| message.contains(part);
+    Some(if has("persistentvolumeclaim") || has("PersistentVolumeClaim") {
+        "see why with: kubectl get pvc,storageclass; a claim that does not exist must be created first".into()
+    } else if has("Insufficient") || has("Too many pods") {
+        format!("the rest waits for room: ask for less, or wait for other work to end or nodes to come{}", asks())
+    } else if has("untolerated taint") || has("had taint") {
+        "add a toleration for that taint to the driver, or aim it at other nodes".into()
+    } else if has("node affinity") || has("node selector") {
+        "no node has the labels asked for: compare with kubectl get nodes --show-labels".into()
+    } else if has("no node") {
+        "nodes may come with an autoscaler, or the cluster is not whole".into()
+    } else {
+        return None;
+    })
+}
+
+/// `cpu 1, memory 896Mi`: what Spark's container of this pod requests.
+fn requests(pod: &Pod) -> Option<String> {
+    use super::container::{Role, spark_container};
+    let requests = spark_container(pod, Role::Driver)?.resources.as_ref()?.requests.as_ref()?;
+    let parts: Vec<String> = requests.iter().map(|(name, amount)| format!("{name} {}", amount.0)).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shortened;
+
+    #[test]
+    fn counts_what_rules_nodes_out_and_begins_with_the_commonest() {
+        let message = "0/14 nodes are available: 2 Insufficient cpu, 12 node(s) had untolerated taint {a: b}. \
+                       preemption: 0/14 nodes are available: 14 Preemption is not helpful for scheduling.";
+        assert_eq!(shortened(message), "no node of 14 fits: 12 had untolerated taint {a: b}; 2 Insufficient cpu");
+    }
+
+    #[test]
+    fn keeps_a_comma_inside_a_reason() {
+        let message = "0/2 nodes are available: 2 node(s) didn't match pod affinity, really.";
+        assert_eq!(shortened(message), "no node of 2 fits: 2 didn't match pod affinity, really");
+    }
+
+    #[test]
+    fn leaves_other_sentences_alone() {
+        assert_eq!(shortened("pod group is not ready, 1 Pending."), "pod group is not ready, 1 Pending");
+    }
+}

@@ -1,0 +1,310 @@
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{Event, Pod};
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::*;
+
+/// When the pods of these tests were created.
+const CREATED: &str = "2026-11-24T04:00:00Z";
+
+fn pod(role: &str, spec: Value, status: Value) -> Pod {
+    let container = json!({
+        "name": format!("spark-kubernetes-{role}"),
+        "resources": {"limits": {"memory": "896Mi"}, "requests": {"cpu": "1", "memory": "896Mi"}},
+    });
+    let mut pod = json!({
+        "metadata": {
+            "name": format!("pi-{role}"),
+            "uid": role,
+            "labels": {"spark-role": role},
+            "creationTimestamp": CREATED,
+        },
+        "spec": {"containers": [{"name": "istio-proxy"}, container]},
+        "status": status,
+    });
+    for (key, value) in spec.as_object().into_iter().flatten() {
+        pod["spec"][key] = value.clone();
+    }
+    serde_json::from_value(pod).unwrap()
+}
+
+fn driver(spec: Value, status: Value) -> Pod {
+    pod("driver", spec, status)
+}
+
+/// A driver on a node, with this state of its container.
+fn placed(state: Value) -> Pod {
+    let status = json!({
+        "phase": "Running",
+        "conditions": [{"type": "PodScheduled", "status": "True", "lastTransitionTime": "2026-11-24T04:00:02Z"}],
+        "containerStatuses": [
+            {"name": "istio-proxy", "image": "p", "imageID": "", "ready": true, "restartCount": 0,
+             "state": {"running": {}}},
+            {"name": "spark-kubernetes-driver", "image": "spark:4.1", "imageID": "", "ready": true,
+             "restartCount": 0, "state": state},
+        ],
+    });
+    driver(json!({"nodeName": "n1"}), status)
+}
+
+fn ended(code: i32, reason: &str) -> Pod {
+    placed(json!({"terminated": {
+        "exitCode": code, "reason": reason,
+        "startedAt": "2026-11-24T04:00:05Z", "finishedAt": "2026-11-24T04:00:46Z",
+    }}))
+}
+
+fn seen(pod: Pod) -> Observed {
+    let mut observed = Observed::default();
+    observed.apply_pod(pod);
+    observed
+}
+
+fn after(seconds: i64) -> Terms {
+    let created: Timestamp = CREATED.parse().unwrap();
+    Terms { now: created + SignedDuration::from_secs(seconds), patience: PATIENCE, start_timeout: None }
+}
+
+fn outcome(observed: &Observed) -> Outcome {
+    State::of(observed, &after(60)).outcome().unwrap().clone()
+}
+
+fn waiting(observed: &Observed, seconds: i64) -> Waiting {
+    match State::of(observed, &after(seconds)).what {
+        What::Waiting(waiting) => waiting,
+        other => panic!("it does not wait: {other:?}"),
+    }
+}
+
+fn unscheduled(message: &str) -> Pod {
+    let condition = json!({"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message});
+    driver(json!({}), json!({"phase": "Pending", "conditions": [condition]}))
+}
+
+fn event(reason: &str, message: &str, second: u32) -> Event {
+    let time = format!("2026-11-24T04:00:{second:02}Z");
+    let object = json!({"uid": "driver", "name": "pi-driver"});
+    let event = json!({
+        "metadata": {"name": reason}, "involvedObject": object, "reason": reason, "message": message,
+        "firstTimestamp": time, "lastTimestamp": time,
+    });
+    serde_json::from_value(event).unwrap()
+}
+
+#[test]
+fn a_driver_that_exits_with_zero_has_succeeded_though_its_sidecar_runs_on() {
+    let outcome = outcome(&seen(ended(0, "Completed")));
+    assert_eq!((outcome.ending, outcome.driver_exit_code), (Ending::Succeeded, Some(0)));
+    assert!(outcome.hint.unwrap().contains("istio-proxy"));
+}
+
+#[test]
+fn phases_have_the_lengths_that_the_cluster_noted() {
+    let durations = State::of(&seen(ended(0, "Completed")), &after(60)).durations;
+    let seconds = |span: Option<SignedDuration>| span.unwrap().as_secs();
+    assert_eq!((seconds(durations.queued), seconds(durations.starting), seconds(durations.ran)), (2, 3, 41));
+}
+
+#[test]
+fn a_driver_that_exits_otherwise_has_failed() {
+    let outcome = outcome(&seen(ended(101, "Error")));
+    assert_eq!(outcome.ending, Ending::Failed);
+    assert!(outcome.message.contains("main class was not found"), "{}", outcome.message);
+}
+
+#[test]
+fn a_driver_killed_for_memory_is_told_its_limit() {
+    let outcome = outcome(&seen(ended(137, "OOMKilled")));
+    assert_eq!(outcome.ending, Ending::Failed);
+    assert!(outcome.hint.unwrap().contains("896Mi"));
+}
+
+#[test]
+fn a_driver_with_no_command_to_start_could_not_start() {
+    assert_eq!(outcome(&seen(ended(128, "StartError"))).ending, Ending::CouldNotStart);
+}
+
+#[test]
+fn a_preempted_driver_is_lost_and_says_by_what() {
+    let mut pod = ended(143, "Error");
+    let condition = json!({"type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler",
+        "message": "volcano: preempting to accommodate a higher priority pod"});
+    let conditions = pod.status.as_mut().unwrap().conditions.as_mut().unwrap();
+    conditions.push(serde_json::from_value(condition).unwrap());
+    let outcome = outcome(&seen(pod));
+    assert_eq!((outcome.ending, outcome.driver_exit_code), (Ending::Lost, Some(143)));
+    assert!(outcome.message.starts_with("preempted by work of a higher priority: volcano"));
+}
+
+#[test]
+fn a_running_driver_whose_deletion_was_seen_is_lost() {
+    let mut observed = seen(placed(json!({"running": {}})));
+    observed.delete_pod(placed(json!({"running": {}})));
+    assert_eq!(outcome(&observed).ending, Ending::Lost);
+}
+
+#[test]
+fn a_driver_that_vanished_while_nobody_looked_is_of_unknown_outcome() {
+    let mut observed = seen(placed(json!({"running": {}})));
+    observed.relist_pods(Vec::new());
+    assert_eq!(outcome(&observed).ending, Ending::Unknown);
+}
+
+#[test]
+fn the_end_that_was_seen_counts_though_the_pod_is_gone() {
+    let mut observed = seen(ended(0, "Completed"));
+    observed.relist_pods(Vec::new());
+    assert_eq!(outcome(&observed).ending, Ending::Succeeded);
+}
+
+#[test]
+fn an_evicted_pod_without_container_statuses_is_lost() {
+    let status = json!({"phase": "Failed", "reason": "Evicted", "message": "low on resource: ephemeral-storage."});
+    let outcome = outcome(&seen(driver(json!({"nodeName": "n"}), status)));
+    assert_eq!(outcome.ending, Ending::Lost);
+    assert!(outcome.hint.unwrap().contains("spark-local-dir"));
+}
+
+#[test]
+fn the_end_of_an_earlier_driver_is_of_no_account() {
+    let mut observed = seen(placed(json!({"running": {}})));
+    let mut earlier = ended(1, "Error");
+    earlier.metadata.uid = Some("earlier".into());
+    earlier.metadata.creation_timestamp.as_mut().unwrap().0 -= SignedDuration::from_secs(60);
+    observed.apply_pod(earlier.clone());
+    observed.delete_pod(earlier);
+    assert_eq!(State::of(&observed, &after(60)).what, What::Running);
+}
+
+#[test]
+fn a_gated_pod_is_held_by_us_or_by_others() {
+    let gated = |gates: Value| seen(driver(json!({ "schedulingGates": gates }), json!({"phase": "Pending"})));
+    let ours = gated(json!([{"name": HOLD}]));
+    assert_eq!(State::of(&ours, &after(60)).what, What::Held);
+    let kueue = gated(json!([{"name": "kueue.x-k8s.io/admission"}]));
+    assert_eq!(waiting(&kueue, 60).reason, Reason::Gated);
+}
+
+#[test]
+fn an_unschedulable_driver_waits_with_the_commonest_blocker_first() {
+    let pod = unscheduled("0/4 nodes are available: 1 node(s) had untolerated taint {a: b}, 3 Insufficient cpu.");
+    let waiting = waiting(&seen(pod), 3);
+    assert_eq!(waiting.message, "no node of 4 fits: 3 Insufficient cpu; 1 had untolerated taint {a: b}");
+    assert!(waiting.hint.unwrap().contains("cpu 1, memory 896Mi"));
+}
+
+#[test]
+fn a_wait_is_an_end_once_the_start_is_overdue() {
+    let observed = seen(unscheduled("0/1 nodes are available: 1 Insufficient cpu."));
+    let terms = Terms { start_timeout: Some(Duration::from_secs(30)), ..after(31) };
+    assert_eq!(State::of(&observed, &terms).outcome().unwrap().ending, Ending::CouldNotStart);
+}
+
+#[test]
+fn no_scheduler_has_answered_only_after_a_while() {
+    let spec = json!({"schedulerName": "vulcano"});
+    let observed = seen(driver(spec, json!({"phase": "Pending"})));
+    assert!(matches!(State::of(&observed, &after(10)).what, What::Starting(_)));
+    let waiting = waiting(&observed, 16);
+    assert_eq!(waiting.reason, Reason::NoScheduler);
+    assert!(waiting.message.contains("`vulcano`"));
+}
+
+#[test]
+fn a_pod_group_that_is_not_let_in_is_told_by_its_queue() {
+    let mut observed = seen(driver(json!({}), json!({"phase": "Pending"})));
+    observed.pod_group = Some(json!({"spec": {"queue": "etl"}, "status": {"phase": "Pending"}}));
+    assert!(waiting(&observed, 6).message.contains("queue etl"));
+}
+
+#[test]
+fn a_pod_group_just_made_is_given_time() {
+    let mut observed = seen(driver(json!({}), json!({"phase": "Pending"})));
+    observed.pod_group = Some(json!({"status": {"phase": "Pending"}}));
+    assert!(matches!(State::of(&observed, &after(2)).what, What::Starting(_)));
+}
+
+#[test]
+fn an_image_that_is_not_there_is_waited_for_and_then_given_up() {
+    let pod = placed(json!({"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image"}}));
+    let mut observed = seen(pod);
+    let message = "Failed to pull image \"spark:4.1\": rpc error: code = NotFound: spark:4.1: not found";
+    let failed = event("Failed", message, 4);
+    observed.events.insert("failed".into(), failed);
+    let waiting = waiting(&observed, 60);
+    assert_eq!(waiting.message, "image spark:4.1 cannot be pulled: there is no such image");
+    let given_up = State::of(&observed, &after(125));
+    assert_eq!(given_up.outcome().unwrap().ending, Ending::CouldNotStart);
+}
+
+#[test]
+fn a_name_that_is_no_image_name_is_an_end_at_once() {
+    let observed = seen(placed(json!({"waiting": {"reason": "InvalidImageName"}})));
+    assert_eq!(outcome(&observed).ending, Ending::CouldNotStart);
+}
+
+#[test]
+fn a_missing_secret_is_named() {
+    let state = json!({"waiting": {"reason": "CreateContainerConfigError", "message": "secret \"db\" not found"}});
+    let waiting = waiting(&seen(placed(state)), 10);
+    assert_eq!((waiting.reason, waiting.message.as_str()), (Reason::Config, "secret \"db\" not found"));
+}
+
+#[test]
+fn a_mount_that_fails_once_is_not_worth_a_word() {
+    let mut observed = seen(placed(json!({"waiting": {"reason": "ContainerCreating"}})));
+    let failed = event("FailedMount", "configmap \"conf\" not found", 3);
+    observed.events.insert("mount".into(), failed);
+    assert!(matches!(State::of(&observed, &after(8)).what, What::Starting(_)));
+    assert_eq!(waiting(&observed, 20).reason, Reason::Volume);
+}
+
+#[test]
+fn events_of_another_pod_of_the_name_are_not_ours() {
+    let mut observed = seen(placed(json!({"waiting": {"reason": "ContainerCreating"}})));
+    let mut failed = event("FailedMount", "configmap \"conf\" not found", 3);
+    failed.involved_object.uid = Some("earlier".into());
+    observed.events.insert("mount".into(), failed);
+    assert!(matches!(State::of(&observed, &after(60)).what, What::Starting(_)));
+}
+
+fn executor(name: &str, deleted: bool, state: Value) -> Pod {
+    let status = json!({"phase": "Running", "containerStatuses": [
+        {"name": "spark-kubernetes-executor", "image": "s", "imageID": "", "ready": true, "restartCount": 0, "state": state},
+    ]});
+    let mut pod = pod("executor", json!({}), status);
+    pod.metadata.name = Some(name.into());
+    pod.metadata.deletion_timestamp = deleted.then(|| pod.metadata.creation_timestamp.clone().unwrap());
+    pod
+}
+
+#[test]
+fn executors_are_counted_and_the_failed_ones_remembered() {
+    let mut observed = seen(placed(json!({"running": {}})));
+    observed.apply_pod(executor("e1", false, json!({"running": {}})));
+    let killed = json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}});
+    observed.delete_pod(executor("e2", true, killed));
+    let executors = State::of(&observed, &after(60)).executors;
+    assert_eq!((executors.running, executors.failed), (1, 1));
+    let last = executors.last_failure.unwrap();
+    assert_eq!((last.name.as_str(), last.exit_code), ("e2", Some(137)));
+    assert!(last.reason.contains("896Mi"));
+}
+
+#[test]
+fn an_executor_that_was_told_to_stop_has_not_failed() {
+    let mut observed = seen(placed(json!({"running": {}})));
+    observed.delete_pod(executor("e1", true, json!({"terminated": {"exitCode": 143, "reason": "Error"}})));
+    assert_eq!(State::of(&observed, &after(60)).executors.failed, 0);
+}
+
+#[test]
+fn the_last_exception_is_pythons_last_line_or_javas_own() {
+    let python = "a\nTraceback (most recent call last):\n  File \"pi.py\", line 3\n    1/0\nZeroDivisionError: division by zero\nlater\n";
+    assert_eq!(last_exception(python).unwrap(), "ZeroDivisionError: division by zero");
+    let java = "x\nException in thread \"main\" java.lang.IllegalStateException: no\n\tat A.b(A.java:1)\n";
+    assert!(last_exception(java).unwrap().ends_with("java.lang.IllegalStateException: no"));
+    assert_eq!(last_exception("INFO all is well\n"), None);
+}

@@ -1,0 +1,313 @@
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{ContainerStateWaiting, ContainerStatus, Event, Pod};
+use k8s_openapi::jiff::Timestamp;
+use serde_json::Value;
+
+use super::{Observed, Terms, container, has_passed, scheduling};
+
+/// A scheduler that is there answers within a second or so.
+const NO_ANSWER: Duration = Duration::from_secs(15);
+/// A PodGroup made beside a held pod is "unschedulable" until the pod is released.
+const POD_GROUP_SETTLES: Duration = Duration::from_secs(5);
+/// A mount that fails once usually succeeds at the next try.
+const MOUNT_SETTLES: Duration = Duration::from_secs(10);
+
+/// Why the driver's container does not start yet.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Waiting {
+    pub reason: Reason,
+    /// What the cluster says, shortened.
+    pub message: String,
+    pub hint: Option<String>,
+    /// Since when, where the cluster knows it.
+    pub since: Option<Timestamp>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Another's scheduling gate, such as Kueue's.
+    Gated,
+    /// Volcano has not let the gang into its queue, or cannot place all of it.
+    PodGroup,
+    Unschedulable,
+    /// No scheduler has looked at the pod at all.
+    NoScheduler,
+    Image,
+    /// The image's name is not a name: waiting does not help.
+    InvalidImage,
+    /// A config map, a secret or a setting that the container needs is missing or wrong.
+    Config,
+    Volume,
+    /// The node cannot make the pod's sandbox: mostly its network.
+    Sandbox,
+}
+
+impl Reason {
+    pub fn word(self) -> &'static str {
+        match self {
+            Reason::Gated => "Gated",
+            Reason::PodGroup => "PodGroup",
+            Reason::Unschedulable => "Unschedulable",
+            Reason::NoScheduler => "NoScheduler",
+            Reason::Image => "Image",
+            Reason::InvalidImage => "InvalidImage",
+            Reason::Config => "Config",
+            Reason::Volume => "Volume",
+            Reason::Sandbox => "Sandbox",
+        }
+    }
+
+    /// Whether it is one of the troubles that seldom heal, and are borne for the patience only.
+    pub(super) fn is_trouble(self) -> bool {
+        matches!(self, Reason::Image | Reason::InvalidImage | Reason::Config | Reason::Volume)
+    }
+}
+
+impl Waiting {
+    /// The wait of a driver whose container neither runs nor has ended; nothing if all goes well.
+    pub(super) fn of(driver: &Pod, observed: &Observed, terms: &Terms) -> Option<Waiting> {
+        if scheduling::is_scheduled(driver) {
+            return container_trouble(driver, observed).or_else(|| node_trouble(observed, terms));
+        }
+        let gates: Vec<&str> = scheduling::gates(driver).collect();
+        if !gates.is_empty() {
+            return Some(gated(&gates));
+        }
+        let message = scheduling::unschedulable(driver);
+        let of_group = pod_group_trouble(driver, observed, terms);
+        match (message, of_group) {
+            (Some(message), None) => Some(unschedulable(driver, message)),
+            (Some(message), Some(group)) if message.contains("no node") => {
+                Some(Waiting { hint: group.hint, ..unschedulable(driver, message) })
+            }
+            (_, Some(group)) => Some(group),
+            (None, None) => no_scheduler(driver, observed, terms),
+        }
+    }
+}
+
+/// What is being done for a driver that waits for nothing in particular.
+pub(super) fn step(driver: &Pod, observed: &Observed) -> String {
+    if !scheduling::is_scheduled(driver) {
+        return "a node is being chosen".into();
+    }
+    let latest = observed.driver_events().max_by_key(|event| event_time(event));
+    match latest.and_then(|event| event.reason.as_deref()) {
+        Some("Pulling") => "its image is being pulled".into(),
+        _ => "its container is being made".into(),
+    }
+}
+
+fn gated(gates: &[&str]) -> Waiting {
+    let kueue = gates.iter().any(|gate| gate.starts_with("kueue"));
+    Waiting {
+        reason: Reason::Gated,
+        message: format!("held by scheduling gate {}", gates.join(", ")),
+        hint: kueue.then(|| "Kueue admits it when its queue has room: kubectl get workloads".into()),
+        since: None,
+    }
+}
+
+fn unschedulable(driver: &Pod, message: String) -> Waiting {
+    let since = scheduling::condition(driver, "PodScheduled")
+        .and_then(|condition| condition.last_transition_time.as_ref())
+        .map(|time| time.0);
+    let hint = scheduling::hint(&message, driver);
+    Waiting { reason: Reason::Unschedulable, message, hint, since }
+}
+
+fn created(pod: &Pod) -> Option<Timestamp> {
+    pod.metadata.creation_timestamp.as_ref().map(|time| time.0)
+}
+
+fn pod_group_trouble(driver: &Pod, observed: &Observed, terms: &Terms) -> Option<Waiting> {
+    let group = observed.pod_group.as_ref()?;
+    if !has_passed(created(driver)?, POD_GROUP_SETTLES, terms) {
+        return None;
+    }
+    let text = |pointer: &str| group.pointer(pointer).and_then(Value::as_str);
+    let queue = text("/spec/queue").unwrap_or("default");
+    let phase = text("/status/phase").unwrap_or("Pending");
+    let condition = group.pointer("/status/conditions").and_then(Value::as_array).and_then(|all| {
+        let unschedulable = |condition: &&Value| condition["type"] == "Unschedulable" && condition["status"] == "True";
+        all.iter().rev().find(unschedulable)
+    });
+    let said = condition.and_then(|condition| condition["message"].as_str()).unwrap_or_default();
+    let room = format!("see who has the room with: kubectl get podgroups; kubectl describe queue {queue}");
+    match phase {
+        "Pending" => Some(Waiting {
+            reason: Reason::PodGroup,
+            message: joined(&format!("queue {queue} has not let the application in"), said),
+            hint: Some(format!("the queue may be full or closed: {room}")),
+            since: created(driver),
+        }),
+        "Inqueue" if condition.is_some() => Some(Waiting {
+            reason: Reason::PodGroup,
+            message: joined("Volcano cannot place the whole application", said),
+            hint: Some(room),
+            since: created(driver),
+        }),
+        _ => None,
+    }
+}
+
+fn joined(text: &str, said: &str) -> String {
+    match said {
+        "" => text.to_owned(),
+        said => format!("{text}: {said}"),
+    }
+}
+
+fn no_scheduler(driver: &Pod, observed: &Observed, terms: &Terms) -> Option<Waiting> {
+    let created = created(driver)?;
+    let spoken = observed.driver_events().next().is_some();
+    if spoken || !has_passed(created, NO_ANSWER, terms) {
+        return None;
+    }
+    let name = driver.spec.as_ref().and_then(|spec| spec.scheduler_name.as_deref()).unwrap_or("default-scheduler");
+    Some(Waiting {
+        reason: Reason::NoScheduler,
+        message: format!("no scheduler `{name}` has answered"),
+        hint: Some(format!(
+            "is `{name}` installed, and is that its name? It is the job file's batchScheduler or schedulerName"
+        )),
+        since: Some(created),
+    })
+}
+
+/// Trouble that a container's own status tells.
+fn container_trouble(driver: &Pod, observed: &Observed) -> Option<Waiting> {
+    container::statuses(driver).find_map(|status| {
+        let waiting = status.state.as_ref()?.waiting.as_ref()?;
+        match waiting.reason.as_deref()? {
+            "ErrImagePull"
+            | "ImagePullBackOff"
+            | "ImageInspectError"
+            | "RegistryUnavailable"
+            | "SignatureValidationFailed" => Some(image_trouble(driver, status, waiting, observed)),
+            "InvalidImageName" | "ErrImageNeverPull" => Some(Waiting {
+                reason: Reason::InvalidImage,
+                message: invalid_image(status, waiting),
+                hint: None,
+                since: scheduling::scheduled_at(driver),
+            }),
+            "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
+                Some(config_trouble(driver, waiting))
+            }
+            _ => None,
+        }
+    })
+}
+
+fn image_trouble(
+    driver: &Pod,
+    status: &ContainerStatus,
+    waiting: &ContainerStateWaiting,
+    observed: &Observed,
+) -> Waiting {
+    let failures = || {
+        observed.driver_events().filter(|event| {
+            event.reason.as_deref() == Some("Failed")
+                && event.message.as_deref().is_some_and(|message| message.contains("pull"))
+        })
+    };
+    // The back-off's own message has the cause only from Kubernetes 1.31 on; the event always has it.
+    let detail = failures()
+        .filter_map(|event| event.message.as_deref())
+        .find(|message| message.contains(&status.image))
+        .or(waiting.message.as_deref())
+        .unwrap_or_default();
+    let (class, hint) = image_class(detail);
+    Waiting {
+        reason: Reason::Image,
+        message: format!("image {} cannot be pulled: {class}", status.image),
+        hint: Some(hint.into()),
+        since: failures()
+            .filter_map(|event| event.first_timestamp.as_ref().map(|time| time.0))
+            .min()
+            .or_else(|| scheduling::scheduled_at(driver)),
+    }
+}
+
+fn invalid_image(status: &ContainerStatus, waiting: &ContainerStateWaiting) -> String {
+    match waiting.reason.as_deref() {
+        Some("ErrImageNeverPull") => {
+            format!("image {} is not on the node, and imagePullPolicy is Never", status.image)
+        }
+        _ => format!("`{}` is not an image name", status.image),
+    }
+}
+
+/// What a registry's answer amounts to, and what to do about it.
+fn image_class(detail: &str) -> (&'static str, &'static str) {
+    let detail = detail.to_lowercase();
+    let has = |parts: &[&str]| parts.iter().any(|part| detail.contains(part));
+    if has(&["toomanyrequests", "429", "rate limit"]) {
+        ("the registry limits the rate of pulls", "pull with an account (imagePullSecrets), or from a mirror")
+    } else if has(&["x509", "certificate"]) {
+        ("the registry's certificate is not trusted", "the nodes' container runtime must trust the registry's CA")
+    } else if has(&["pull access denied", "insufficient_scope"]) {
+        (
+            "there is no such image, or it needs credentials",
+            "check the name; for a private registry name a secret in imagePullSecrets",
+        )
+    } else if has(&["unauthorized", "authentication required", "403 forbidden", "denied"]) {
+        ("the registry refuses these credentials", "name a secret for this registry in imagePullSecrets")
+    } else if has(&["no match for platform", "no matching manifest"]) {
+        ("it has no variant for the node's architecture", "aim at nodes of its architecture, or build it for theirs")
+    } else if has(&["not found", "manifest unknown", "does not exist"]) {
+        ("there is no such image", "check the registry, the name and the tag for slips, or push the image first")
+    } else if has(&["no such host", "dial tcp", "timeout", "connection refused", "unreachable"]) {
+        ("the registry cannot be reached from the node", "check the registry's name, and the nodes' way to it")
+    } else {
+        ("the pull fails", "see the whole message with: kubectl describe pod")
+    }
+}
+
+fn config_trouble(driver: &Pod, waiting: &ContainerStateWaiting) -> Waiting {
+    let message = waiting.message.clone().unwrap_or_else(|| waiting.reason.clone().unwrap_or_default());
+    let hint = if message.contains("not found") || message.contains("couldn't find key") {
+        Some("it must exist in the application's own namespace, with that key: create it, or correct the name")
+    } else if message.contains("runAsNonRoot") || message.contains("non-numeric user") {
+        Some("the image's user breaks the pod's security context: set runAsUser to a number that is not 0")
+    } else {
+        None
+    };
+    Waiting { reason: Reason::Config, message, hint: hint.map(Into::into), since: scheduling::scheduled_at(driver) }
+}
+
+/// Trouble that only events tell: volumes and the sandbox.
+fn node_trouble(observed: &Observed, terms: &Terms) -> Option<Waiting> {
+    let troubles = ["FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox"];
+    let event = observed
+        .driver_events()
+        .filter(|event| troubles.contains(&event.reason.as_deref().unwrap_or_default()))
+        .max_by_key(|event| event_time(event))?;
+    let since = event.first_timestamp.as_ref().map(|time| time.0).or_else(|| event_time(event));
+    if !has_passed(since?, MOUNT_SETTLES, terms) {
+        return None;
+    }
+    let message = event.message.clone().unwrap_or_default();
+    let (reason, hint) = match event.reason.as_deref() {
+        Some("FailedCreatePodSandBox") => {
+            (Reason::Sandbox, Some("the node's network or container runtime is in trouble: tell its administrator"))
+        }
+        _ if message.contains("not found") => {
+            (Reason::Volume, Some("what the volume refers to must exist in the application's own namespace"))
+        }
+        _ if message.contains("Multi-Attach") => {
+            (Reason::Volume, Some("another pod on another node has the volume: wait for its end, or use ReadWriteMany"))
+        }
+        _ => (Reason::Volume, None),
+    };
+    Some(Waiting { reason, message, hint: hint.map(Into::into), since })
+}
+
+/// When an event happened last.
+pub(super) fn event_time(event: &Event) -> Option<Timestamp> {
+    let series = event.series.as_ref().and_then(|series| series.last_observed_time.as_ref());
+    let micro = series.or(event.event_time.as_ref()).map(|time| time.0);
+    let whole = event.last_timestamp.as_ref().or(event.first_timestamp.as_ref()).map(|time| time.0);
+    whole.max(micro)
+}
