@@ -33,10 +33,10 @@ func cgroupRoots() ([]string, error) {
 	var roots []string
 	for _, entry := range entries {
 		root := filepath.Join(cgroupMount, entry.Name())
-		// `unified` is a version 2 that hybrid machines mount beside version 1; links are second names (cpu,cpuacct).
+		// Links are second names (cpu,cpuacct). `unified`, a version 2 that hybrid machines mount beside
+		// version 1, is one more: runc makes its groups there too.
 		_, procs := os.Stat(filepath.Join(root, "cgroup.procs"))
-		_, unified := os.Stat(filepath.Join(root, "cgroup.controllers"))
-		if entry.IsDir() && procs == nil && unified != nil {
+		if entry.IsDir() && procs == nil {
 			roots = append(roots, root)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"syscall"
 )
 
 // One network namespace for each node, joined by cables (veth pairs):
@@ -73,30 +74,35 @@ func (c *cluster) removeNetwork() {
 	for _, n := range nodes {
 		_ = run(ctx, "ip", "netns", "del", n.namespace())
 	}
+	// `ip` mounts the folder of the namespaces' names onto itself.
+	if names, err := os.ReadDir("/run/netns"); err == nil && len(names) == 0 {
+		_ = syscall.Unmount("/run/netns", 0)
+		_ = os.Remove("/run/netns")
+	}
 }
 
-// Resets the connections between this machine and the API server: for two seconds whatever comes from
-// here is answered with a reset, which ends open connections that say something (or are said something to).
+// Resets the connections between this machine and the API server, idle ones too, from the server's side.
+// A new one is answered as ever.
 func (c *cluster) disconnect(ctx context.Context) error {
 	if !c.isOurs() {
 		return errNotUp
 	}
-	in := func(action string) error {
-		for _, rule := range [][]string{
-			{action, "INPUT", "-s", hostAddress, "-p", "tcp", "--dport", "6443", "-j", "REJECT", "--reject-with", "tcp-reset"},
-			{action, "OUTPUT", "-d", hostAddress, "-p", "tcp", "--sport", "6443", "-j", "REJECT", "--reject-with", "tcp-reset"},
-		} {
-			args := append([]string{"--net=/run/netns/" + nodes[0].namespace(), "iptables", "-w"}, rule...)
-			if err := run(ctx, "nsenter", args...); err != nil {
-				return err
-			}
-		}
-		return nil
+	ss := func(option string) (string, error) {
+		return tool{}.run(ctx, "nsenter", "--net=/run/netns/"+nodes[0].namespace(), "ss", option,
+			"state", "established", "src", node1Address+":6443", "dst", hostAddress)
 	}
-	if err := in("-I"); err != nil {
+	before, err := ss("-HtnO")
+	if err != nil {
 		return err
 	}
-	defer func() { ctx = context.Background(); _ = in("-D") }()
-	_ = sleep(ctx, 2e9)
+	killed, err := ss("-KHtnO")
+	if err != nil {
+		return err
+	}
+	count := func(text string) int { return strings.Count(text, "\n") }
+	if count(before) > 0 && count(killed) == 0 {
+		return fmt.Errorf("none of %d connections was reset: is this kernel without CONFIG_INET_DIAG_DESTROY?", count(before))
+	}
+	say("%d connections reset", count(killed))
 	return nil
 }

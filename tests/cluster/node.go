@@ -65,8 +65,9 @@ state = %q
     runtime_type = "io.containerd.runc.v2"
     [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
       SystemdCgroup = false
+      Root = %q
 `, c.nodePath(n, "containerd"), run("containerd"), c.containerdSocket(n), c.nodePath(n, "opt"), pauseImage().name,
-			plugins, c.nodePath(n, "cni"), c.path("registries")),
+			plugins, c.nodePath(n, "cni"), c.path("registries"), run("runc")),
 
 		c.nodePath(n, "cni", "10-"+n.name+".conflist"): fmt.Sprintf(`{"cniVersion": "0.4.0", "name": %q, "plugins": [
   {"type": "bridge", "bridge": "pods", "isGateway": true, "hairpinMode": true, "ipMasq": false,

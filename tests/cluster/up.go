@@ -182,7 +182,7 @@ func (c *cluster) down() error {
 
 	// Nothing of it is to be kept, so nothing is asked to finish: first those that would start something
 	// again, then the pods, then whatever is left, such as the containers' shims.
-	sockets := c.shimSockets()
+	traces := c.traces()
 	kill(c.processes(), func(p process) bool { return !strings.HasPrefix(filepath.Base(p.program), "containerd-shim") })
 	if err := removeCgroups(); err != nil {
 		return fmt.Errorf("stopping the pods: %w", err)
@@ -197,7 +197,7 @@ func (c *cluster) down() error {
 		return err
 	}
 	c.removeNetwork()
-	c.removeTraces(sockets)
+	removeTraces(traces)
 	if err := os.RemoveAll(c.state); err != nil {
 		return fmt.Errorf("removing the state: %w", err)
 	}
@@ -212,20 +212,36 @@ func kill(all []process, which func(process) bool) {
 	gone(3*time.Second, all)
 }
 
-// Shims' sockets are outside of the state, under names that only their folders know.
-func (c *cluster) shimSockets() []string {
-	var sockets []string
+// What the programs leave in places that they do not let be chosen, under names that only the state knows.
+func (c *cluster) traces() []string {
+	var traces []string
 	for _, n := range nodes {
-		files, _ := filepath.Glob(c.nodePath(n, "run", "containerd", "io.containerd.runtime.v2.task", "*", "*", "address"))
-		for _, file := range files {
-			if address, err := os.ReadFile(file); err == nil {
-				if path, ok := strings.CutPrefix(strings.TrimSpace(string(address)), "unix://"); ok && strings.HasPrefix(path, "/run/containerd/s/") {
-					sockets = append(sockets, path)
-				}
+		addresses, _ := filepath.Glob(c.nodePath(n, "run", "containerd", "io.containerd.runtime.v2.task", "*", "*", "address"))
+		for _, file := range addresses {
+			address, _ := os.ReadFile(file)
+			if socket, ok := strings.CutPrefix(strings.TrimSpace(string(address)), "unix://"); ok && strings.HasPrefix(socket, "/run/containerd/s/") {
+				traces = append(traces, socket)
 			}
 		}
+		sandboxes, _ := filepath.Glob(c.nodePath(n, "containerd", "io.containerd.grpc.v1.cri", "sandboxes", "*"))
+		for _, sandbox := range sandboxes {
+			results, _ := filepath.Glob("/var/lib/cni/results/*-" + filepath.Base(sandbox) + "-*")
+			traces = append(traces, results...)
+		}
+		results, _ := filepath.Glob("/var/lib/cni/results/" + n.namespace() + "-*")
+		traces = append(traces, results...)
 	}
-	return sockets
+	// The kubelet's links to pods' logs.
+	links, _ := filepath.Glob("/var/log/containers/*.log")
+	for _, link := range links {
+		if target, err := os.Readlink(link); err == nil && strings.HasPrefix(target, c.state+"/") {
+			traces = append(traces, link)
+		}
+	}
+	if entries, err := os.ReadDir("/var/lib/kubelet"); err == nil && len(entries) == 1 && entries[0].Name() == "device-plugins" {
+		traces = append(traces, "/var/lib/kubelet/device-plugins/kubelet.sock")
+	}
+	return traces
 }
 
 // Everything mounted under the state, the last first.
@@ -264,31 +280,14 @@ func mountsUnder(folder string) ([]string, error) {
 	return mounts, nil
 }
 
-// What the programs leave in places that they do not let be chosen.
-func (c *cluster) removeTraces(sockets []string) {
-	for _, socket := range sockets {
-		_ = os.Remove(socket)
-	}
-	for _, n := range nodes {
-		results, _ := filepath.Glob("/var/lib/cni/results/" + n.namespace() + "-*")
-		for _, result := range results {
-			_ = os.Remove(result)
-		}
-	}
-	// The kubelet's links to pods' logs.
-	links, _ := filepath.Glob("/var/log/containers/*.log")
-	for _, link := range links {
-		if target, err := os.Readlink(link); err == nil && strings.HasPrefix(target, c.state+"/") {
-			_ = os.Remove(link)
-		}
-	}
-	if entries, err := os.ReadDir("/var/lib/kubelet"); err == nil && len(entries) == 1 && entries[0].Name() == "device-plugins" {
-		_ = os.Remove("/var/lib/kubelet/device-plugins/kubelet.sock")
+func removeTraces(traces []string) {
+	for _, trace := range traces {
+		_ = os.Remove(trace)
 	}
 	// Empty folders go; others are somebody's.
 	for _, folder := range []string{
-		"/var/lib/kubelet/device-plugins", "/var/lib/kubelet", "/var/log/containers", "/var/lib/cni/results", "/var/lib/cni",
-		"/run/containerd/runc/k8s.io", "/run/containerd/runc", "/run/containerd/s", "/run/containerd",
+		"/var/lib/kubelet/device-plugins", "/var/lib/kubelet", "/var/log/containers", "/var/lib/cni/results", "/var/lib/cni/networks",
+		"/var/lib/cni", "/run/containerd/s", "/run/containerd",
 	} {
 		_ = syscall.Rmdir(folder)
 	}
