@@ -134,13 +134,16 @@ func (c *cluster) isOurs() bool {
 
 var errNotUp = errors.New("the test cluster is not up")
 
+// One for the machine, as its addresses and control groups are.
+const lockFile = "/run/lock/sparkctl-test-cluster.lock"
+
 // One command at a time: a test run that finds another starting the cluster waits for it. The kernel
 // lets go of the lock however the holder ends.
 func (c *cluster) lock(ctx context.Context) (unlock func(), err error) {
-	if err := os.MkdirAll(filepath.Dir(c.state), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(lockFile), 0o755); err != nil {
 		return nil, err
 	}
-	file, err := os.OpenFile(c.state+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	file, err := os.OpenFile(lockFile, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("opening the lock: %w", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -21,6 +22,7 @@ const mark = "SPARKCTL_TEST_CLUSTER_PART"
 
 type process struct {
 	pid     int
+	cluster string // its state folder
 	part    string
 	program string // as it was started, argv[0]
 	state   byte   // as in /proc/PID/stat: T is stopped
@@ -28,8 +30,23 @@ type process struct {
 
 // All processes of this cluster, those that its parts have started (shims, helpers) among them.
 func (c *cluster) processes() []process {
+	all := marked()
+	return slices.DeleteFunc(all, func(p process) bool { return p.cluster != c.state })
+}
+
+// The state folder of another cluster that runs on this machine, if one does.
+func otherState(ours string) string {
+	for _, one := range marked() {
+		if one.cluster != ours {
+			return one.cluster
+		}
+	}
+	return ""
+}
+
+func marked() []process {
 	var found []process
-	prefix := []byte(mark + "=" + c.state + ":")
+	prefix := []byte(mark + "=")
 	for _, pid := range pids() {
 		proc := filepath.Join("/proc", strconv.Itoa(pid))
 		environ, err := os.ReadFile(filepath.Join(proc, "environ"))
@@ -37,11 +54,12 @@ func (c *cluster) processes() []process {
 			continue
 		}
 		for _, variable := range bytes.Split(environ, []byte{0}) {
-			if part, ours := bytes.CutPrefix(variable, prefix); ours {
+			if value, ok := bytes.CutPrefix(variable, prefix); ok {
+				state, part, _ := strings.Cut(string(value), ":")
 				cmdline, _ := os.ReadFile(filepath.Join(proc, "cmdline"))
 				program, _, _ := bytes.Cut(cmdline, []byte{0})
 				if len(program) > 0 { // a zombie has none
-					found = append(found, process{pid, string(part), string(program), processState(pid)})
+					found = append(found, process{pid, state, part, string(program), processState(pid)})
 				}
 				break
 			}
@@ -169,7 +187,8 @@ func gone(patience time.Duration, all []process) bool {
 
 func (c *cluster) stopPart(p part) {
 	if running, ok := c.find(p); ok {
-		stop(10*time.Second, []process{running})
+		// The API server would wait for its watches to end.
+		stop(2*time.Second, []process{running})
 	}
 }
 

@@ -109,16 +109,31 @@ func sparkImageNamed(name, version string) image {
 	}
 }
 
-const debianMirror = "http://deb.debian.org/debian"
+// A release that is no longer kept up moves from the first to the second.
+var debianMirrors = []string{"http://deb.debian.org/debian", "http://archive.debian.org/debian"}
+
+// In namespaces of its own: what debootstrap mounts and starts goes with it, however it ends.
+func bootstrap(ctx context.Context, r release, root string) error {
+	var failures error
+	for _, mirror := range debianMirrors {
+		err := run(ctx, "unshare", "--mount", "--pid", "--fork", "--kill-child",
+			"debootstrap", "--variant=minbase", "--include="+strings.Join(r.debs, ","), r.suite, root, mirror)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		failures = errors.Join(failures, err)
+		if err := os.RemoveAll(root); err != nil {
+			return err
+		}
+	}
+	return failures
+}
 
 // Debian with Java, Python and the user that Spark runs as.
 func systemLayer(r release) layer {
 	return layer{name: r.suite, key: key("1", r), make: func(ctx context.Context, c *cluster, work string, out *tarball) error {
 		root := filepath.Join(work, "root")
-		// In namespaces of its own: what it mounts and starts goes with it, however it ends.
-		err := run(ctx, "unshare", "--mount", "--pid", "--fork", "--kill-child",
-			"debootstrap", "--variant=minbase", "--include="+strings.Join(r.debs, ","), r.suite, root, debianMirror)
-		if err != nil {
+		if err := bootstrap(ctx, r, root); err != nil {
 			return err
 		}
 		in := func(path string) string { return filepath.Join(root, path) }

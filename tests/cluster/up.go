@@ -122,6 +122,11 @@ func (c *cluster) startAll(ctx context.Context, images []image, fresh bool) erro
 		all = append(all, start(c.kubeProxy(n), c.kubelet(n)))
 	}
 	all = append(all, start(c.coreDNS()), func(ctx context.Context) error {
+		// Without it no pod can be made, and it comes a moment after its namespace.
+		return until(ctx, "the service account of namespace default", time.Minute, func() error {
+			return api.get(ctx, "/api/v1/namespaces/default/serviceaccounts/default", nil)
+		})
+	}, func(ctx context.Context) error {
 		if fresh {
 			if err := c.applyVolcano(ctx, api); err != nil {
 				return fmt.Errorf("creating Volcano's objects: %w", err)
@@ -165,6 +170,9 @@ func (c *cluster) pullMissing(ctx context.Context, one image) error {
 
 // Takes everything down, in whatever state it is. What is not there is no error.
 func (c *cluster) down() error {
+	if other := otherState(c.state); other != "" {
+		return fmt.Errorf("a test cluster with its state in %s runs on this machine, which has addresses for one: stop it first (SPARKCTL_TEST_CLUSTER_STATE=%[1]s)", other)
+	}
 	_, statErr := os.Stat(c.state)
 	running := c.processes()
 	if errors.Is(statErr, os.ErrNotExist) && len(running) == 0 && !networkExists() {
@@ -223,7 +231,7 @@ func (c *cluster) traces() []string {
 				traces = append(traces, socket)
 			}
 		}
-		sandboxes, _ := filepath.Glob(c.nodePath(n, "containerd", "io.containerd.grpc.v1.cri", "sandboxes", "*"))
+		sandboxes, _ := filepath.Glob(c.nodePath(n, "run", "containerd", "io.containerd.grpc.v1.cri", "sandboxes", "*"))
 		for _, sandbox := range sandboxes {
 			results, _ := filepath.Glob("/var/lib/cni/results/*-" + filepath.Base(sandbox) + "-*")
 			traces = append(traces, results...)
