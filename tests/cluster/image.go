@@ -256,7 +256,7 @@ func (c *cluster) makeImages(ctx context.Context, images []image) error {
 	if err := c.makeLayers(ctx, images); err != nil {
 		return err
 	}
-	return c.pushMissing(ctx, images)
+	return c.pushAll(ctx, images)
 }
 
 // The packages that images are made with are needed only when one is to be made.

@@ -71,6 +71,7 @@ func (c *cluster) makePKI() error {
 		{file: "apiserver-kubelet", user: "apiserver-kubelet", group: "system:masters"},
 		{file: "front-proxy", user: "front-proxy"},
 		{file: "volcano-webhook", user: "volcano-webhook", names: []string{volcanoService + "." + volcanoNamespace + ".svc"}, addresses: []string{node1Address}},
+		{file: "test-cluster", user: "test-cluster", group: "system:masters"}, // this program: not in the audit log
 		{file: "admin", user: "admin", group: "system:masters", kubeconfig: true},
 		// What it may do, the tests say.
 		{file: "submitter", user: "submitter", kubeconfig: true},

@@ -98,7 +98,7 @@ func (c *cluster) startAll(ctx context.Context, images []image, fresh bool) erro
 			if err := c.ensure(ctx, c.registry()); err != nil {
 				return err
 			}
-			return c.pushMissing(ctx, images)
+			return c.pushAll(ctx, images)
 		},
 		start(c.containerd(nodes[0])), start(c.containerd(nodes[1])),
 	)
@@ -143,8 +143,7 @@ func (c *cluster) startAll(ctx context.Context, images []image, fresh bool) erro
 	return together(ctx, all...)
 }
 
-// What was pushed and pulled since this start is noted in the state, so that a cluster that is up is found so at once.
-func (c *cluster) pushMissing(ctx context.Context, images []image) error {
+func (c *cluster) pushAll(ctx context.Context, images []image) error {
 	for _, one := range images {
 		if err := c.push(ctx, one); err != nil {
 			return fmt.Errorf("pushing %s: %w", one.name, err)
@@ -153,6 +152,7 @@ func (c *cluster) pushMissing(ctx context.Context, images []image) error {
 	return nil
 }
 
+// What was pulled is noted in the state, so that a cluster that is up is found so at once.
 func (c *cluster) pullMissing(ctx context.Context, one image) error {
 	var keys []string
 	for _, l := range one.layers {
