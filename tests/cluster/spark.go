@@ -85,7 +85,7 @@ func releaseFor(version string) release {
 }
 
 func sparkImage(version string) image {
-	return sparkImageNamed("sparkctl.test/spark:"+version, version)
+	return sparkImageNamed("docker.io/apache/spark:"+version, version)
 }
 
 // The image that the first example of the project has always named.

@@ -1,0 +1,6 @@
+//! The real binary against a real API server, and whole runs of real Spark in real pods.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod runs;

@@ -1,0 +1,207 @@
+//! What the tests on a real cluster share: the cluster, a namespace for each test, the binary.
+//!
+//! The cluster is the one of `tests/cluster`, started if it is not up, or any other that
+//! `SPARKCTL_TEST_KUBECONFIG` names; `SPARKCTL_TEST_IMAGE` is then an image of Spark that it can pull.
+
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+pub mod api;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use api::Api;
+
+/// Longer than any run of a test takes on a busy machine; a hanging one ends all the same.
+const RUN: Duration = Duration::from_secs(300);
+
+/// The cluster that the tests run on.
+pub struct Cluster {
+    /// What `tests/cluster` printed; empty where the cluster is another.
+    variables: BTreeMap<String, String>,
+    pub kubeconfig: PathBuf,
+    pub api: Api,
+}
+
+/// The cluster, started by the first test that needs it.
+///
+/// # Panics
+/// It cannot be started: no test that needs it is skipped.
+pub fn cluster() -> &'static Cluster {
+    static CLUSTER: OnceLock<Cluster> = OnceLock::new();
+    CLUSTER.get_or_init(|| {
+        let variables = match std::env::var("SPARKCTL_TEST_KUBECONFIG") {
+            Ok(path) => BTreeMap::from([("KUBECONFIG".to_owned(), path)]),
+            Err(_) => start(&["up", "--spark", "3.5"]),
+        };
+        let kubeconfig = PathBuf::from(&variables["KUBECONFIG"]);
+        let api = Api::connect(&kubeconfig);
+        api.apply_file("k8s/priority-classes.yaml", None);
+        Cluster { variables, kubeconfig, api }
+    })
+}
+
+/// Runs a command of the test cluster's program. Returns the `NAME=value` lines that it prints.
+fn start(arguments: &[&str]) -> BTreeMap<String, String> {
+    let output = Command::new("go")
+        .args(["run", "-C", "tests/cluster", "."])
+        .args(arguments)
+        .current_dir(root())
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("the test cluster is a Go program: install Go, or set SPARKCTL_TEST_KUBECONFIG");
+    assert!(output.status.success(), "the test cluster did not do `{}`: see above", arguments.join(" "));
+    let lines = String::from_utf8(output.stdout).expect("NAME=value lines");
+    lines.lines().filter_map(|line| line.split_once('=')).map(|(name, value)| (name.into(), value.into())).collect()
+}
+
+/// The checkout.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+impl Cluster {
+    /// What `tests/cluster up` calls so.
+    ///
+    /// # Panics
+    /// The cluster is another one, which does not have it.
+    pub fn variable(&self, name: &str) -> &str {
+        self.variables.get(name).unwrap_or_else(|| panic!("{name}: this test needs the cluster of tests/cluster"))
+    }
+
+    /// An image of the current Spark.
+    pub fn spark_image(&self) -> String {
+        std::env::var("SPARKCTL_TEST_IMAGE").unwrap_or_else(|_| self.variable("SPARK_IMAGE").to_owned())
+    }
+
+    /// Does something to the cluster: `restart kube-apiserver`, `pause volcano-scheduler`, …
+    pub fn control(&self, arguments: &[&str]) {
+        self.variable("API_SERVER");
+        start(arguments);
+    }
+
+    /// The requests of the audit log that have to do with a namespace, in their order.
+    pub fn audit(&self, namespace: &str) -> Vec<Value> {
+        let log = std::fs::read_to_string(self.variable("AUDIT_LOG")).expect("the audit log");
+        let of_namespace = |event: &Value| event["objectRef"]["namespace"] == namespace;
+        log.lines().filter_map(|line| serde_json::from_str(line).ok()).filter(of_namespace).collect()
+    }
+}
+
+/// A namespace of a test's own, with the driver's service account in it. It goes with the test.
+pub struct Namespace {
+    pub name: String,
+}
+
+impl Namespace {
+    pub fn new(test: &str) -> Namespace {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let name = format!("{test}-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        let api = &cluster().api;
+        api.create("/api/v1/namespaces", &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}))
+            .expect("creating a namespace");
+        api.apply_file("k8s/driver-rbac.yaml", Some(&name));
+        Namespace { name }
+    }
+
+    /// Path of a collection of the core group in it.
+    pub fn core(&self, plural: &str) -> String {
+        format!("/api/v1/namespaces/{}/{plural}", self.name)
+    }
+
+    /// Path of a collection of another group.
+    pub fn group(&self, version: &str, plural: &str) -> String {
+        format!("/apis/{version}/namespaces/{}/{plural}", self.name)
+    }
+
+    pub fn pod(&self, name: &str) -> Value {
+        cluster().api.get(&format!("{}/{name}", self.core("pods"))).expect("the pod")
+    }
+
+    /// The binary, on this cluster and in this namespace. It is stopped when it takes too long.
+    pub fn sparkctl(&self) -> assert_cmd::Command {
+        let mut command = assert_cmd::Command::from_std(self.command());
+        command.timeout(RUN);
+        command
+    }
+
+    /// The same as a plain command, to be spawned and signalled.
+    pub fn command(&self) -> Command {
+        let mut command = sparkctl();
+        command.env("KUBECONFIG", &cluster().kubeconfig).env("SPARKCTL_NAMESPACE", &self.name);
+        command
+    }
+
+    /// Waits until there is what `seen` looks for.
+    ///
+    /// # Panics
+    /// It takes more than two minutes.
+    pub fn wait_for<T>(&self, what: &str, mut seen: impl FnMut() -> Option<T>) -> T {
+        let start = Instant::now();
+        loop {
+            if let Some(found) = seen() {
+                return found;
+            }
+            assert!(start.elapsed() < Duration::from_secs(120), "no sign of {what} in {}", self.name);
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Waits for a pod to be in that phase.
+    pub fn wait_for_phase(&self, pod: &str, phase: &str) -> Value {
+        let path = format!("{}/{pod}", self.core("pods"));
+        self.wait_for(&format!("pod {pod} in phase {phase}"), || {
+            cluster().api.get(&path).ok().filter(|pod| pod["status"]["phase"] == phase)
+        })
+    }
+
+    /// What of a submission is there: `kind/name`, sorted. Nothing of the namespace's own.
+    pub fn left(&self) -> Vec<String> {
+        let owned = ["pods", "services", "configmaps", "secrets", "persistentvolumeclaims"].map(|kind| self.core(kind));
+        let others = [
+            ("batch/v1", "jobs"),
+            ("batch/v1", "cronjobs"),
+            ("networking.k8s.io/v1", "networkpolicies"),
+            ("scheduling.volcano.sh/v1beta1", "podgroups"),
+        ]
+        .map(|(version, plural)| self.group(version, plural));
+        let mut left = Vec::new();
+        for path in owned.iter().chain(&others) {
+            let kind = path.rsplit('/').next().unwrap_or_default();
+            let items = cluster().api.items(path);
+            let names = items.iter().map(|item| item["metadata"]["name"].as_str().unwrap_or_default());
+            left.extend(names.filter(|name| *name != "kube-root-ca.crt").map(|name| format!("{kind}/{name}")));
+        }
+        left.sort();
+        left
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        // A failed test's namespace is kept for whoever looks into it, until the cluster goes.
+        if !std::thread::panicking() {
+            let _ = cluster().api.delete(&format!("/api/v1/namespaces/{}", self.name));
+        }
+    }
+}
+
+/// The binary with no cluster, and with none of the developer's own settings.
+pub fn sparkctl() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sparkctl"));
+    command.current_dir(root()).env("KUBECONFIG", "/nonexistent").env("HOME", env!("CARGO_TARGET_TMPDIR"));
+    let own = std::env::vars().map(|(name, _)| name);
+    for name in own.filter(|name| name.starts_with("SPARKCTL_") || name.starts_with("PYSPARK_")) {
+        command.env_remove(name);
+    }
+    for name in ["CI", "GITHUB_ACTIONS", "GITLAB_CI", "SPARK_HOME", "SPARK_CONF_DIR", "HADOOP_CONF_DIR"] {
+        command.env_remove(name);
+    }
+    command
+}
