@@ -45,7 +45,7 @@ pub async fn connect(options: Options) -> Result<Cluster> {
         .map_err(|error| anyhow!("{}", told(&error)))
         .with_context(|| format!("preparing the connection to {server}"))?
         .build();
-    Ok(Cluster { client, context, namespace, server, clock: Arc::new(AtomicI64::new(0)) })
+    Ok(Cluster { client, context, namespace, clock: Arc::new(AtomicI64::new(0)) })
 }
 
 /// The kubeconfig's word, or a pod's own service account where there is no kubeconfig.

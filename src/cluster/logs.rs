@@ -40,7 +40,7 @@ impl LogStream {
         let (ended, is_ended) = watch::channel(false);
         let pods = Api::namespaced(cluster.client.clone(), &application.namespace);
         let (pod, container) = (application.driver.clone(), container.to_owned());
-        tokio::spawn(Reading { pods, pod, container, resume: Resume::default(), sender }.to_the_end(is_ended));
+        tokio::spawn(Reading { pods, pod, container, resume: Resume::default(), sender }.read_on(is_ended));
         LogStream { lines, ended }
     }
 
@@ -65,7 +65,7 @@ struct Reading {
 
 impl Reading {
     /// Reads until the container has ended and its log with it, or nobody listens.
-    async fn to_the_end(mut self, mut ended: watch::Receiver<bool>) {
+    async fn read_on(mut self, mut ended: watch::Receiver<bool>) {
         let mut failures = 0;
         loop {
             let was_ended = *ended.borrow();
@@ -194,7 +194,8 @@ pub async fn log_tail(
     let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), &application.namespace);
     let tail = pods.logs(&application.driver, &params).await.map_err(failure)?;
     let from = tail.len().saturating_sub(64 * 1024);
-    Ok(tail[tail.ceil_char_boundary(from)..].to_owned())
+    let from = (from..=tail.len()).find(|at| tail.is_char_boundary(*at)).unwrap_or_default();
+    Ok(tail[from..].to_owned())
 }
 
 /// Copies a driver's log as it is so far.

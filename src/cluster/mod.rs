@@ -31,8 +31,6 @@ pub struct Cluster {
     /// Name of the kubeconfig's context; `in-cluster` for a pod's own service account.
     pub context: String,
     pub namespace: String,
-    /// Where the API server is.
-    pub server: String,
     /// How far the cluster's clock is ahead of this machine's, in seconds.
     clock: Arc<AtomicI64>,
 }

@@ -41,6 +41,7 @@ pub enum Change {
     Stumble(String),
 }
 
+#[allow(clippy::large_enum_variant, reason = "there is one at a time")]
 enum Seen {
     Pod(Result<Event<Pod>, Error>),
     Notice(Result<Event<Notice>, Error>),

@@ -93,10 +93,6 @@ impl Refusal {
             Failure::Interrupted => 130,
         }
     }
-
-    pub fn is_interrupt(&self) -> bool {
-        matches!(self.failure, Failure::Interrupted)
-    }
 }
 
 impl Display for Refusal {

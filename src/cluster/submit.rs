@@ -15,8 +15,6 @@ const LAST_REQUEST: Duration = Duration::from_secs(3);
 /// An application that runs, or will as soon as there is room.
 #[derive(Clone, Debug)]
 pub struct Submitted {
-    /// The carrier's uid.
-    pub uid: String,
     /// What was created, as it is spoken of, in order.
     pub created: Vec<String>,
 }
@@ -109,7 +107,7 @@ impl<'a> Submission<'a> {
         go_on()?;
         self.release(&carrier).await?;
         let all = std::iter::once(&self.manifests.carrier).chain(&self.manifests.owned);
-        Ok(Submitted { uid: uid(&carrier).to_owned(), created: all.map(kinds::called).collect() })
+        Ok(Submitted { created: all.map(kinds::called).collect() })
     }
 
     async fn create_carrier(&mut self) -> Result<Value, Refusal> {

@@ -19,7 +19,7 @@ pub trait Read: Sized + Default {
 }
 
 /// What a field expects.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum Kind {
     Text,
     Boolean,
@@ -37,7 +37,7 @@ pub enum Kind {
 }
 
 /// A field of a section, for `explain`, the schema and the table of fields.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Field {
     pub key: String,
     pub doc: String,
@@ -63,10 +63,6 @@ pub struct Reader {
 }
 
 impl Reader {
-    pub fn at(path: &str) -> Self {
-        Self { path: path.into(), problems: Vec::new() }
-    }
-
     pub fn error(&mut self, node: &Node, message: impl Into<String>) {
         self.push(Problem::error(message).at(node.place));
     }
@@ -346,6 +342,7 @@ macro_rules! word {
             pub const WORDS: &'static [&'static str] = &[$(stringify!($variant)),+];
 
             /// The word as it is written in the job file.
+            #[allow(dead_code, reason = "not every word is written again")]
             pub fn word(self) -> &'static str {
                 match self { $( Self::$variant => stringify!($variant) ),+ }
             }
@@ -427,7 +424,7 @@ mod tests {
 
     fn read(source: &str) -> (Box, Vec<String>) {
         let nodes = documents(source, &mut Vec::new()).unwrap();
-        let mut reader = Reader::at("spec");
+        let mut reader = Reader { path: "spec".into(), ..Reader::default() };
         let section = Box::read(&nodes[0], &mut reader);
         (section, reader.problems.iter().map(|p| p.text("f", "")).collect())
     }

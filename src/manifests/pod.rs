@@ -52,11 +52,6 @@ impl Pod {
         &mut self.container
     }
 
-    /// The name of Spark's container.
-    pub fn container_name(&self) -> &str {
-        self.container.0.get("name").and_then(Value::as_str).unwrap_or_default()
-    }
-
     pub fn set(&mut self, key: &str, value: impl Into<Value>) {
         self.spec.set(key, value);
     }

@@ -13,13 +13,6 @@ pub struct Memory(pub String);
 
 const FORM: &str = "an amount of memory as Spark writes it (`512m`, `4g`)";
 
-impl Memory {
-    /// Whole MiB, the rest cut off as Spark does.
-    pub fn mebibytes(&self) -> Option<u64> {
-        mebibytes(&self.0)
-    }
-}
-
 impl Read for Memory {
     fn kind() -> Kind {
         Kind::Form(FORM)

@@ -36,6 +36,7 @@ fn escape(part: &str, key: bool, text: &mut String) {
 ///
 /// Source: `Properties.load(Reader)`, and `Utils.getPropertiesFromFile` of Spark, which trims
 /// values at both ends.
+#[cfg_attr(not(test), expect(dead_code, reason = "for --properties-file"))]
 pub fn parse(text: &str) -> Vec<(String, String)> {
     logical_lines(text)
         .iter()

@@ -20,7 +20,9 @@ pub use executors::{Executors, Fallen};
 pub use meaning::last_exception;
 pub use observed::{Gone, Observed};
 pub use outcome::{Ending, Outcome};
-pub use waiting::{Reason, Waiting};
+#[cfg(test)]
+pub use waiting::Reason;
+pub use waiting::Waiting;
 
 use crate::manifests::HOLD;
 
