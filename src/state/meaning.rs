@@ -22,28 +22,46 @@ pub fn exit_code_meaning(code: i32) -> Option<&'static str> {
     })
 }
 
-/// The last exception in a log: Python's traceback ends in its line, Java's begins with it.
+/// The last exception in a log: Python's traceback ends in its line, Java's begins with it. What it
+/// was caused by in the end comes with it, or instead of it where its own line only says that Java failed.
 pub fn last_exception(log: &str) -> Option<String> {
     let lines: Vec<&str> = log.lines().collect();
-    let python = lines.iter().rposition(|line| line.starts_with("Traceback (most recent call last)"));
-    let python = python.and_then(|start| {
-        let end =
-            lines[start + 1..].iter().position(|line| !line.starts_with(char::is_whitespace) && !line.is_empty())?;
-        Some(lines[start + 1 + end])
-    });
-    let java = || {
-        lines.iter().rev().find(|line| line.starts_with("Exception in thread ")).or_else(|| {
-            lines.iter().rev().find(|line| {
-                let class = line.strip_prefix("Caused by: ").unwrap_or(line);
-                is_exception_class(class.split(':').next().unwrap_or_default())
-            })
-        })
-    };
-    let found = python.or_else(|| java().copied()).or_else(|| {
-        let plain = ["Error: ", "python3: can't open file", "python: can't open file", "exec format error"];
-        lines.iter().rev().find(|line| plain.iter().any(|start| line.contains(start))).copied()
-    });
-    found.map(|line| line.trim().to_owned())
+    let at = python_exception(&lines).or_else(|| java_exception(&lines)).or_else(|| plain_error(&lines))?;
+    let found = lines[at].trim();
+    let found = found.strip_prefix(CAUSE).unwrap_or(found);
+    let trace = lines[at + 1..].iter().take_while(|line| continues_trace(line));
+    let cause = trace.filter_map(|line| line.strip_prefix(CAUSE)).last();
+    Some(match cause.map(str::trim) {
+        Some(cause) if found.starts_with("py4j.protocol.Py4JJavaError") => cause.to_owned(),
+        Some(cause) => format!("{found}, caused by {cause}"),
+        None => found.to_owned(),
+    })
+}
+
+const CAUSE: &str = "Caused by: ";
+
+/// Whether a line belongs to the Java trace that is being read; py4j begins one with a colon.
+fn continues_trace(line: &str) -> bool {
+    line.is_empty() || line.starts_with(['\t', ' ', ':']) || line.starts_with(CAUSE)
+}
+
+fn python_exception(lines: &[&str]) -> Option<usize> {
+    let start = lines.iter().rposition(|line| line.starts_with("Traceback (most recent call last)"))? + 1;
+    let end = lines[start..].iter().position(|line| !line.starts_with(char::is_whitespace) && !line.is_empty())?;
+    Some(start + end)
+}
+
+fn java_exception(lines: &[&str]) -> Option<usize> {
+    let uncaught = lines.iter().rposition(|line| line.starts_with("Exception in thread "));
+    let begins = |line: &str| is_exception_class(line.split(':').next().unwrap_or_default());
+    // The beginning of a long trace may be too far up to be among the lines.
+    let cause = || lines.iter().rposition(|line| line.strip_prefix(CAUSE).is_some_and(begins));
+    uncaught.or_else(|| lines.iter().rposition(|line| begins(line))).or_else(cause)
+}
+
+fn plain_error(lines: &[&str]) -> Option<usize> {
+    let plain = ["Error: ", "python3: can't open file", "python: can't open file", "exec format error"];
+    lines.iter().rposition(|line| plain.iter().any(|start| line.contains(start)))
 }
 
 /// `org.apache.spark.SparkException`, but neither a sentence nor a log line that mentions one.

@@ -308,3 +308,19 @@ fn the_last_exception_is_pythons_last_line_or_javas_own() {
     assert!(last_exception(java).unwrap().ends_with("java.lang.IllegalStateException: no"));
     assert_eq!(last_exception("INFO all is well\n"), None);
 }
+
+#[test]
+fn an_exceptions_cause_is_what_is_told_of_it() {
+    let java =
+        "java.lang.Outer: no\n\tat A.b(A.java:1)\nCaused by: java.io.InnerException: pods is forbidden\n\t... 1 more\n";
+    let uncaught = format!("Exception in thread \"main\" {java}later\nCaused by: another.Exception: x\n");
+    assert_eq!(
+        last_exception(&uncaught).unwrap(),
+        "Exception in thread \"main\" java.lang.Outer: no, caused by java.io.InnerException: pods is forbidden"
+    );
+    let py4j =
+        "Traceback (most recent call last):\n  File \"a.py\", line 1\npy4j.protocol.Py4JJavaError: An error occurred";
+    assert_eq!(last_exception(&format!("{py4j}\n: {java}")).unwrap(), "java.io.InnerException: pods is forbidden");
+    let (_, end) = java.split_once('\n').unwrap();
+    assert_eq!(last_exception(end).unwrap(), "java.io.InnerException: pods is forbidden");
+}
