@@ -1,15 +1,69 @@
 //! Whole runs: from the job file to the exit code.
 
-use predicates::prelude::*;
-use predicates::str::contains;
+use std::process::Stdio;
 
-use crate::support::Namespace;
+use predicates::prelude::*;
+use predicates::str::{contains, is_match};
+use serde_json::{Value, json};
+
+use crate::support::{Namespace, cluster, text};
 
 #[test]
-fn runs_python_pi_to_its_end() {
+fn runs_the_seeds_pi_as_a_mere_submitter() {
+    let ns = Namespace::new("seed");
+    let run = ns.submitter().args(["submit", "examples/pyspark-pi.yaml", "--logs"]).assert();
+    run.code(0).stdout(contains("Pi is roughly 3.1")).stderr(contains("pyspark-pi succeeded"));
+
+    let driver = ns.driver();
+    assert_eq!(driver["spec"]["priorityClassName"], "routine");
+    let placed = ns.placed();
+    let (drivers, executors): (Vec<_>, Vec<_>) =
+        placed.iter().partition(|(pod, _)| **pod == text(&driver["metadata"]["name"]));
+    assert_eq!(drivers.iter().map(|(_, kind)| kind.as_str()).collect::<Vec<_>>(), ["driver"]);
+    assert_eq!(executors.iter().map(|(_, kind)| kind.as_str()).collect::<Vec<_>>(), ["compute", "compute"]);
+
+    let groups = cluster().api.items(&ns.group("scheduling.volcano.sh/v1beta1", "podgroups"));
+    let names: Vec<&Value> = groups.iter().map(|group| &group["metadata"]["name"]).collect();
+    let [group] = names[..] else { panic!("one PodGroup, not {names:?}") };
+    let pods = created(&ns, "pods");
+    assert_eq!(pods.len(), 3, "a driver and two executors");
+    for pod in &pods {
+        assert_eq!(&pod["metadata"]["annotations"]["scheduling.k8s.io/group-name"], group);
+        assert_eq!(pod["spec"]["schedulerName"], "volcano");
+    }
+}
+
+/// What was sent to create objects of a kind, by the audit log.
+fn created(ns: &Namespace, resource: &str) -> Vec<Value> {
+    let of_kind = |event: &Value| event["verb"] == "create" && event["objectRef"]["resource"] == resource;
+    let made = |event: &Value| event["responseStatus"]["code"] == 201 && event["objectRef"]["subresource"].is_null();
+    let events = cluster().audit(&ns.name).into_iter();
+    events.filter(|event| of_kind(event) && made(event)).map(|mut event| event["requestObject"].take()).collect()
+}
+
+#[test]
+fn says_each_step_of_a_run_and_starts_its_driver_at_the_first_try() {
     let ns = Namespace::new("python-pi");
     let run = ns.sparkctl().args(["submit", "examples/python-pi.yaml", "--logs"]).assert();
-    run.code(0).stdout(contains("Pi is roughly 3.1")).stderr(contains("python-pi succeeded"));
+    run.code(0).stdout(contains("Pi is roughly 3.1")).stderr(
+        is_match(r"submitted spark-[0-9a-f]{32} to namespace python-pi-")
+            .unwrap()
+            .and(contains("driver     running  on node node-"))
+            .and(contains("executors  2 running"))
+            .and(is_match(r"python-pi succeeded: queued \d+s, starting \d+s, ran \d+s").unwrap()),
+    );
+    let driver = text(&ns.driver()["metadata"]["name"]);
+    let about = format!("{}?fieldSelector=involvedObject.name%3D{driver}", ns.core("events"));
+    let reasons: Vec<String> = cluster().api.items(&about).iter().map(|event| text(&event["reason"])).collect();
+    assert!(reasons.contains(&"Started".into()), "{reasons:?}");
+    assert!(!reasons.contains(&"FailedMount".into()), "{reasons:?}");
+}
+
+#[test]
+fn runs_a_jar() {
+    let ns = Namespace::new("jvm-pi");
+    let run = ns.sparkctl().args(["submit", "examples/jvm-pi.yaml", "--logs"]).assert();
+    run.code(0).stdout(contains("Pi is roughly 3.1")).stderr(contains("jvm-pi succeeded"));
 }
 
 #[test]
@@ -20,4 +74,40 @@ fn a_failed_driver_is_exit_code_1_with_its_last_exception() {
         contains("failing failed: the driver exited with code 1")
             .and(contains("ValueError: invalid literal for int() with base 10: 'ten'")),
     );
+    // Whoever comes later is told the same.
+    let again = ns.sparkctl().args(["attach", "failing", "--exit-code-from", "driver"]).assert();
+    again.code(1).stderr(contains("ValueError: invalid literal"));
+}
+
+#[test]
+fn a_missing_image_is_exit_code_4() {
+    let ns = Namespace::new("no-image");
+    let image = "docker.io/apache/spark:0.0.0";
+    let mut command = ns.sparkctl();
+    command.args(["submit", "examples/python-pi.yaml", "--image", image, "--image-pull-timeout", "5s"]);
+    command.assert().code(4).stderr(contains(format!("image {image} cannot be pulled: there is no such image")));
+}
+
+#[test]
+fn a_driver_without_rights_says_which_it_lacks() {
+    let ns = Namespace::new("powerless");
+    let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "powerless"}});
+    cluster().api.apply(&account, Some(&ns.name));
+    let mut command = ns.sparkctl();
+    command.args(["submit", "examples/python-pi.yaml", "--service-account", "powerless"]);
+    command.assert().code(1).stderr(contains(format!("\"system:serviceaccount:{}:powerless\" cannot get", ns.name)));
+}
+
+#[test]
+fn a_driver_deleted_by_hand_is_exit_code_5() {
+    let ns = Namespace::new("deleted");
+    let mut command = ns.command();
+    command.args(["submit", "examples/python-pi.yaml", "--", "100000"]);
+    let run = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    ns.wait_for_phase("python-pi-driver", "Running");
+    cluster().api.delete(&format!("{}/python-pi-driver", ns.core("pods"))).unwrap();
+    let output = run.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(5), "{said}");
+    assert!(said.contains("the driver's pod was deleted before it ended"), "{said}");
 }

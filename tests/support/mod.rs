@@ -138,6 +138,47 @@ impl Namespace {
         command
     }
 
+    /// The same as a user who has the Role of `k8s/` for those who submit, and nothing else.
+    pub fn submitter(&self) -> assert_cmd::Command {
+        let cluster = cluster();
+        cluster.api.apply_file("k8s/submitter-rbac.yaml", Some(&self.name));
+        let binding = json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "RoleBinding",
+            "metadata": {"name": "submitter"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "spark-submitter"},
+            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "submitter"}],
+        });
+        cluster.api.apply(&binding, Some(&self.name));
+        let mut command = self.sparkctl();
+        command.env("KUBECONFIG", cluster.variable("SUBMITTER_KUBECONFIG"));
+        command
+    }
+
+    /// The only driver's pod.
+    pub fn driver(&self) -> Value {
+        let mut drivers = cluster().api.items(&format!("{}?labelSelector=spark-role%3Ddriver", self.core("pods")));
+        assert_eq!(drivers.len(), 1, "one driver in {}", self.name);
+        drivers.remove(0)
+    }
+
+    /// Value of the node label `type` for each pod that was given a node, by the pod's name.
+    pub fn placed(&self) -> BTreeMap<String, String> {
+        let kinds: BTreeMap<String, String> = cluster()
+            .api
+            .items("/api/v1/nodes")
+            .iter()
+            .map(|node| (text(&node["metadata"]["name"]), text(&node["metadata"]["labels"]["type"])))
+            .collect();
+        let events = cluster().api.items(&format!("{}?fieldSelector=reason%3DScheduled", self.core("events")));
+        let of_pods = events.iter().filter(|event| event["involvedObject"]["kind"] == "Pod");
+        let placed = of_pods.filter_map(|event| {
+            let (_, node) = event["message"].as_str()?.rsplit_once(' ')?;
+            Some((text(&event["involvedObject"]["name"]), kinds.get(node)?.clone()))
+        });
+        placed.collect()
+    }
+
     /// Waits until there is what `seen` looks for.
     ///
     /// # Panics
@@ -190,6 +231,11 @@ impl Drop for Namespace {
             let _ = cluster().api.delete(&format!("/api/v1/namespaces/{}", self.name));
         }
     }
+}
+
+/// A text of an object; nothing where there is none.
+pub fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
 }
 
 /// The binary with no cluster, and with none of the developer's own settings.

@@ -1,0 +1,145 @@
+//! What a submission sends, in which order, and what is undone when it is refused.
+
+use predicates::prelude::*;
+use predicates::str::contains;
+use serde_json::{Value, json};
+
+use crate::support::{Namespace, cluster, text};
+
+/// Requests of sparkctl in the namespace, as `VERB resource`.
+fn requests(ns: &Namespace) -> Vec<(String, Value)> {
+    let by_sparkctl = |event: &Value| event["userAgent"].as_str().is_some_and(|agent| agent.starts_with("sparkctl/"));
+    let asked = |event: Value| {
+        let object = &event["objectRef"];
+        let called = format!("{} {}", text(&event["verb"]), text(&object["resource"]));
+        (called, event)
+    };
+    cluster().audit(&ns.name).into_iter().filter(by_sparkctl).map(asked).collect()
+}
+
+#[test]
+fn sends_the_driver_held_then_the_rest_then_lets_it_go() {
+    let ns = Namespace::new("order");
+    let mut command = ns.sparkctl();
+    command.args(["submit", "examples/python-pi.yaml", "--scheduler", "volcano", "--detach"]);
+    command.assert().code(0).stdout("python-pi\n");
+    let requests = requests(&ns);
+    let mut called: Vec<&str> = requests.iter().map(|(called, _)| called.as_str()).collect();
+    let last = called.len() - 1;
+    called[1..last].sort_unstable();
+    // A driver, three companions that are told their owner at their creation, the release: no more than that.
+    let expected = ["create pods", "create configmaps", "create podgroups", "create services"];
+    assert_eq!(called[..last], expected);
+    assert_eq!(called[last], "patch pods");
+
+    let driver = &requests[0].1;
+    assert_eq!(driver["requestObject"]["spec"]["schedulingGates"], json!([{"name": "sparkctl.dev/companions"}]));
+    let uid = &ns.driver()["metadata"]["uid"];
+    for (called, event) in &requests[1..last] {
+        assert_eq!(&event["requestObject"]["metadata"]["ownerReferences"][0]["uid"], uid, "{called}");
+    }
+}
+
+#[test]
+fn render_prints_what_submit_sends() {
+    let ns = Namespace::new("render");
+    let job = ["examples/python-pi.yaml", "--id", "0123456789abcdef0123456789abcdef"];
+    let rendered =
+        ns.sparkctl().arg("render").args(job).args(["-o", "json"]).assert().code(0).get_output().stdout.clone();
+    let mut rendered: Vec<Value> =
+        String::from_utf8(rendered).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+
+    ns.sparkctl().arg("submit").args(job).arg("--detach").assert().code(0);
+    let creations = requests(&ns).into_iter().filter(|(called, _)| called.starts_with("create"));
+    let mut sent: Vec<Value> = creations.map(|(_, mut event)| event["requestObject"].take()).collect();
+    for objects in [&mut rendered, &mut sent] {
+        objects.sort_by_key(|object| format!("{} {}", object["kind"], object["metadata"]["name"]));
+    }
+    assert_eq!(rendered.len(), sent.len());
+    for (rendered, sent) in rendered.iter().zip(&sent) {
+        holds(sent, rendered, rendered["kind"].as_str().unwrap());
+    }
+}
+
+/// That all of `part` is in `whole`: the audit log has objects as the server decoded them, with what it adds.
+fn holds(whole: &Value, part: &Value, path: &str) {
+    match (whole, part) {
+        (Value::Object(whole), Value::Object(part)) => {
+            for (key, value) in part {
+                holds(whole.get(key).unwrap_or(&Value::Null), value, &format!("{path}.{key}"));
+            }
+        }
+        (Value::Array(whole), Value::Array(part)) if whole.len() == part.len() => {
+            whole
+                .iter()
+                .zip(part)
+                .enumerate()
+                .for_each(|(at, (whole, part))| holds(whole, part, &format!("{path}.{at}")));
+        }
+        // Empty texts and objects are left out by the server.
+        (Value::Null, part) if *part == json!("") || *part == json!({}) => {}
+        _ => assert_eq!(whole, part, "{path}"),
+    }
+}
+
+#[test]
+fn a_refusal_half_way_leaves_nothing() {
+    let ns = Namespace::new("refused");
+    let quota = json!({
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": "no-services"},
+        "spec": {"hard": {"count/services": "0"}},
+    });
+    cluster().api.apply(&quota, Some(&ns.name));
+    let path = format!("{}/no-services", ns.core("resourcequotas"));
+    ns.wait_for("the quota in force", || {
+        cluster().api.get(&path).ok().filter(|quota| quota["status"]["hard"]["count/services"] == "0")
+    });
+    let run = ns.sparkctl().args(["submit", "examples/python-pi.yaml"]).assert();
+    run.code(3).stderr(
+        contains("exceeded quota: no-services")
+            .and(contains("deleted driver pod python-pi-driver, and with it all it owned"))
+            .and(contains("kubectl describe quota")),
+    );
+    ns.wait_for("nothing left", || ns.left().is_empty().then_some(()));
+}
+
+#[test]
+fn a_name_that_is_taken_is_exit_code_3_and_its_owner_is_left_alone() {
+    let ns = Namespace::new("taken");
+    ns.sparkctl().args(["submit", "examples/python-pi.yaml", "--detach"]).assert().code(0);
+    let before = ns.left();
+    let again = ns.sparkctl().args(["submit", "examples/python-pi.yaml", "--detach"]).assert();
+    again.code(3).stderr(contains("already exists").and(contains("sparkctl delete python-pi")));
+    assert_eq!(ns.left(), before);
+    ns.sparkctl().args(["delete", "python-pi"]).assert().code(0);
+    ns.wait_for("nothing left", || ns.left().is_empty().then_some(()));
+}
+
+#[test]
+fn a_service_account_that_is_missing_is_a_refusal() {
+    let ns = Namespace::new("no-account");
+    let mut command = ns.sparkctl();
+    command.args(["submit", "examples/python-pi.yaml", "--service-account", "nobody"]);
+    command.assert().code(3).stderr(contains("service account").and(contains("nobody")));
+    assert!(ns.left().is_empty(), "{:?}", ns.left());
+}
+
+#[test]
+fn a_server_that_is_not_there_is_exit_code_6() {
+    let kubeconfig = std::env::temp_dir().join(format!("sparkctl-nowhere-{}", std::process::id()));
+    let nowhere = json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "nowhere",
+        "contexts": [{"name": "nowhere", "context": {"cluster": "nowhere", "user": "nobody"}}],
+        "clusters": [{"name": "nowhere", "cluster": {"server": "http://127.0.0.1:1"}}],
+        "users": [{"name": "nobody", "user": {}}],
+    });
+    std::fs::write(&kubeconfig, nowhere.to_string()).unwrap();
+    let mut command = assert_cmd::Command::from_std(crate::support::sparkctl());
+    command.env("KUBECONFIG", &kubeconfig).args(["submit", "examples/python-pi.yaml"]);
+    command.assert().code(6).stderr(contains("creating driver pod python-pi-driver: no answer from the API server"));
+    std::fs::remove_file(&kubeconfig).unwrap();
+}
