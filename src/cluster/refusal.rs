@@ -129,7 +129,7 @@ fn hint(failure: &Failure, namespace: &str) -> Option<String> {
         )
     } else if says("no PriorityClass with name") {
         "see what there is with: kubectl get priorityclasses; k8s/ has those of the examples".into()
-    } else if says("can only submit PodGroup to queue") || says("failed to get queue") {
+    } else if says("can only submit PodGroup to queue") || says("unable to find queue") || says("failed to get queue") {
         "see the queues and their state with: kubectl get queues.scheduling.volcano.sh".into()
     } else if says("failed calling webhook") {
         "a webhook of the cluster does not answer: tell its administrator".into()
@@ -144,7 +144,7 @@ fn hint(failure: &Failure, namespace: &str) -> Option<String> {
     } else if says("namespaces \"") && says("not found") {
         format!("choose another namespace with -n, or create it: kubectl create namespace {namespace}")
     } else if says("could not find the requested resource") {
-        "the cluster does not know this kind: Volcano may not be installed, or the cluster is too old".into()
+        "the cluster does not know this kind: is Volcano installed (for batchScheduler: volcano), or the coscheduling plugin (for any other name)?".into()
     } else if failure.already_exists() {
         "another application has the name: choose another, or metadata.generateName".into()
     } else {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::problem::{Problem, nearest};
 use super::restart::Restart;
 use super::role::RoleSpec;
+use super::scheduling::{KUEUE_QUEUE, Scheduler};
 use super::settings::{self, Known};
 use super::spec::{Language, Mode};
 use super::{Job, Name};
@@ -239,9 +240,22 @@ fn without_effect(job: &Job, problems: &mut Vec<Problem>) {
         );
     }
     let options = &spec.batch_scheduler_options;
-    let scheduled = spec.batch_scheduler.as_deref().is_some_and(|scheduler| !scheduler.is_empty());
+    let scheduler = Scheduler::of(job);
     let queue = options.queue.is_some() || !options.resources.is_empty();
+    let scheduled = scheduler != Scheduler::Default;
     warn(queue && !scheduled, "spec.batchSchedulerOptions", "no effect without `batchScheduler`");
+    let has_queue = !matches!(scheduler, Scheduler::Coscheduling(_));
+    warn(
+        options.queue.is_some() && !has_queue,
+        "spec.batchSchedulerOptions.queue",
+        "no effect: this scheduler has no queues",
+    );
+    let has_group = matches!(scheduler, Scheduler::Volcano | Scheduler::Coscheduling(_));
+    warn(
+        !options.resources.is_empty() && scheduled && !has_group,
+        "spec.batchSchedulerOptions.resources",
+        "no effect: this scheduler reckons by the pods",
+    );
     if let Some(schedule) = &job.schedule {
         let when = &schedule.schedule;
         warn(
@@ -462,7 +476,7 @@ fn ports(job: &Job, problems: &mut Vec<Problem>) {
 fn scheduling(job: &Job, problems: &mut Vec<Problem>) {
     let spec = &job.spec;
     if let Some(scheduler) = spec.batch_scheduler.as_deref() {
-        let known = ["volcano", "yunikorn"];
+        let known = ["volcano", "yunikorn", "kueue"];
         if !known.contains(&scheduler)
             && let Some(word) = nearest(scheduler, known)
         {
@@ -484,6 +498,16 @@ fn scheduling(job: &Job, problems: &mut Vec<Problem>) {
                 );
             }
         }
+    }
+    if spec.batch_scheduler.as_deref() == Some("kueue")
+        && spec.batch_scheduler_options.queue.is_none()
+        && !job.labels.contains_key(KUEUE_QUEUE)
+    {
+        problems.push(
+            Problem::error("Kueue needs the name of a LocalQueue")
+                .of("spec.batchScheduler")
+                .help("set batchSchedulerOptions.queue, or --queue"),
+        );
     }
     for (path, class) in [
         ("spec.batchSchedulerOptions.priorityClassName", &spec.batch_scheduler_options.priority_class_name),

@@ -49,6 +49,8 @@ pub struct Job {
     pub schedule: Option<Schedule>,
     /// Settings given by flags, which win over all of the file.
     pub conf: BTreeMap<String, String>,
+    /// Labels of nodes over which executors are spread, given by flags: the operator's file has no field for it.
+    pub spread: Vec<String>,
     /// Files of this machine that the job speaks of.
     pub files: Files,
     /// The document, to say where a problem is.
@@ -176,6 +178,7 @@ impl Job {
             spec,
             schedule,
             conf: BTreeMap::new(),
+            spread: Vec::new(),
             files: Files::default(),
             document: Some(document),
             root,
@@ -264,6 +267,7 @@ impl Job {
         let role = &self.spec.executor.role;
         let bare = Spec::default();
         role.template.is_none()
+            && self.spread.is_empty()
             && *role == bare.executor.role
             && self.spec.batch_scheduler_options == bare.batch_scheduler_options
     }

@@ -70,7 +70,8 @@ pub struct Overrides {
     /// Service account of the driver
     #[arg(long, value_name = "NAME")]
     pub service_account: Option<String>,
-    /// Scheduler of the gang: volcano, yunikorn, or the name of another; `default` for the cluster's own
+    /// Scheduler of the gang: volcano, yunikorn, kueue, or a kube-scheduler with the coscheduling plugin; `default`
+    /// for the cluster's own
     #[arg(long, value_name = "NAME")]
     pub scheduler: Option<String>,
     /// Queue of the gang
@@ -79,15 +80,21 @@ pub struct Overrides {
     /// Priority class of the gang and its pods
     #[arg(long, value_name = "NAME")]
     pub priority_class: Option<String>,
+    /// Volcano takes no running driver away for another application; executors it may
+    #[arg(long)]
+    pub protect_driver: bool,
     /// Nodes for all pods must have this label; commas part alternatives
-    #[arg(long, value_name = "KEY=VALUE[,VALUE]", value_parser = pair)]
+    #[arg(long = "node", visible_alias = "node-affinity", value_name = "KEY=VALUE[,VALUE]", value_parser = pair)]
     pub node_affinity: Vec<(String, String)>,
     /// Nodes for the driver must have this label
-    #[arg(long, value_name = "KEY=VALUE[,VALUE]", value_parser = pair)]
+    #[arg(long = "driver-node", visible_alias = "driver-node-affinity", value_name = "KEY=VALUE[,VALUE]", value_parser = pair)]
     pub driver_node_affinity: Vec<(String, String)>,
     /// Nodes for the executors must have this label
-    #[arg(long, value_name = "KEY=VALUE[,VALUE]", value_parser = pair)]
+    #[arg(long = "executor-node", visible_alias = "executor-node-affinity", value_name = "KEY=VALUE[,VALUE]", value_parser = pair)]
     pub executor_node_affinity: Vec<(String, String)>,
+    /// Executors are spread evenly over the values of this node label, such as `topology.kubernetes.io/zone`
+    #[arg(long, value_name = "KEY")]
+    pub spread: Vec<String>,
     /// A taint that all pods tolerate
     #[arg(long = "toleration", value_name = "KEY[=VALUE][:EFFECT]", value_parser = toleration)]
     pub tolerations: Vec<Value>,
@@ -117,6 +124,9 @@ pub struct Overrides {
     pub arguments: Vec<String>,
 }
 
+/// What Volcano asks of a pod before it takes it away; no annotation means that it may.
+const PREEMPTABLE: &str = "volcano.sh/preemptable";
+
 impl Job {
     /// The job with what the flags say.
     pub fn with(mut self, overrides: Overrides) -> Self {
@@ -143,9 +153,11 @@ impl Job {
             scheduler,
             queue,
             priority_class,
+            protect_driver,
             node_affinity,
             driver_node_affinity,
             executor_node_affinity,
+            spread,
             tolerations,
             labels,
             env,
@@ -226,7 +238,11 @@ impl Job {
             (spec.driver.role.priority_class_name, spec.executor.role.priority_class_name) = (None, None);
         }
         replace(&mut spec.batch_scheduler_options.priority_class_name, priority_class);
+        self.spread.extend(spread);
         let (driver, executor) = (&mut spec.driver.role, &mut spec.executor.role);
+        if protect_driver {
+            driver.annotations.insert(PREEMPTABLE.into(), "false".into());
+        }
         require_nodes(driver, node_affinity.iter().chain(&driver_node_affinity));
         require_nodes(executor, node_affinity.iter().chain(&executor_node_affinity));
         for role in [driver, executor] {

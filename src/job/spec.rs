@@ -66,8 +66,9 @@ section! {
         time_to_live_seconds: Option<Integer> => "a Job's ttlSecondsAfterFinished",
         /// Whether the application waits to be resumed.
         suspend: Option<bool> => "an error: a submission runs",
-        /// Scheduler of the application's pods as a gang: volcano, yunikorn, or the name of another.
-        batch_scheduler: Option<String> => "pods' schedulerName, a PodGroup for volcano",
+        /// Who schedules the application's pods as a gang: volcano, yunikorn, kueue, or the name of a kube-scheduler
+        /// with the coscheduling plugin. A scheduler without gangs is named by the roles' `schedulerName`.
+        batch_scheduler: Option<String> => "pods' schedulerName; a PodGroup, task groups, or Kueue's label",
         /// How the gang is scheduled.
         batch_scheduler_options: BatchSchedulerOptions => "the PodGroup",
         /// Executors that come and go with the work.
@@ -177,6 +178,14 @@ impl Spec {
         }
         self.defaults(&mut conf);
         conf
+    }
+
+    pub fn role(&self, role: crate::spark::memory::Role) -> &super::role::RoleSpec {
+        use crate::spark::memory::Role;
+        match role {
+            Role::Driver => &self.driver.role,
+            Role::Executor => &self.executor.role,
+        }
     }
 
     /// What the operator adds where nothing was said. Spark's own defaults are the same, but one

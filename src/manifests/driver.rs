@@ -15,7 +15,7 @@ pub fn pod(plan: &Plan) -> Result<Object, Problem> {
     let template = plan.job.driver_template();
     let mut pod = Pod::of_template(template.as_ref(), &plan.driver_container());
     spark(plan, &mut pod)?;
-    scheduling(plan, &mut pod);
+    scheduling(plan, &mut pod)?;
     let spec = &plan.job.spec;
     super::shared_overlay(plan.job, &mut pod);
     spec.driver.role.overlay(Role::Driver, &spec.volumes, plan.version, &mut pod);
@@ -230,12 +230,12 @@ fn mounts(plan: &Plan, pod: &mut Pod) -> Result<(), Problem> {
 }
 
 /// The gang's marks on the pod beside those that Spark's settings make.
-fn scheduling(plan: &Plan, pod: &mut Pod) {
+fn scheduling(plan: &Plan, pod: &mut Pod) -> Result<(), Problem> {
     super::pod_priority(plan.job, pod);
     if plan.scheduler.name().is_none() {
         pod.set_some("schedulerName", role(plan).scheduler_name.clone());
     }
-    super::yunikorn::annotate(plan, pod);
+    super::yunikorn::annotate(plan, pod)
 }
 
 fn role<'a>(plan: &'a Plan) -> &'a RoleSpec {

@@ -32,10 +32,22 @@ pub fn template(job: &Job, version: Version, scheduler: &Scheduler, name: &str) 
     if let Some(monitoring) = &spec.monitoring {
         monitoring.overlay(Role::Executor, name, &mut pod);
     }
+    pod.append("topologySpreadConstraints", job.spread.iter().map(|key| spread(key)));
     if !pod.is_blank() && !pod.spec.0.contains_key("enableServiceLinks") {
         pod.set("enableServiceLinks", false);
     }
     pod
+}
+
+/// Executors of one application, evenly over the values of a node label, as far as there is room.
+fn spread(key: &str) -> Value {
+    json!({
+        "maxSkew": 1,
+        "topologyKey": key,
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": {"matchLabels": {"spark-role": "executor"}},
+        "matchLabelKeys": ["spark-app-selector"],
+    })
 }
 
 /// The ConfigMap that takes the template to the driver, if there is one.

@@ -20,6 +20,7 @@ pub use plan::Submission;
 
 use crate::job::Job;
 use crate::job::problem::Problem;
+use crate::job::scheduling::Scheduler;
 use plan::Plan;
 use pod::Pod;
 
@@ -82,12 +83,13 @@ impl Object {
 pub fn of(job: &Job, namespace: &str, submission: &Submission) -> Result<(Manifests, Application), Problem> {
     let plan = Plan::of(job, namespace, submission);
     let pod_group = pod_group::gang(&plan)?;
+    let volcano = pod_group.as_ref().filter(|_| plan.scheduler == Scheduler::Volcano);
     let application = Application {
         name: plan.name(),
         namespace: namespace.to_owned(),
         id: submission.application(),
         driver: plan.names.driver.clone(),
-        pod_group: pod_group.as_ref().map(|group| group.name().to_owned()),
+        pod_group: volcano.map(|group| group.name().to_owned()),
         executors: Some(plan.executors()),
     };
     let carrier = driver::pod(&plan)?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::job::problem::Problem;
-use crate::job::scheduling::Scheduler;
+use crate::job::scheduling::{KUEUE_QUEUE, Scheduler};
 use crate::job::{Files, Job};
 use crate::spark::{Conf, Version, names};
 
@@ -82,7 +82,10 @@ pub struct LocalDir {
 pub const CONF_DIR: &str = "/opt/spark/conf";
 pub const TEMPLATE_DIR: &str = "/opt/spark/pod-template";
 pub const TEMPLATE_FILE: &str = "pod-spec-template.yml";
+/// Volcano's annotation for a pod's PodGroup.
 pub const GROUP_NAME: &str = "scheduling.k8s.io/group-name";
+/// The coscheduling plugin's label for the same.
+pub const COSCHEDULING_GROUP: &str = "scheduling.x-k8s.io/pod-group";
 
 impl Names {
     fn of(job: &Job, namespace: &str, conf: &Conf, submission: &Submission) -> Self {
@@ -122,7 +125,7 @@ impl<'a> Plan<'a> {
     pub fn of(job: &'a Job, namespace: &str, submission: &'a Submission) -> Self {
         let mut conf = job.settings(namespace);
         let version = job.version();
-        let scheduler = Scheduler::of(job.spec.batch_scheduler.as_deref());
+        let scheduler = Scheduler::of(job);
         let names = Names::of(job, namespace, &conf, submission);
         let mut plan =
             Self { job, submission, conf: Conf::default(), version, scheduler, names, local_dirs: Vec::new() };
@@ -147,9 +150,9 @@ impl<'a> Plan<'a> {
     fn complete(&self, conf: &mut Conf) {
         let job = self.job;
         // A PodGroup that the user named is the user's; otherwise both roles are in ours.
-        if self.scheduler == Scheduler::Volcano && !self.has_own_group() {
+        if let Some(link) = self.link().filter(|_| !self.has_own_group()) {
             for role in ["driver", "executor"] {
-                conf.set(format!("spark.kubernetes.{role}.annotation.{GROUP_NAME}"), self.names.pod_group.as_str());
+                conf.set(format!("spark.kubernetes.{role}.{link}"), self.names.pod_group.as_str());
             }
         }
         if let Some(name) = self.scheduler.name() {
@@ -159,6 +162,7 @@ impl<'a> Plan<'a> {
         for role in ["driver", "executor"] {
             let label = |key: &str| format!("spark.kubernetes.{role}.label.{key}");
             let mut labels = crate::job::spec::Spec::propagated(&job.labels);
+            labels.extend(self.kueue_label());
             labels.extend(self.own_labels());
             for (key, value) in labels {
                 conf.set_default(&label(&key), value);
@@ -206,10 +210,34 @@ impl<'a> Plan<'a> {
             || self.files().executor_template.is_some()
     }
 
+    /// What links a pod to its PodGroup, as Spark's settings have it behind the role.
+    fn link(&self) -> Option<String> {
+        match self.scheduler {
+            Scheduler::Volcano => Some(format!("annotation.{GROUP_NAME}")),
+            Scheduler::Coscheduling(_) => Some(format!("label.{COSCHEDULING_GROUP}")),
+            Scheduler::Default | Scheduler::YuniKorn | Scheduler::Kueue => None,
+        }
+    }
+
     /// Whether the user put the driver into a PodGroup of the user's own.
     pub fn has_own_group(&self) -> bool {
-        self.job.spec.driver.role.annotations.contains_key(GROUP_NAME)
-            || self.job.spec.spark_conf.contains_key(&format!("spark.kubernetes.driver.annotation.{GROUP_NAME}"))
+        let driver = &self.job.spec.driver.role;
+        let setting = self.link().map(|link| format!("spark.kubernetes.driver.{link}"));
+        let by_setting =
+            setting.is_some_and(|key| self.job.spec.spark_conf.contains_key(&key) || self.job.conf.contains_key(&key));
+        by_setting
+            || match self.scheduler {
+                Scheduler::Volcano => driver.annotations.contains_key(GROUP_NAME),
+                Scheduler::Coscheduling(_) => driver.labels.contains_key(COSCHEDULING_GROUP),
+                Scheduler::Default | Scheduler::YuniKorn | Scheduler::Kueue => false,
+            }
+    }
+
+    /// Kueue lets pods in one by one, so each has the label of the queue.
+    fn kueue_label(&self) -> Option<(String, String)> {
+        let options = &self.job.spec.batch_scheduler_options;
+        let queue = options.queue.as_ref().or(self.job.labels.get(KUEUE_QUEUE));
+        queue.filter(|_| self.scheduler == Scheduler::Kueue).map(|queue| (KUEUE_QUEUE.to_owned(), queue.clone()))
     }
 
     /// Labels by which the application is found, on all of its pods and objects.

@@ -1,32 +1,35 @@
 //! Task groups: what YuniKorn schedules as a gang. They are annotations of the pods.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::plan::Plan;
 use super::pod::Pod;
 use super::pod_group::Request;
-use crate::job::role::RoleSpec;
+use crate::job::problem::Problem;
 use crate::job::scheduling::Scheduler;
+use crate::spark::Version;
 use crate::spark::memory::Role;
 
 const PREFIX: &str = "yunikorn.apache.org";
 
 /// Source: "Gang scheduling" in YuniKorn's user guide: the first pod of an application names all
 /// its task groups, each pod its own. The application is known by `spark-app-selector`.
-pub fn annotate(plan: &Plan, pod: &mut Pod) {
+pub fn annotate(plan: &Plan, pod: &mut Pod) -> Result<(), Problem> {
     if plan.scheduler != Scheduler::YuniKorn {
-        return;
+        return Ok(());
     }
-    let mut groups = vec![task_group(plan, Role::Driver, 1)];
+    let mut groups = vec![task_group(plan, Role::Driver, 1)?];
     if plan.executors() > 0 {
-        groups.push(task_group(plan, Role::Executor, plan.executors()));
+        groups.push(task_group(plan, Role::Executor, plan.executors())?);
     }
-    let groups: Vec<Value> = groups.into_iter().flatten().collect();
     pod.metadata.set_at(&["annotations", &format!("{PREFIX}/task-groups")], Value::from(groups).to_string());
     pod.metadata.set_at(&["annotations", &format!("{PREFIX}/task-group-name")], "spark-driver");
     if let Some(queue) = &plan.job.spec.batch_scheduler_options.queue {
         pod.metadata.set_at(&["labels", "queue"], queue.as_str());
     }
+    Ok(())
 }
 
 /// What executors carry of it.
@@ -35,19 +38,24 @@ pub fn settings(queue: Option<&str>, conf: &mut crate::spark::Conf) {
     conf.set_some("spark.kubernetes.executor.label.queue", queue);
 }
 
-fn task_group(plan: &Plan, role: Role, members: u32) -> Option<Value> {
-    let request = Request::of(plan, role).ok()?;
-    let spec: &RoleSpec = match role {
-        Role::Driver => &plan.job.spec.driver.role,
-        Role::Executor => &plan.job.spec.executor.role,
-    };
-    let mut resource = json!({"cpu": format!("{}m", request.millicores), "memory": format!("{}Mi", request.mebibytes)});
-    for (name, amount) in request.others {
-        resource[name] = amount.to_string().into();
+/// Placeholders must be like the pods that take their places, or YuniKorn reserves where those cannot run.
+fn task_group(plan: &Plan, role: Role, members: u32) -> Result<Value, Problem> {
+    let spec = plan.job.spec.role(role);
+    let request = Request::of(plan, role)?;
+    let mut group = json!({
+        "name": format!("spark-{}", role.word()),
+        "minMember": members,
+        "minResource": request.quantities(),
+    });
+    let mut selector: BTreeMap<&str, &str> = plan.conf.with_prefix("spark.kubernetes.node.selector.").collect();
+    if plan.version >= Version(3, 3) {
+        let of_role = match role {
+            Role::Driver => "spark.kubernetes.driver.node.selector.",
+            Role::Executor => "spark.kubernetes.executor.node.selector.",
+        };
+        selector.extend(plan.conf.with_prefix(of_role));
     }
-    let mut group = json!({"name": format!("spark-{}", role.word()), "minMember": members, "minResource": resource});
-    let mut selector = plan.job.spec.node_selector.clone();
-    selector.extend(spec.node_selector.clone());
+    selector.extend(spec.node_selector.iter().map(|(key, value)| (key.as_str(), value.as_str())));
     if !selector.is_empty() {
         group["nodeSelector"] = json!(selector);
     }
@@ -57,5 +65,5 @@ fn task_group(plan: &Plan, role: Role, members: u32) -> Option<Value> {
     if let Some(affinity) = &spec.affinity {
         group["affinity"] = affinity.json.clone();
     }
-    Some(group)
+    Ok(group)
 }
