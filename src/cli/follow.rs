@@ -23,7 +23,7 @@ const LOG_REST: Duration = Duration::from_secs(15);
 /// How long to wait for the event that says why a pod was taken away: it may come after the deletion.
 const LAST_EVENTS: Duration = Duration::from_secs(1);
 /// How many of a log's last lines are read to explain a failure.
-const LOG_TAIL: usize = 200;
+pub(super) const LOG_TAIL: usize = 200;
 
 /// What becomes of an application that sparkctl leaves before its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -319,7 +319,7 @@ async fn until(deadline: Option<Instant>) {
 }
 
 /// How it is said: the one place that writes.
-struct Voice {
+pub(super) struct Voice {
     form: Form,
     /// The reader of stdout has gone: nothing more is written to it.
     unheard: bool,
@@ -332,7 +332,7 @@ enum Form {
 }
 
 impl Voice {
-    fn new(output: Output, application: &Application) -> Voice {
+    pub(super) fn new(output: Output, application: &Application) -> Voice {
         let form = match output {
             Output::Text => Form::Text(Plain::new(Timestamp::now(), TimeZone::system())),
             Output::Json => Form::Json(Json::new(application)),
@@ -341,7 +341,7 @@ impl Voice {
         Voice { form, unheard: false }
     }
 
-    fn state(&mut self, state: &State) -> Result<()> {
+    pub(super) fn state(&mut self, state: &State) -> Result<()> {
         let now = Timestamp::now();
         match &mut self.form {
             Form::Text(plain) => plain.lines(state, now).iter().for_each(|line| talk::line(line)),
@@ -355,7 +355,7 @@ impl Voice {
         Ok(())
     }
 
-    fn note(&mut self, text: &str) -> Result<()> {
+    pub(super) fn note(&mut self, text: &str) -> Result<()> {
         match &self.form {
             Form::Text(plain) => talk::line(&plain.line("note", &report::clean(text), Timestamp::now())),
             Form::Json(json) => return self.json(&json.note(text, Timestamp::now())),
@@ -364,14 +364,14 @@ impl Voice {
         Ok(())
     }
 
-    fn log(&mut self, line: &Line) -> Result<()> {
+    pub(super) fn log(&mut self, line: &Line) -> Result<()> {
         match &self.form {
             Form::Json(json) => self.json(&json.log(&line.text, line.at.unwrap_or_else(Timestamp::now))),
             Form::Text(_) | Form::Quiet => self.data(&line.text),
         }
     }
 
-    fn result(&mut self, state: &State, card: &Card, code: u8) -> Result<()> {
+    pub(super) fn result(&mut self, state: &State, card: &Card, code: u8) -> Result<()> {
         let now = Timestamp::now();
         let succeeded = card.outcome.ending == Ending::Succeeded;
         match &self.form {
@@ -391,7 +391,7 @@ impl Voice {
         Ok(())
     }
 
-    fn left(&mut self, outcome: &str, message: &str, lines: &[String], code: u8) -> Result<()> {
+    pub(super) fn left(&mut self, outcome: &str, message: &str, lines: &[String], code: u8) -> Result<()> {
         if let Form::Json(json) = &self.form {
             return self.json(&json.left(outcome, message, code, Timestamp::now()));
         }
@@ -404,7 +404,7 @@ impl Voice {
     }
 
     /// Data, on stdout. A reader that has seen enough does not end the application's following.
-    fn data(&mut self, bytes: &[u8]) -> Result<()> {
+    pub(super) fn data(&mut self, bytes: &[u8]) -> Result<()> {
         if self.unheard {
             return Ok(());
         }

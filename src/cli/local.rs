@@ -1,20 +1,31 @@
-use std::io::IsTerminal;
-use std::sync::Arc;
+//! A run on this machine, said like a run on a cluster: the same lines, JSON and exit codes.
+
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
 
 use anyhow::{Result, bail};
+use k8s_openapi::jiff::SignedDuration;
+use tokio::sync::mpsc;
+use uuid::Uuid;
 
+use super::follow::{ExitCodeFrom, FollowOptions, LOG_TAIL, Voice};
+use crate::cluster::Line;
 use crate::job::Job;
-use crate::job::spec::Language;
-use crate::local::{self, Ended, Environment, LocalJob};
-use crate::report::talk;
+use crate::local::{self, Ended, Environment, Event, LocalJob};
+use crate::manifests::Application;
+use crate::report::{Card, Output};
+use crate::state::{self, Durations, Ending, Executors, Outcome, State, What};
 
 /// Running on this machine.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct Local {
     /// Run on this machine with Spark's own local master, on N cores or all; no cluster is needed
-    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "0", value_parser = clap::value_parser!(u32))]
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "0", value_parser = clap::value_parser!(u32), conflicts_with_all = ["detach", "dry_run"])]
     local: Option<u32>,
 }
+
+/// Events that wait to be told; a driver that writes faster than they are read is slowed down.
+const WAITING: usize = 64;
 
 impl Local {
     /// The cores to run on, none for all; nothing at all when the cluster is meant.
@@ -22,55 +33,224 @@ impl Local {
         self.local.map(|cores| (cores > 0).then_some(cores))
     }
 
-    pub async fn run(&self, jobs: &[Job], cores: Option<u32>) -> Result<u8> {
+    /// Runs the job to its end. Returns sparkctl's exit code.
+    ///
+    /// # Errors
+    /// There is more than one job, or stdout cannot be written to.
+    pub async fn run(&self, jobs: &[Job], cores: Option<u32>, options: &FollowOptions) -> Result<u8> {
         let [job] = jobs else { bail!("--local runs one job, and here are {}", jobs.len()) };
-        let environment = Environment::of_this_process(std::io::stderr().is_terminal())?;
-        let outcome = local::run(local_job(job, cores), environment, Arc::new(talk::line)).await?;
-        let on = outcome.ran_on.map_or_else(String::new, |on| format!(" ({on})"));
-        let took = outcome.took.as_secs_f64();
-        match outcome.ended {
-            Ended::Exited(0) => talk::line(&format!("{} succeeded in {took:.1}s{on}", job.title())),
-            Ended::Exited(code) => {
-                talk::line(&format!("{} failed with exit code {code} after {took:.1}s{on}", job.title()))
-            }
-            Ended::Killed(signal) => {
-                talk::line(&format!("{} was killed by signal {signal} after {took:.1}s{on}", job.title()))
-            }
-            Ended::Interrupted(_) => talk::line(&format!("{} was interrupted after {took:.1}s", job.title())),
+        let draws = std::io::stderr().is_terminal() && options.output == Output::Text;
+        let environment = Environment::of_this_process(draws)?;
+        let job = LocalJob::of(job, cores);
+        let mut told = Told::of(&job, options);
+        if !job.without_effect.is_empty() {
+            told.voice.note(&format!("no effect on this machine: {}", job.without_effect.join(", ")))?;
         }
-        Ok(outcome.ended.code())
+        told.state(What::Starting("finding Spark and Java".into()), Durations::default())?;
+        let (events, mut heard) = mpsc::channel(WAITING);
+        let mut run = std::pin::pin!(local::run(job, environment, options.timeout, events));
+        let outcome = loop {
+            tokio::select! {
+                Some(event) = heard.recv() => told.event(event)?,
+                outcome = &mut run => break outcome,
+            }
+        };
+        while let Ok(event) = heard.try_recv() {
+            told.event(event)?;
+        }
+        told.end(outcome)
     }
 }
 
-fn local_job(job: &Job, cores: Option<u32>) -> LocalJob {
-    let conf = job.settings("default");
-    let list = |key: &str| conf.list(key).into_iter().map(str::to_owned).collect::<Vec<_>>();
-    let env = &job.spec.driver.role;
-    let plain =
-        env.env.iter().filter_map(|env| Some((env.text("name").to_owned(), env.json["value"].as_str()?.to_owned())));
-    LocalJob {
-        name: job.title().to_owned(),
-        spark_version: Some(job.spark_version().to_owned()),
-        language: match job.language() {
-            Language::Java => local::Language::Java,
-            Language::Scala => local::Language::Scala,
-            Language::Python => local::Language::Python,
-            Language::R => local::Language::R,
-        },
-        main_class: job.spec.main_class.clone(),
-        main_file: job.spec.main_application_file.clone().unwrap_or_default(),
-        arguments: job.spec.arguments.clone(),
-        conf: conf.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
-        env: env.env_vars.clone().into_iter().chain(plain).collect(),
-        jars: list("spark.jars"),
-        py_files: list("spark.submit.pyFiles"),
-        files: list("spark.files"),
-        archives: list("spark.archives"),
-        packages: list("spark.jars.packages"),
-        exclude_packages: list("spark.jars.excludes"),
-        repositories: list("spark.jars.repositories"),
-        driver_memory: conf.given("spark.driver.memory").map(str::to_owned),
-        executor_memory: conf.given("spark.executor.memory").map(str::to_owned),
-        cores,
+/// What is told of a run.
+struct Told<'a> {
+    application: Application,
+    options: &'a FollowOptions,
+    voice: Voice,
+    log: DriverLog,
+}
+
+impl<'a> Told<'a> {
+    fn of(job: &LocalJob, options: &'a FollowOptions) -> Self {
+        let application = Application {
+            name: job.name.clone(),
+            namespace: String::new(),
+            id: format!("local-{}", Uuid::now_v7().simple()),
+            driver: String::new(),
+            pod_group: None,
+            executors: None,
+        };
+        let voice = Voice::new(options.output, &application);
+        Self { application, options, voice, log: DriverLog::default() }
+    }
+
+    fn event(&mut self, event: Event) -> Result<()> {
+        match event {
+            Event::Note(text) => self.voice.note(&text),
+            Event::Running(on) => {
+                self.voice.note(&format!("with {on}"))?;
+                self.state(What::Running, Durations::default())
+            }
+            Event::Output(which, piece) => self.output(which, &piece),
+        }
+    }
+
+    /// The driver's output is this process's, but for JSON, which has stdout for itself.
+    fn output(&mut self, which: local::Output, piece: &[u8]) -> Result<()> {
+        let lines = self.log.lines(which, piece);
+        match (self.options.output, which) {
+            (Output::Json, _) if self.options.logs => {
+                lines.into_iter().try_for_each(|text| self.voice.log(&Line { at: None, text }))
+            }
+            (Output::Text | Output::Quiet, local::Output::Stdout) => self.voice.data(piece),
+            _ => {
+                // Nobody is left to be told that stderr is closed.
+                let _ = std::io::stderr().write_all(piece);
+                Ok(())
+            }
+        }
+    }
+
+    fn state(&mut self, what: What, durations: Durations) -> Result<()> {
+        self.voice.state(&State { what, executors: Executors::default(), durations, node: None })
+    }
+
+    /// Says how it ended. Returns the exit code.
+    fn end(mut self, run: Result<local::Outcome>) -> Result<u8> {
+        if self.options.output == Output::Json && self.options.logs {
+            for text in self.log.rest() {
+                self.voice.log(&Line { at: None, text })?;
+            }
+        }
+        let name = self.application.name.clone();
+        let left = |told: &mut Self, why: &str, code: u8| {
+            let message = format!("{why}: {name} was stopped");
+            told.voice.left("Deleted", &message, std::slice::from_ref(&message), code)?;
+            Ok(code)
+        };
+        let (outcome, durations) = match run {
+            Err(error) => (could_not_start(&format!("{error:#}")), Durations::default()),
+            Ok(local::Outcome { ended, prepared, ran }) => {
+                let durations = Durations { queued: None, starting: signed(prepared), ran: ran.and_then(signed) };
+                match ended {
+                    Ended::Interrupted(signal) => return left(&mut self, "interrupted", signal_code(signal)),
+                    Ended::TimedOut => return left(&mut self, "--timeout is over", 124),
+                    Ended::Exited(code) => (exited(i32::from(code)), durations),
+                    Ended::Killed(signal) => (exited(128 + signal), durations),
+                }
+            }
+        };
+        let code = match (self.options.exit_code_from, outcome.driver_exit_code) {
+            (Some(ExitCodeFrom::Driver), Some(code)) => u8::try_from(code).unwrap_or(1),
+            _ => outcome.ending.exit_code(),
+        };
+        let exception = (outcome.ending == Ending::Failed).then(|| state::last_exception(&self.log.tail())).flatten();
+        let what = What::Ended(outcome.clone());
+        let state = State { what, executors: Executors::default(), durations, node: None };
+        self.voice.state(&state)?;
+        let card = Card {
+            application: &self.application,
+            outcome: &outcome,
+            last_failure: None,
+            exception: exception.as_deref(),
+            log: None,
+        };
+        self.voice.result(&state, &card, code)?;
+        Ok(code)
+    }
+}
+
+fn signed(duration: Duration) -> Option<SignedDuration> {
+    SignedDuration::try_from(duration).ok()
+}
+
+/// What a shell reports for a process that a signal ended.
+fn signal_code(signal: i32) -> u8 {
+    u8::try_from(128 + signal).unwrap_or(u8::MAX)
+}
+
+fn exited(code: i32) -> Outcome {
+    match code {
+        0 => Outcome { ending: Ending::Succeeded, message: "the driver ended".into(), ..of_code(code) },
+        _ => of_code(code),
+    }
+}
+
+fn of_code(code: i32) -> Outcome {
+    let meaning = state::exit_code_meaning(code).map(|meaning| format!(": {meaning}")).unwrap_or_default();
+    Outcome {
+        ending: Ending::Failed,
+        message: format!("the driver exited with code {code}{meaning}"),
+        hint: None,
+        driver_exit_code: Some(code),
+    }
+}
+
+fn could_not_start(why: &str) -> Outcome {
+    Outcome { ending: Ending::CouldNotStart, message: why.to_owned(), hint: None, driver_exit_code: None }
+}
+
+/// A line that does not end is cut here.
+const LONGEST: usize = 1 << 20;
+
+/// What the driver wrote, in lines, the last of them kept to explain a failure.
+#[derive(Default)]
+struct DriverLog {
+    tail: std::collections::VecDeque<Vec<u8>>,
+    /// The beginnings of lines that have not ended.
+    begun: [Vec<u8>; 2],
+}
+
+impl DriverLog {
+    /// The lines that a piece of output ends.
+    fn lines(&mut self, which: local::Output, piece: &[u8]) -> Vec<Vec<u8>> {
+        let begun = &mut self.begun[usize::from(which == local::Output::Stderr)];
+        begun.extend_from_slice(piece);
+        let end = begun.iter().rposition(|byte| *byte == b'\n');
+        let Some(end) = end.or((begun.len() > LONGEST).then_some(begun.len() - 1)) else { return Vec::new() };
+        let rest = begun.split_off(end + 1);
+        let ended = std::mem::replace(begun, rest);
+        let lines: Vec<Vec<u8>> = ended.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
+        self.keep(&lines);
+        lines
+    }
+
+    /// The lines that never ended.
+    fn rest(&mut self) -> Vec<Vec<u8>> {
+        let rest: Vec<Vec<u8>> = self.begun.iter_mut().map(std::mem::take).filter(|line| !line.is_empty()).collect();
+        self.keep(&rest);
+        rest
+    }
+
+    fn keep(&mut self, lines: &[Vec<u8>]) {
+        self.tail.extend(lines.iter().cloned());
+        self.tail.drain(..self.tail.len().saturating_sub(LOG_TAIL));
+    }
+
+    fn tail(&mut self) -> String {
+        self.rest();
+        self.tail.iter().map(|line| String::from_utf8_lossy(line)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn puts_the_pieces_of_lines_together() {
+        let mut log = DriverLog::default();
+        assert_eq!(log.lines(local::Output::Stdout, b"one\ntw"), [b"one\n"]);
+        assert_eq!(log.lines(local::Output::Stderr, b"other\n"), [b"other\n"]);
+        assert_eq!(log.lines(local::Output::Stdout, b"o\nend"), [b"two\n"]);
+        assert_eq!(log.tail(), "one\nother\ntwo\nend");
+    }
+
+    #[test]
+    fn keeps_the_end_of_a_long_log() {
+        let mut log = DriverLog::default();
+        (0..1000).for_each(|n| drop(log.lines(local::Output::Stdout, format!("{n}\n").as_bytes())));
+        assert_eq!(log.tail().lines().count(), LOG_TAIL);
+        assert!(log.tail().ends_with("999\n"));
     }
 }

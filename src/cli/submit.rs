@@ -43,7 +43,7 @@ impl Submit {
         let sources = self.sources.read(self.place.namespace.as_deref())?;
         let jobs = source::jobs(sources)?;
         if let Some(cores) = self.local.cores() {
-            return self.local.run(&jobs, cores).await;
+            return self.local.run(&jobs, cores, &self.follow).await;
         }
         let interrupt = Interrupt::listen()?;
         let cluster = cluster::connect(self.place.options()).await?;

@@ -13,7 +13,7 @@ pub mod overrides;
 pub mod problem;
 mod quantities;
 pub mod read;
-mod restart;
+pub mod restart;
 pub mod role;
 pub mod schedule;
 pub mod scheduling;

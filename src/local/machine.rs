@@ -215,11 +215,17 @@ impl Python {
     }
 }
 
-/// Memory of this machine in bytes, where it is known.
+/// Memory that this process may use in bytes, where it is known: the machine's, or its container's.
 pub fn memory() -> Option<u64> {
-    let table = fs::read_to_string("/proc/meminfo").ok()?;
-    let line = table.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
+    let read = |path: &str| fs::read_to_string(path).ok();
+    let limits = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
+    let limits = limits.iter().filter_map(|path| read(path)?.trim().parse::<u64>().ok());
+    let machine = || -> Option<u64> {
+        let table = read("/proc/meminfo")?;
+        let line = table.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+        Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
+    };
+    limits.chain(machine()).min()
 }
 
 #[cfg(test)]

@@ -1,13 +1,15 @@
 //! A job on this machine: Spark's own local master, no cluster.
 //!
 //! The machine's Spark, Java and Python are used where they suit the job's Spark version; what is
-//! missing is fetched from PyPI into a cache, once. The driver's output is this process's output.
+//! missing is fetched from PyPI into a cache, once. What it says on the way, and the driver's output, are
+//! events: how they are told is the caller's.
 
 mod cache;
 mod child;
 mod download;
 mod files;
 mod index;
+mod job;
 mod machine;
 mod progress;
 mod runtime;
@@ -16,106 +18,96 @@ mod unpack;
 mod versions;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant as Moment, sleep_until};
 
-pub use child::Ended;
+pub use child::{Ended, Output};
+pub use job::{Language, LocalJob};
 pub use machine::Environment;
-pub use progress::Say;
-pub use runtime::Runtime;
 
 use child::Signals;
 use machine::Python;
-use progress::{Progress, Stop};
+use progress::{Progress, Say, Stop};
+use runtime::Runtime;
 use submission::Submission;
-
-/// What a local run needs of a job.
-#[derive(Clone, Debug, Default)]
-pub struct LocalJob {
-    pub name: String,
-    /// The job file's `sparkVersion`; free text means no version in particular.
-    pub spark_version: Option<String>,
-    pub language: Language,
-    pub main_class: Option<String>,
-    /// `local:///…` (a path in the image), a path of this machine, or an address that Spark knows.
-    pub main_file: String,
-    pub arguments: Vec<String>,
-    /// Spark settings; those for a cluster are left out here.
-    pub conf: Vec<(String, String)>,
-    /// Plain variables; those that describe the image (`PATH`, `JAVA_HOME`, …) are left out here.
-    pub env: Vec<(String, String)>,
-    pub jars: Vec<String>,
-    pub py_files: Vec<String>,
-    pub files: Vec<String>,
-    pub archives: Vec<String>,
-    pub packages: Vec<String>,
-    pub exclude_packages: Vec<String>,
-    pub repositories: Vec<String>,
-    pub driver_memory: Option<String>,
-    /// The driver does the executors' work, so it gets the larger of the two memories.
-    pub executor_memory: Option<String>,
-    /// Cores to use; all of the machine when none is given.
-    pub cores: Option<u32>,
-}
-
-/// What an application is written in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Language {
-    Java,
-    Scala,
-    #[default]
-    Python,
-    R,
-}
-
-impl LocalJob {
-    /// Spark's name for so many cores of this machine.
-    pub fn master(&self) -> String {
-        self.cores.map_or_else(|| "local[*]".into(), |cores| format!("local[{cores}]"))
-    }
-}
 
 /// How a local run ended.
 #[derive(Debug)]
 pub struct Outcome {
     pub ended: Ended,
-    /// How long the driver ran.
-    pub took: Duration,
-    /// What it ran on, for people: `Spark 3.5.7, Java 17, Python 3.11, local[*]`; none when it was
-    /// interrupted before it started.
-    pub ran_on: Option<String>,
+    /// How long it took to find and fetch what it runs on.
+    pub prepared: Duration,
+    /// How long the driver ran; none when it ended before it started.
+    pub ran: Option<Duration>,
+}
+
+/// What happens on the way.
+#[derive(Debug)]
+pub enum Event {
+    /// Something that the user should know.
+    Note(String),
+    /// The driver starts, on this: `Spark 3.5.7, Java 17, Python 3.11, local[*]`.
+    Running(String),
+    /// What the driver wrote.
+    Output(Output, Vec<u8>),
 }
 
 /// How long fetching may take to notice that it should stop.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Runs a job to its end, or until this process is told to end (Ctrl-C, `SIGTERM`, `SIGHUP`). What
-/// the user should know on the way is given to `say`, one line at a time.
+/// Runs a job to its end, or until this process is told to end (Ctrl-C, `SIGTERM`, `SIGHUP`), or for
+/// as long as it may. What happens on the way is sent to `events`.
 ///
 /// # Errors
 /// When the driver cannot be started: a file that is not here, no Python, nothing that suits, a
 /// download that failed.
-pub async fn run(job: LocalJob, environment: Environment, say: Say) -> Result<Outcome> {
+pub async fn run(
+    job: LocalJob,
+    environment: Environment,
+    timeout: Option<Duration>,
+    events: mpsc::Sender<Event>,
+) -> Result<Outcome> {
+    let begin = Instant::now();
+    let deadline = timeout.map(|timeout| Moment::now() + timeout);
     let mut signals = Signals::listen()?;
     let stop = Stop::default();
+    let notes = events.clone();
+    // It is called on the thread that prepares, which may wait for the reader.
+    let say: Say = Arc::new(move |line| drop(notes.blocking_send(Event::Note(line.to_owned()))));
     let progress = Progress { terminal: environment.terminal, say, stop: stop.clone() };
     let mut prepared = prepare(job, environment, progress);
-    let prepared = tokio::select! {
-        prepared = &mut prepared => prepared,
-        signal = signals.next() => {
+    let ended = tokio::select! {
+        done = &mut prepared => Err(done),
+        signal = signals.next() => Ok(Ended::Interrupted(signal.as_raw())),
+        () = until(deadline) => Ok(Ended::TimedOut),
+    };
+    let prepared = match ended {
+        Err(done) => done,
+        Ok(ended) => {
             stop.wish();
             // Long enough for the staging folder to be removed; a silent server is not waited for.
             let _ = tokio::time::timeout(PATIENCE, prepared).await;
-            let ended = Ended::Interrupted(signal.as_raw());
-            return Ok(Outcome { ended, took: Duration::ZERO, ran_on: None });
+            return Ok(Outcome { ended, prepared: begin.elapsed(), ran: None });
         }
     };
     let (submission, ran_on) = prepared.context("preparing the local run")??;
     let start = Instant::now();
-    let ended = child::run(&submission, &mut signals).await?;
-    Ok(Outcome { ended, took: start.elapsed(), ran_on: Some(ran_on) })
+    // The receiver lives as long as this call is waited for.
+    let _ = events.send(Event::Running(ran_on)).await;
+    let ended = child::run(&submission, &mut signals, deadline, &events).await?;
+    Ok(Outcome { ended, prepared: start - begin, ran: Some(start.elapsed()) })
+}
+
+/// Waits for a moment; for ever, if there is none.
+async fn until(deadline: Option<Moment>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Finds and fetches on a thread of its own: it may be left behind, which the runtime's may not.
@@ -152,17 +144,4 @@ fn refuse_hopeless(job: &LocalJob, environment: &Environment) -> Result<()> {
     let lists = [&job.jars, &job.py_files, &job.files, &job.archives];
     let files = lists.into_iter().flatten().chain([&job.main_file]);
     files.into_iter().try_for_each(|file| files::refuse_missing(file, &environment.directory))
-}
-
-impl LocalJob {
-    /// The interpreter that the job names, in the order that Spark looks.
-    fn interpreter(&self) -> Option<&str> {
-        let named = |list: &[(String, String)], key: &str| list.iter().rposition(|(name, _)| name == key);
-        let of_conf = |key| named(&self.conf, key).map(|at| self.conf[at].1.as_str());
-        let of_env = |key| named(&self.env, key).map(|at| self.env[at].1.as_str());
-        of_conf("spark.pyspark.driver.python")
-            .or_else(|| of_conf("spark.pyspark.python"))
-            .or_else(|| of_env("PYSPARK_DRIVER_PYTHON"))
-            .or_else(|| of_env("PYSPARK_PYTHON"))
-    }
 }

@@ -242,7 +242,8 @@ mod tests {
 
     fn job(conf: &[(&str, &str)]) -> LocalJob {
         let conf = conf.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        LocalJob { name: "pi".into(), main_file: "pi.py".into(), conf, ..LocalJob::default() }
+        let language = Language::Python;
+        LocalJob { name: "pi".into(), language, main_file: "pi.py".into(), conf, ..LocalJob::default() }
     }
 
     #[test]

@@ -17,7 +17,7 @@ use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 pub use executors::{Executors, Fallen};
-pub use meaning::last_exception;
+pub use meaning::{exit_code_meaning, last_exception};
 pub use observed::{Gone, Observed};
 pub use outcome::{Ending, Outcome};
 #[cfg(test)]

@@ -1,0 +1,168 @@
+//! Runs on this machine: no cluster, Spark from PyPI in a cache that is empty at first.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use support::sparkctl;
+
+/// Spark and Java are fetched within it, on a slow line too.
+const FETCH: Duration = Duration::from_secs(900);
+
+/// The cache, filled by a run of the operator's users' Python Pi, and what that run wrote.
+fn first_run() -> &'static (PathBuf, String, String) {
+    static FIRST: OnceLock<(PathBuf, String, String)> = OnceLock::new();
+    FIRST.get_or_init(|| {
+        let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("local-cache");
+        if cache.exists() {
+            std::fs::remove_dir_all(&cache).expect("emptying the cache");
+        }
+        let mut command = sparkctl();
+        command.env("SPARKCTL_CACHE_DIR", &cache).args(["submit", "examples/pyspark-pi.yaml", "--local=2"]);
+        let output = assert_cmd::Command::from_std(command).timeout(FETCH).assert().success().get_output().clone();
+        (cache, text(&output.stdout), text(&output.stderr))
+    })
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A script of a folder of its own, and the command that runs it on the cached Spark.
+fn run_of(folder: &Path, script: &str, arguments: &[&str]) -> Command {
+    let (cache, ..) = first_run();
+    let path = folder.join("job.py");
+    std::fs::write(&path, script).expect("writing the script");
+    let main = format!("local://{}", path.display());
+    let mut command = sparkctl();
+    command.env("SPARKCTL_CACHE_DIR", cache).args(["submit", "--local=2", "--name", "here"]);
+    command.args(["--image", "spark:3.4.4", "--spark-version", "3.4.4", "--main-file", &main]).args(arguments);
+    command
+}
+
+fn lines(stdout: &[u8]) -> Vec<Value> {
+    text(stdout).lines().map(|line| serde_json::from_str(line).expect("a JSON object per line")).collect()
+}
+
+#[test]
+fn runs_the_operators_pi_with_nothing_installed_but_python() {
+    let (_, stdout, stderr) = first_run();
+    assert!(stdout.starts_with("Pi is roughly 3.1"), "{stdout}");
+    for said in [
+        "no effect on this machine: batchScheduler, affinity, restartPolicy, timeToLiveSeconds",
+        "Spark 3.0.0 does not run on Python",
+        "fetching Spark ",
+        "with Spark ",
+        "pyspark-pi succeeded: starting ",
+    ] {
+        assert_eq!(stderr.matches(said).count(), 1, "{said}\n{stderr}");
+    }
+}
+
+#[test]
+fn gives_the_application_its_settings_variables_and_arguments() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = "\
+import os, sys
+from pyspark.sql import SparkSession
+spark = SparkSession.builder.getOrCreate()
+seen = spark.sparkContext.parallelize([1]).map(lambda _: os.environ['COLOUR']).first()
+print([sys.argv[1:], spark.conf.get('spark.sql.shuffle.partitions'), seen, spark.sparkContext.master])
+";
+    let conf = ["--conf", "spark.sql.shuffle.partitions=7", "--env", "COLOUR=blue", "--", "a b", "*"];
+    let run = assert_cmd::Command::from_std(run_of(folder.path(), script, &conf)).assert().success();
+    let stdout = text(&run.get_output().stdout);
+    assert_eq!(stdout, "[['a b', '*'], '7', 'blue', 'local[2]']\n");
+}
+
+#[test]
+fn tells_a_failure_as_the_cluster_would() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = "print('so far')\nraise ValueError('no such thing')\n";
+    let run = run_of(folder.path(), script, &["--output", "json", "--logs"]).output().expect("running");
+    assert_eq!(run.status.code(), Some(1), "{}", text(&run.stderr));
+    let lines = lines(&run.stdout);
+    assert!(lines.iter().any(|line| line["kind"] == "log" && line["line"] == "so far"), "{lines:?}");
+    let states: Vec<&str> = lines.iter().filter_map(|line| line["state"].as_str()).collect();
+    assert_eq!(states, ["Starting", "Running", "Failed"]);
+    let result = lines.last().expect("a result");
+    assert_eq!(result["outcome"], "Failed");
+    assert_eq!((result["exitCode"].as_i64(), result["driverExitCode"].as_i64()), (Some(1), Some(1)));
+    assert_eq!(result["exception"], "ValueError: no such thing");
+}
+
+#[test]
+fn says_what_an_application_of_the_image_needs_here() {
+    let (cache, ..) = first_run();
+    let mut command = sparkctl();
+    command.env("SPARKCTL_CACHE_DIR", cache).args(["submit", "examples/jvm-pi.yaml", "--local"]);
+    command.args(["--main-file", "local:///nowhere/job.jar", "--output", "json"]);
+    let run = command.output().expect("running");
+    assert_eq!(run.status.code(), Some(4));
+    let result = lines(&run.stdout).pop().expect("a result");
+    assert_eq!(result["outcome"], "CouldNotStart");
+    let message = result["message"].as_str().expect("a message");
+    assert!(message.contains("this machine has no /nowhere/job.jar"), "{message}");
+}
+
+#[test]
+fn stops_whole_at_ctrl_c() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pids = folder.path().join("pids");
+    let script = "\
+import os, subprocess, sys, time
+child = subprocess.Popen(['sleep', '1000'])
+with open(sys.argv[1] + '.new', 'w') as file:
+    file.write('%d %d %d' % (os.getpid(), os.getppid(), child.pid))
+os.rename(sys.argv[1] + '.new', sys.argv[1])
+time.sleep(1000)
+";
+    let mut command = run_of(folder.path(), script, &["--", &pids.display().to_string()]);
+    let mut run = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("running");
+    wait_for("the script's processes", || pids.exists());
+    let pids: Vec<i32> = std::fs::read_to_string(&pids)
+        .expect("the script's processes")
+        .split(' ')
+        .map(|pid| pid.parse().expect("a process id"))
+        .collect();
+    assert_eq!(pids.len(), 3);
+    interrupt(run.id());
+    let status = run.wait().expect("its end");
+    assert_eq!((status.code(), status.signal()), (Some(130), None));
+    for pid in pids {
+        wait_for("the end of all processes", || !is_running(pid));
+    }
+}
+
+fn interrupt(pid: u32) {
+    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw).expect("a process id");
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("interrupting");
+}
+
+/// A zombie waits for its parent, but does nothing any more.
+fn is_running(pid: i32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    status.lines().any(|line| line.starts_with("State:") && !line.contains('Z'))
+}
+
+fn wait_for(what: &str, mut seen: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !seen() {
+        assert!(start.elapsed() < Duration::from_secs(120), "no sign of {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn keeps_to_its_time() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = run_of(folder.path(), "import time\ntime.sleep(1000)\n", &["--timeout", "4s"]).output().expect("running");
+    assert_eq!(run.status.code(), Some(124));
+    assert!(text(&run.stderr).contains("--timeout is over: here was stopped"), "{}", text(&run.stderr));
+}
