@@ -11,15 +11,15 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::interrupt::Interrupt;
-use crate::cluster::{self, Change, Cluster, Line, LogStream, Sight};
+use crate::cluster::{self, Change, Cluster, Heard, Line, LogStream, Sight};
 use crate::manifests::Application;
 use crate::report::{self, Card, Json, Output, Plain, talk};
 use crate::state::{self, Ending, Outcome, State, Terms, What};
 
 /// How often a state is judged anew though nothing changed: time alone may turn a wait into an end.
 const JUDGE: Duration = Duration::from_secs(1);
-/// How long the rest of a log may take to come after the container's end.
-const LOG_REST: Duration = Duration::from_secs(15);
+/// How long the rest of the log of a pod that is gone is waited for.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 /// How long to wait for the event that says why a pod was taken away: it may come after the deletion.
 const LAST_EVENTS: Duration = Duration::from_secs(1);
 /// How many of a log's last lines are read to explain a failure.
@@ -112,7 +112,7 @@ pub async fn follow(
 
 /// Why following is over.
 enum Over {
-    Ended,
+    Ended(Box<State>),
     /// It cannot be watched any more.
     OutOfSight(String),
     Interrupted(u8),
@@ -159,7 +159,7 @@ impl<'a> Following<'a> {
             let state = self.state();
             self.voice.state(&state)?;
             if state.outcome().is_some() {
-                return Ok(Over::Ended);
+                return Ok(Over::Ended(Box::new(state)));
             }
             if self.options.logs && self.log.is_none() && state.driver_has_log() {
                 self.log = self.begin_log();
@@ -170,7 +170,7 @@ impl<'a> Following<'a> {
                     Ok(Change::Stumble(why)) => self.voice.note(&why)?,
                     Err(failure) => return Ok(Over::OutOfSight(failure.to_string())),
                 },
-                line = next_line(&mut self.log) => self.show(&line)?,
+                heard = next_line(&mut self.log) => self.show(heard)?,
                 signal = interrupt.heard() => return Ok(Over::Interrupted(signal.exit_code())),
                 () = until(deadline) => return Ok(Over::TimedOut),
                 _ = judge.tick() => {}
@@ -180,20 +180,25 @@ impl<'a> Following<'a> {
 
     fn begin_log(&self) -> Option<LogStream> {
         let driver = self.sight.observed().driver.as_ref()?;
-        Some(LogStream::begin(self.cluster, self.application, state::driver_container(driver)))
+        let Application { namespace, driver: pod, .. } = self.application;
+        Some(LogStream::begin(self.cluster, namespace, pod, state::driver_container(driver)))
     }
 
-    fn show(&mut self, line: &Line) -> Result<()> {
+    fn show(&mut self, heard: Heard) -> Result<()> {
+        let line = match heard {
+            Heard::Line(line) => line,
+            Heard::Trouble(what) => return self.voice.note(&what),
+        };
         self.tail.push_back(String::from_utf8_lossy(&line.text).into_owned());
         if self.tail.len() > LOG_TAIL {
             self.tail.pop_front();
         }
-        self.voice.log(line)
+        self.voice.log(&line)
     }
 
     async fn conclude(mut self, over: Over, interrupt: &Interrupt) -> Result<u8> {
         match over {
-            Over::Ended => self.ended(interrupt).await,
+            Over::Ended(state) => self.ended(*state, interrupt).await,
             Over::OutOfSight(why) => {
                 let state = State { what: What::Ended(Outcome::out_of_sight(&why)), ..self.state() };
                 self.told(&state, None, None)
@@ -203,12 +208,14 @@ impl<'a> Following<'a> {
         }
     }
 
-    async fn ended(&mut self, interrupt: &Interrupt) -> Result<u8> {
+    async fn ended(&mut self, state: State, interrupt: &Interrupt) -> Result<u8> {
         self.take_rest_of_log(interrupt).await?;
         self.take_last_events().await;
-        let state = self.state();
+        // What is known of an end does not become less by what comes after it.
+        let latest = self.state();
+        let state = if latest.outcome().is_some() { latest } else { state };
         let Some(outcome) = state.outcome() else {
-            return Ok(Ending::Unknown.exit_code());
+            return self.told(&state, None, None);
         };
         let log = match outcome.ending {
             Ending::Failed | Ending::Lost | Ending::Unknown => self.end_of_log().await,
@@ -227,13 +234,15 @@ impl<'a> Following<'a> {
             return Ok(());
         };
         log.container_ended();
+        // A pod that was taken away may have left its last lines in the stream, and none that can be asked for.
+        let last_words = self.sight.observed().gone.map(|_| Instant::now() + LAST_WORDS);
         loop {
             tokio::select! {
-                line = log.next() => match line {
-                    Some(line) => self.show(&line)?,
+                heard = log.next() => match heard {
+                    Some(heard) => self.show(heard)?,
                     None => return Ok(()),
                 },
-                () = tokio::time::sleep(LOG_REST) => return self.voice.note("the rest of the driver's log does not come"),
+                () = until(last_words) => return Ok(()),
                 _ = interrupt.heard() => return Ok(()),
             }
         }
@@ -301,11 +310,11 @@ impl<'a> Following<'a> {
     }
 }
 
-async fn next_line(log: &mut Option<LogStream>) -> Line {
+async fn next_line(log: &mut Option<LogStream>) -> Heard {
     if let Some(stream) = log
-        && let Some(line) = stream.next().await
+        && let Some(heard) = stream.next().await
     {
-        return line;
+        return heard;
     }
     // Without a log, or at its end, the other things that may happen are waited for.
     std::future::pending().await

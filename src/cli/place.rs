@@ -1,5 +1,7 @@
 use std::path::PathBuf;
+use std::time::Duration;
 
+use super::follow::duration;
 use crate::cluster::Options;
 
 /// Which cluster, and where in it.
@@ -15,6 +17,9 @@ pub struct Place {
     /// Kubeconfig file, instead of $KUBECONFIG or ~/.kube/config
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
+    /// How long a watch or log stream may be silent before it is taken up anew [default: 1m]
+    #[arg(long, value_name = "TIME", value_parser = duration, env = "SPARKCTL_WATCH_TIMEOUT")]
+    pub watch_timeout: Option<Duration>,
 }
 
 impl Place {
@@ -23,6 +28,7 @@ impl Place {
             context: self.context.clone(),
             kubeconfig: self.kubeconfig.clone(),
             namespace: self.namespace.clone(),
+            watch_timeout: self.watch_timeout,
         }
     }
 }

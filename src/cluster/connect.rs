@@ -14,6 +14,8 @@ use super::Cluster;
 
 /// A server that does not even take a connection is given up after this.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The server ends a watch after this. A minute: longer ones are cut by many load balancers, unheard.
+const WATCH_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Which cluster, and where in it.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +26,8 @@ pub struct Options {
     pub kubeconfig: Option<PathBuf>,
     /// Namespace, instead of the context's.
     pub namespace: Option<String>,
+    /// How long a watch or a log stream may be silent before it is taken up anew.
+    pub watch_timeout: Option<Duration>,
 }
 
 /// A client for the cluster that the options name. Nothing is sent yet.
@@ -45,7 +49,8 @@ pub async fn connect(options: Options) -> Result<Cluster> {
         .map_err(|error| anyhow!("{}", told(&error)))
         .with_context(|| format!("preparing the connection to {server}"))?
         .build();
-    Ok(Cluster { client, context, namespace, clock: Arc::new(AtomicI64::new(0)) })
+    let watch_timeout = options.watch_timeout.unwrap_or(WATCH_TIMEOUT);
+    Ok(Cluster { client, context, namespace, watch_timeout, clock: Arc::new(AtomicI64::new(0)) })
 }
 
 /// The kubeconfig's word, or a pod's own service account where there is no kubeconfig.

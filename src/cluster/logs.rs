@@ -1,6 +1,6 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::{AsyncBufReadExt, AsyncReadExt};
 use k8s_openapi::api::core::v1::Pod;
@@ -9,7 +9,7 @@ use kube::Api;
 use kube::api::LogParams;
 use tokio::sync::{mpsc, watch};
 
-use super::connect::told;
+use super::request::in_time;
 use super::{Cluster, Failure, Refusal};
 use crate::manifests::Application;
 
@@ -18,7 +18,13 @@ use crate::manifests::Application;
 const OVERLAP: SignedDuration = SignedDuration::from_secs(2);
 /// Pauses between attempts, the last one repeated.
 const PAUSES: [Duration; 4] =
-    [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(10)];
+    [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(5)];
+/// An answer that has not begun to come by then is taken for lost.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// A stream that brings nothing for so long after the container's end is dead: the end of its log is there.
+const DEAD_AFTER_END: Duration = Duration::from_secs(2);
+/// How long the rest of a log is asked for after the container's end.
+const REST: Duration = Duration::from_secs(60);
 
 /// One line of a log, as the container wrote it, with its newline.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,25 +33,41 @@ pub struct Line {
     pub text: Vec<u8>,
 }
 
-/// A driver's log, followed through reconnections with no line lost or repeated.
+/// What reading a log brings.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Heard {
+    Line(Line),
+    /// Why there is no log, or no more of it.
+    Trouble(String),
+}
+
+/// A container's log, followed through reconnections with no line lost or repeated.
 pub struct LogStream {
-    lines: mpsc::Receiver<Line>,
+    lines: mpsc::Receiver<Heard>,
     ended: watch::Sender<bool>,
 }
 
 impl LogStream {
-    /// Begins to read the log of the driver's `container` from its first line.
-    pub fn begin(cluster: &Cluster, application: &Application, container: &str) -> LogStream {
+    /// Begins to read the log of a pod's `container` from its first line.
+    pub fn begin(cluster: &Cluster, namespace: &str, pod: &str, container: &str) -> LogStream {
         let (sender, lines) = mpsc::channel(1024);
         let (ended, is_ended) = watch::channel(false);
-        let pods = Api::namespaced(cluster.client.clone(), &application.namespace);
-        let (pod, container) = (application.driver.clone(), container.to_owned());
-        tokio::spawn(Reading { pods, pod, container, resume: Resume::default(), sender }.read_on(is_ended));
+        let reading = Reading {
+            pods: Api::namespaced(cluster.client.clone(), namespace),
+            pod: pod.to_owned(),
+            container: container.to_owned(),
+            silence: cluster.watch_timeout,
+            resume: Resume::default(),
+            sender,
+            ended: is_ended,
+            was_read: false,
+        };
+        tokio::spawn(reading.read_on());
         LogStream { lines, ended }
     }
 
     /// The next line, or the end of the log. May be dropped and called again.
-    pub async fn next(&mut self) -> Option<Line> {
+    pub async fn next(&mut self) -> Option<Heard> {
         self.lines.recv().await
     }
 
@@ -59,56 +81,82 @@ struct Reading {
     pods: Api<Pod>,
     pod: String,
     container: String,
+    /// A stream that is silent for so long is taken up anew: its connection may be dead.
+    silence: Duration,
     resume: Resume,
-    sender: mpsc::Sender<Line>,
+    sender: mpsc::Sender<Heard>,
+    ended: watch::Receiver<bool>,
+    /// Whether a stream was ever opened.
+    was_read: bool,
 }
 
 impl Reading {
     /// Reads until the container has ended and its log with it, or nobody listens.
-    async fn read_on(mut self, mut ended: watch::Receiver<bool>) {
+    async fn read_on(mut self) {
         let mut failures = 0;
+        let mut rest_until = None;
         loop {
-            let was_ended = *ended.borrow();
+            let was_ended = *self.ended.borrow();
+            if was_ended && rest_until.is_none() {
+                rest_until = Some(Instant::now() + REST);
+            }
             match self.once(was_ended).await {
                 // Opened after the container's end, such a stream has shown everything. While the
                 // container runs, a rotation or a restarted kubelet ends a stream as well.
                 Stream::Ended if was_ended => return,
                 Stream::Unheard => return,
-                Stream::Ended => failures = 0,
-                Stream::Broken if was_ended && failures > PAUSES.len() => return,
-                Stream::Broken => failures += 1,
+                Stream::Ended | Stream::Silent => failures = 0,
+                Stream::Broken(Failure::Refused(status))
+                    if status.code == 404 && was_ended || status.code == 403 && !self.was_read =>
+                {
+                    self.trouble(format!("the log of {} cannot be read: {}", self.pod, status.message)).await;
+                    return;
+                }
+                Stream::Broken(failure) if rest_until.is_some_and(|until| Instant::now() > until) => {
+                    self.trouble(format!("the rest of the log of {} does not come: {failure}", self.pod)).await;
+                    return;
+                }
+                Stream::Broken(_) => failures += 1,
             }
             let pause = PAUSES[failures.min(PAUSES.len() - 1)];
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
-                _ = ended.wait_for(|ended| *ended), if !was_ended => {}
+                _ = self.ended.wait_for(|ended| *ended), if !was_ended => {}
+                () = self.sender.closed() => return,
             }
         }
     }
 
+    async fn trouble(&self, what: String) {
+        // That nobody listens any more is the end of it as well.
+        let _ = self.sender.send(Heard::Trouble(what)).await;
+    }
+
     /// One stream from where the last one ended.
-    async fn once(&mut self, container_ended: bool) -> Stream {
-        let params = LogParams {
-            follow: true,
-            timestamps: true,
-            container: Some(self.container.clone()),
-            since_time: self.resume.since(),
-            ..LogParams::default()
+    async fn once(&mut self, was_ended: bool) -> Stream {
+        let params =
+            LogParams { follow: true, timestamps: true, since_time: self.resume.since(), ..log_of(&self.container) };
+        let mut stream = match in_time(ANSWER_TIMEOUT, self.pods.log_stream(&self.pod, &params)).await {
+            Ok(stream) => stream,
+            Err(failure) => return Stream::Broken(failure),
         };
-        let Ok(mut stream) = self.pods.log_stream(&self.pod, &params).await else {
-            return Stream::Broken;
-        };
+        self.was_read = true;
         loop {
             let mut raw = Vec::new();
-            match stream.read_until(b'\n', &mut raw).await {
+            let read = tokio::select! {
+                read = stream.read_until(b'\n', &mut raw) => read,
+                () = dead(self.ended.clone(), self.silence) => return Stream::Silent,
+                () = self.sender.closed() => return Stream::Unheard,
+            };
+            match read {
                 Ok(0) => return Stream::Ended,
                 // Half a line: it comes again whole, or as the last one of a container that has ended.
-                Ok(_) if !raw.ends_with(b"\n") && !container_ended => return Stream::Ended,
+                Ok(_) if !raw.ends_with(b"\n") && !was_ended => return Stream::Ended,
                 Ok(_) => {}
-                Err(_) => return Stream::Broken,
+                Err(error) => return Stream::Broken(Failure::NoAnswer(error.to_string())),
             }
             if let Some(line) = self.resume.take(&raw)
-                && self.sender.send(line).await.is_err()
+                && self.sender.send(Heard::Line(line)).await.is_err()
             {
                 return Stream::Unheard;
             }
@@ -116,10 +164,28 @@ impl Reading {
     }
 }
 
+/// Waits for as long as a stream may be silent: not for long after the container's end.
+async fn dead(mut ended: watch::Receiver<bool>, silence: Duration) {
+    let after_end = async {
+        let is_ended = ended.wait_for(|ended| *ended).await.is_ok();
+        if is_ended {
+            tokio::time::sleep(DEAD_AFTER_END).await;
+        } else {
+            std::future::pending().await
+        }
+    };
+    tokio::select! {
+        () = after_end => {}
+        () = tokio::time::sleep(silence) => {}
+    }
+}
+
 /// How a stream came to its end.
 enum Stream {
     Ended,
-    Broken,
+    Broken(Failure),
+    /// Nothing came for a long time, and the connection may be dead.
+    Silent,
     /// Nobody wants its lines any more.
     Unheard,
 }
@@ -192,7 +258,7 @@ pub async fn log_tail(
 ) -> Result<String, Failure> {
     let params = LogParams { tail_lines: Some(lines), ..log_of(container) };
     let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), &application.namespace);
-    let tail = pods.logs(&application.driver, &params).await.map_err(failure)?;
+    let tail = in_time(ANSWER_TIMEOUT, pods.logs(&application.driver, &params)).await?;
     let from = tail.len().saturating_sub(64 * 1024);
     let from = (from..=tail.len()).find(|at| tail.is_char_boundary(*at)).unwrap_or_default();
     Ok(tail[from..].to_owned())
@@ -209,10 +275,11 @@ pub async fn whole_log(
     out: &mut impl std::io::Write,
 ) -> anyhow::Result<()> {
     let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), &application.namespace);
-    let mut stream = pods.log_stream(&application.driver, &log_of(container)).await.map_err(|error| {
-        let doing = format!("reading the log of {}", application.driver);
-        Refusal::new(doing, failure(error), &application.namespace)
-    })?;
+    let mut stream =
+        in_time(ANSWER_TIMEOUT, pods.log_stream(&application.driver, &log_of(container))).await.map_err(|failure| {
+            let doing = format!("reading the log of {}", application.driver);
+            Refusal::new(doing, failure, &application.namespace)
+        })?;
     let mut buffer = vec![0; 64 * 1024];
     loop {
         match stream.read(&mut buffer).await? {
@@ -224,13 +291,6 @@ pub async fn whole_log(
 
 fn log_of(container: &str) -> LogParams {
     LogParams { container: Some(container.to_owned()), ..LogParams::default() }
-}
-
-fn failure(error: kube::Error) -> Failure {
-    match error {
-        kube::Error::Api(status) => Failure::Refused(status),
-        other => Failure::NoAnswer(told(&other)),
-    }
 }
 
 #[cfg(test)]

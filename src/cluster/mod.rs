@@ -11,14 +11,16 @@ mod observe;
 mod refusal;
 mod request;
 mod submit;
+mod watch;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
+use std::time::Duration;
 
 pub use connect::{Options, connect};
 pub use delete::delete;
 pub use find::{find, glance, list};
-pub use logs::{Line, LogStream, log_tail, whole_log};
+pub use logs::{Heard, Line, LogStream, log_tail, whole_log};
 pub use namespace::namespace;
 pub use observe::{Change, Sight, observe};
 pub use refusal::{Failure, Refusal};
@@ -31,6 +33,8 @@ pub struct Cluster {
     /// Name of the kubeconfig's context; `in-cluster` for a pod's own service account.
     pub context: String,
     pub namespace: String,
+    /// How long a watch may be silent before it is taken up anew.
+    watch_timeout: Duration,
     /// How far the cluster's clock is ahead of this machine's, in seconds.
     clock: Arc<AtomicI64>,
 }

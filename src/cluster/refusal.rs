@@ -1,7 +1,10 @@
 use std::error::Error;
 use std::fmt::{self, Display, Formatter};
+use std::time::Duration;
 
 use kube::core::Status;
+
+use super::connect::told;
 
 /// Why a request did not do what it was sent for.
 #[derive(Clone, Debug)]
@@ -19,6 +22,26 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// A client's error, in words that show no credential.
+    pub(super) fn of(error: kube::Error) -> Failure {
+        match error {
+            kube::Error::Api(status) => Failure::Refused(status),
+            error @ kube::Error::Auth(_) => Failure::NotSent(told(&error)),
+            error => Failure::NoAnswer(told(&error)),
+        }
+    }
+
+    /// How long the server asks to wait.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Failure::Refused(status) => {
+                let seconds = status.details.as_ref()?.retry_after_seconds;
+                (seconds > 0).then(|| Duration::from_secs(u64::from(seconds)))
+            }
+            _ => None,
+        }
+    }
+
     /// Whether the same request may be answered otherwise in a moment.
     ///
     /// A `Conflict` at a creation is the quota's bookkeeping, which the server asks to be tried again.

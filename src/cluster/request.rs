@@ -15,7 +15,7 @@ use super::{Cluster, Failure};
 use crate::report::talk;
 
 /// An answer that has not come by then is taken for lost.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Pauses before each repetition: about a quarter of a minute, an API server's restart.
 const PAUSES: [Duration; 6] = [
     Duration::from_millis(250),
@@ -136,6 +136,14 @@ impl Cluster {
             let seconds = if ahead.abs() < SignedDuration::from_secs(1) { 0 } else { ahead.as_secs() };
             self.clock.store(seconds, Ordering::Relaxed);
         }
+    }
+}
+
+/// A client's answer, if it begins to come in time: the client itself waits for ever.
+pub(super) async fn in_time<T>(limit: Duration, answer: impl Future<Output = kube::Result<T>>) -> Result<T, Failure> {
+    match tokio::time::timeout(limit, answer).await {
+        Ok(answer) => answer.map_err(Failure::of),
+        Err(_) => Err(Failure::NoAnswer(format!("no answer in {} s", limit.as_secs()))),
     }
 }
 

@@ -35,6 +35,9 @@ impl Observed {
     /// Takes in a driver's or an executor's pod.
     pub fn apply_pod(&mut self, pod: Pod) {
         match role(&pod) {
+            "driver" if self.is_another_of_its_name(&pod) => {
+                self.gone.get_or_insert(Gone::Missed);
+            }
             "driver" if self.is_current_driver(&pod) => {
                 self.gone = None;
                 self.driver = Some(pod);
@@ -49,7 +52,7 @@ impl Observed {
     /// Takes in the deletion of a pod, with its last state.
     pub fn delete_pod(&mut self, pod: Pod) {
         match role(&pod) {
-            "driver" if self.is_current_driver(&pod) => {
+            "driver" if self.is_current_driver(&pod) && !self.is_another_of_its_name(&pod) => {
                 self.gone = Some(Gone::Seen);
                 self.driver = Some(pod);
             }
@@ -76,6 +79,13 @@ impl Observed {
     pub(super) fn driver_events(&self) -> impl Iterator<Item = &Event> {
         let uid = self.driver.as_ref().and_then(|pod| pod.metadata.uid.as_deref());
         self.events.values().filter(move |event| uid.is_none() || event.involved_object.uid.as_deref() == uid)
+    }
+
+    /// Whether the driver was deleted and somebody has since made another under its name: that one's end is
+    /// not this application's. Each retry of a Job has a name of its own.
+    fn is_another_of_its_name(&self, pod: &Pod) -> bool {
+        let is_other = |known: &Pod| name(known) == name(pod) && known.metadata.uid != pod.metadata.uid;
+        self.driver.as_ref().is_some_and(is_other) && self.is_current_driver(pod)
     }
 
     /// A retried driver is newer than the one it replaces; the older one's end is then of no account.

@@ -294,6 +294,19 @@ fn executors_are_counted_and_the_failed_ones_remembered() {
 }
 
 #[test]
+fn another_driver_under_its_name_is_not_its_own() {
+    let mut another = ended(0, "Completed");
+    another.metadata.uid = Some("another".into());
+    let mut observed = seen(placed(json!({"running": {}})));
+    observed.relist_pods(vec![another.clone()]);
+    assert_eq!(outcome(&observed).ending, Ending::Unknown);
+    let mut observed = seen(placed(json!({"running": {}})));
+    observed.delete_pod(placed(json!({"running": {}})));
+    observed.apply_pod(another);
+    assert_eq!(outcome(&observed).ending, Ending::Lost);
+}
+
+#[test]
 fn an_executor_that_was_told_to_stop_has_not_failed() {
     let mut observed = seen(placed(json!({"running": {}})));
     observed.delete_pod(executor("e1", true, json!({"terminated": {"exitCode": 143, "reason": "Error"}})));

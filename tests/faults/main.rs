@@ -1,0 +1,240 @@
+//! The outcome is right, or said to be unknown, whatever breaks between sparkctl and its API server.
+//!
+//! Each run draws from its seed a fault, the moment when it begins, how long it lasts, and how the
+//! application ends. `SPARKCTL_FAULT_RUNS` says how many (24 in the usual tests), `SPARKCTL_FAULT_SEED` with
+//! which seed they begin: a single run is repeated by `SPARKCTL_FAULT_RUNS=1 SPARKCTL_FAULT_SEED=417`.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod proxy;
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use serde_json::Value;
+use tokio::runtime::Runtime;
+
+use proxy::{Deed, FAULTS, Fault, MOMENTS, Moment, Proxy, Script};
+use support::{Namespace, cluster};
+
+/// Runs at the same time.
+const PARALLEL: usize = 8;
+/// More requests than this for an application of a few seconds is polling.
+const MANY_REQUESTS: usize = 100;
+/// What a driver that is left alone writes.
+const LINES: [&str; 4] = ["line 1", "line 2", "line 3", "line 4"];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    Success,
+    Failure,
+    NoImage,
+    Deleted,
+    Replaced,
+}
+
+const ENDINGS: [Ending; 5] = [Ending::Success, Ending::Failure, Ending::NoImage, Ending::Deleted, Ending::Replaced];
+
+#[derive(Clone, Copy, Debug)]
+struct Case {
+    seed: u64,
+    ending: Ending,
+    script: Script,
+}
+
+impl Case {
+    fn of(seed: u64) -> Case {
+        // Each fault with each moment comes around; the rest is chance.
+        let number = usize::try_from(seed).unwrap_or_default();
+        let mut rng = Rng::with_seed(seed);
+        let ending = ENDINGS[rng.usize(..ENDINGS.len())];
+        let deed = match ending {
+            Ending::Deleted => Deed::Delete,
+            Ending::Replaced => Deed::Replace,
+            Ending::Success | Ending::Failure | Ending::NoImage => Deed::Nothing,
+        };
+        let script = Script {
+            fault: FAULTS[number % FAULTS.len()],
+            moment: MOMENTS[number / FAULTS.len() % MOMENTS.len()],
+            lasts: Duration::from_millis(rng.u64(100..4000)),
+            deed,
+        };
+        Case { seed, ending, script }
+    }
+
+    /// Exit codes that are right.
+    fn expected(&self, is_deed_done: bool) -> Vec<i32> {
+        let Script { fault, moment, .. } = self.script;
+        let mut codes = match self.ending {
+            Ending::Failure => vec![1],
+            Ending::NoImage => vec![4],
+            // What was not seen to end may not have been lost.
+            Ending::Deleted | Ending::Replaced if is_deed_done => vec![5, 6],
+            Ending::Success | Ending::Deleted | Ending::Replaced => vec![0],
+        };
+        if moment <= Moment::Release && fault == Fault::Unauthorized {
+            codes.push(3);
+        }
+        codes
+    }
+
+    fn run(&self, runtime: &Runtime, client: &Client, ns: &Namespace) -> Result<Duration, String> {
+        let start = Instant::now();
+        let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let proxy = runtime.block_on(Proxy::start(client.clone(), self.script));
+        let name = format!("run-{}", self.seed);
+        let file = folder.join(format!("{name}-{}.yaml", ns.name));
+        std::fs::write(&file, self.job(&name)).expect("a job file");
+        let kubeconfig = proxy.kubeconfig(folder);
+        let output = ns
+            .sparkctl()
+            .env("KUBECONFIG", &kubeconfig)
+            .arg("submit")
+            .arg(&file)
+            .args(["--output", "json", "--logs", "--image-pull-timeout", "1s", "--watch-timeout", "2s"])
+            .timeout(Duration::from_secs(120))
+            .output()
+            .expect("sparkctl");
+        let told = || {
+            format!(
+                "{self:?}\n{}\n--- stdout\n{}\n--- stderr\n{}",
+                output.status,
+                String::from_utf8_lossy(&output.stdout),
+                String::from_utf8_lossy(&output.stderr)
+            )
+        };
+        let code = output.status.code().ok_or_else(|| format!("it hung: {}", told()))?;
+        let expected = self.expected(proxy.is_deed_done());
+        if !expected.contains(&code) {
+            return Err(format!("exit code {code}, expected {expected:?}: {}", told()));
+        }
+        if proxy.requests() > MANY_REQUESTS {
+            return Err(format!("{} requests: {}", proxy.requests(), told()));
+        }
+        self.judge(code, &String::from_utf8_lossy(&output.stdout)).map_err(|why| format!("{why}: {}", told()))?;
+        self.clean_up(ns, &name, code)?;
+        let _ = (std::fs::remove_file(file), std::fs::remove_file(kubeconfig));
+        Ok(start.elapsed())
+    }
+
+    /// The last line is the result, and no line of the log is lost or repeated.
+    fn judge(&self, code: i32, stdout: &str) -> Result<(), String> {
+        let lines: Vec<Value> =
+            stdout.lines().map(serde_json::from_str).collect::<Result<_, _>>().map_err(|e| format!("not JSON: {e}"))?;
+        if code == 3 {
+            return Ok(());
+        }
+        let last = lines.last().ok_or("nothing was said")?;
+        if last["kind"] != "result" || last["exitCode"] != code {
+            return Err("the last line is not the result".into());
+        }
+        let log: Vec<&str> =
+            lines.iter().filter(|line| line["kind"] == "log").filter_map(|l| l["line"].as_str()).collect();
+        if matches!(self.ending, Ending::Success | Ending::Failure) && log != LINES {
+            return Err(format!("its log is {log:?}"));
+        }
+        Ok(())
+    }
+
+    /// A refused submission leaves nothing that runs.
+    fn clean_up(&self, ns: &Namespace, name: &str, code: i32) -> Result<(), String> {
+        let path = format!("{}/{name}-driver", ns.core("pods"));
+        let pod = cluster().api.get(&path).ok();
+        let gated = |pod: &Value| pod["spec"]["schedulingGates"].as_array().is_some_and(|gates| !gates.is_empty());
+        if code == 3 && pod.as_ref().is_some_and(|pod| !gated(pod)) {
+            return Err(format!("{self:?}: refused, and its driver runs"));
+        }
+        let _ = cluster().api.delete(&format!("{path}?gracePeriodSeconds=0"));
+        Ok(())
+    }
+
+    /// A driver that is a short command of a small image.
+    fn job(&self, name: &str) -> String {
+        let image = match self.ending {
+            Ending::NoImage => "sparkctl.test/no-such-image:1",
+            _ => cluster().variable("BUSYBOX_IMAGE"),
+        };
+        let wait = if self.script.deed == Deed::Nothing { 0 } else { 15 };
+        let code = i32::from(self.ending == Ending::Failure) * 3;
+        let lines = LINES.map(|line| format!("echo {line}; sleep 0.3;")).concat();
+        format!(
+            r#"
+apiVersion: sparkoperator.k8s.io/v1beta2
+kind: SparkApplication
+metadata:
+  name: {name}
+spec:
+  type: Python
+  mode: cluster
+  image: {image}
+  sparkVersion: "4.1.4"
+  mainApplicationFile: local:///nothing.py
+  driver:
+    cores: 1
+    coreRequest: 10m
+    memory: 16m
+    memoryOverhead: 16m
+    serviceAccount: yippee-spark
+    template:
+      spec:
+        terminationGracePeriodSeconds: 0
+        containers:
+          - name: spark-kubernetes-driver
+            command: ["/bin/sh", "-c", "{lines} sleep {wait}; exit {code}"]
+  executor:
+    instances: 1
+    memory: 512m
+"#
+        )
+    }
+}
+
+fn number(variable: &str, usual: u64) -> u64 {
+    std::env::var(variable).map_or(usual, |value| value.parse().expect(variable))
+}
+
+#[test]
+fn the_outcome_is_right_or_unknown_whatever_breaks() {
+    let (runs, first) = (number("SPARKCTL_FAULT_RUNS", 24), number("SPARKCTL_FAULT_SEED", 0));
+    let ns = Namespace::new("faults");
+    let runtime = Runtime::new().expect("a runtime");
+    let client = runtime.block_on(async {
+        let kubeconfig = Kubeconfig::read_from(&cluster().kubeconfig).expect("the tests' kubeconfig");
+        let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
+        let mut config = config.expect("the tests' kubeconfig");
+        config.default_retry = false;
+        Client::try_from(config).expect("a client")
+    });
+    let next = AtomicU64::new(first);
+    let failures = Mutex::new(BTreeMap::new());
+    let took = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..PARALLEL {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= first + runs {
+                        return;
+                    }
+                    match Case::of(seed).run(&runtime, &client, &ns) {
+                        Ok(time) => took.lock().expect("a lock").push(time),
+                        Err(why) => drop(failures.lock().expect("a lock").insert(seed, why)),
+                    }
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().expect("a lock");
+    let mut took = took.into_inner().expect("a lock");
+    took.sort();
+    let middle = took.get(took.len() / 2).copied().unwrap_or_default();
+    eprintln!("{} of {runs} runs right, the middle one in {:.1} s", took.len(), middle.as_secs_f64());
+    let told: Vec<String> = failures.iter().map(|(seed, why)| format!("== seed {seed}: {why}")).collect();
+    assert!(told.is_empty(), "{} of {runs} runs went wrong:\n{}", told.len(), told.join("\n"));
+}
