@@ -23,14 +23,15 @@ impl Delete {
         let cluster = connect(self.place.options()).await?;
         for name in &self.names {
             let found = find(&cluster, name).await?;
-            if found.driver.metadata.labels.as_ref().is_some_and(|labels| labels.contains_key(OPERATOR)) {
+            let labels = found.driver.as_ref().and_then(|driver| driver.metadata.labels.as_ref());
+            if labels.is_some_and(|labels| labels.contains_key(OPERATOR)) {
                 talk::warn(&format!(
                     "{name} is run by the Spark operator, which may start it again: delete its SparkApplication"
                 ));
             }
             let existed = delete(&cluster, &found.application).await?;
             let what = if existed { "deleted" } else { "gone already:" };
-            talk::line(&format!("{what} driver pod {}, and with it all it owned", found.application.driver));
+            talk::line(&format!("{what} {}, and with it all it owned", found.application.carrier.called()));
         }
         Ok(0)
     }

@@ -126,6 +126,8 @@ struct Following<'a> {
     sight: Sight,
     voice: Voice,
     log: Option<LogStream>,
+    /// The pod whose log it is.
+    logged: Option<String>,
     /// The last lines that came, for a pod whose log is gone with it.
     tail: VecDeque<String>,
 }
@@ -139,6 +141,7 @@ impl<'a> Following<'a> {
             sight: cluster::observe(cluster, application),
             voice: Voice::new(options.output, application),
             log: None,
+            logged: None,
             tail: VecDeque::new(),
         }
     }
@@ -161,8 +164,13 @@ impl<'a> Following<'a> {
             if state.outcome().is_some() {
                 return Ok(Over::Ended(Box::new(state)));
             }
-            if self.options.logs && self.log.is_none() && state.driver_has_log() {
-                self.log = self.begin_log();
+            if self.options.logs && state.driver_has_log() && self.is_unlogged() {
+                // The log of an earlier attempt is shown to its end before that of the next.
+                self.take_rest_of_log(interrupt).await?;
+                self.begin_log();
+            }
+            if state.is_between_attempts() {
+                self.log.iter().for_each(LogStream::container_ended);
             }
             tokio::select! {
                 change = self.sight.changed() => match change {
@@ -178,10 +186,17 @@ impl<'a> Following<'a> {
         }
     }
 
-    fn begin_log(&self) -> Option<LogStream> {
-        let driver = self.sight.observed().driver.as_ref()?;
-        let Application { namespace, driver: pod, .. } = self.application;
-        Some(LogStream::begin(self.cluster, namespace, pod, state::driver_container(driver)))
+    fn begin_log(&mut self) {
+        let driver = self.sight.observed().driver.as_ref();
+        self.logged = driver.and_then(|driver| driver.metadata.name.clone());
+        self.log = driver.map(|driver| LogStream::begin(self.cluster, driver));
+        self.tail.clear();
+    }
+
+    /// Whether the present driver's log has not been begun.
+    fn is_unlogged(&self) -> bool {
+        let driver = self.sight.observed().driver.as_ref();
+        self.logged.is_none() || self.logged != driver.and_then(|driver| driver.metadata.name.clone())
     }
 
     fn show(&mut self, heard: Heard) -> Result<()> {
@@ -210,6 +225,10 @@ impl<'a> Following<'a> {
 
     async fn ended(&mut self, state: State, interrupt: &Interrupt) -> Result<u8> {
         self.take_rest_of_log(interrupt).await?;
+        if self.options.logs && self.is_unlogged() && self.state().driver_has_log() {
+            self.begin_log();
+            self.take_rest_of_log(interrupt).await?;
+        }
         self.take_last_events().await;
         // What is known of an end does not become less by what comes after it.
         let latest = self.state();
@@ -227,9 +246,6 @@ impl<'a> Following<'a> {
     }
 
     async fn take_rest_of_log(&mut self, interrupt: &Interrupt) -> Result<()> {
-        if self.options.logs && self.log.is_none() && self.state().driver_has_log() {
-            self.log = self.begin_log();
-        }
         let Some(mut log) = self.log.take() else {
             return Ok(());
         };
@@ -262,8 +278,7 @@ impl<'a> Following<'a> {
     async fn end_of_log(&self) -> Option<String> {
         let driver = self.sight.observed().driver.as_ref()?;
         let lines = i64::try_from(LOG_TAIL).unwrap_or(i64::MAX);
-        let container = state::driver_container(driver);
-        match cluster::log_tail(self.cluster, self.application, container, lines).await {
+        match cluster::log_tail(self.cluster, driver, lines).await {
             Ok(log) => Some(log),
             Err(_) if self.tail.is_empty() => None,
             Err(_) => Some(self.tail.iter().map(String::as_str).collect()),

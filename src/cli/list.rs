@@ -46,6 +46,7 @@ impl List {
 
 struct Row<'a> {
     application: &'a Application,
+    driver: Option<String>,
     state: State,
     created: Option<Timestamp>,
     age: String,
@@ -53,10 +54,10 @@ struct Row<'a> {
 
 impl<'a> Row<'a> {
     fn of(application: &'a Application, observed: &Observed, terms: &Terms) -> Row<'a> {
-        let created =
-            observed.driver.as_ref().and_then(|pod| pod.metadata.creation_timestamp.as_ref()).map(|time| time.0);
+        let created = observed.created();
         let age = created.map(|created| span(terms.now.duration_since(created))).unwrap_or_default();
-        Row { application, state: State::of(observed, terms), created, age }
+        let driver = observed.driver.as_ref().and_then(|pod| pod.metadata.name.clone());
+        Row { application, driver, state: State::of(observed, terms), created, age }
     }
 
     fn cells(&self) -> Vec<String> {
@@ -83,8 +84,9 @@ impl<'a> Row<'a> {
             "app": self.application.name,
             "namespace": self.application.namespace,
             "id": self.application.id,
-            "driver": self.application.driver,
+            "driver": self.driver,
             "state": self.state.what.word(),
+            "attempt": self.state.attempt.as_ref().map(|attempt| attempt.number),
             "created": self.created.map(|created| created.to_string()),
             "executors": { "running": executors.running, "pending": executors.pending, "failed": executors.failed },
         })

@@ -12,7 +12,7 @@ use super::follow::{ExitCodeFrom, FollowOptions, LOG_TAIL, Voice};
 use crate::cluster::Line;
 use crate::job::Job;
 use crate::local::{self, Ended, Environment, Event, LocalJob};
-use crate::manifests::Application;
+use crate::manifests::{Application, Carrier};
 use crate::report::{Card, Output};
 use crate::state::{self, Durations, Ending, Executors, Outcome, State, What};
 
@@ -76,7 +76,7 @@ impl<'a> Told<'a> {
             name: job.name.clone(),
             namespace: String::new(),
             id: format!("local-{}", Uuid::now_v7().simple()),
-            driver: String::new(),
+            carrier: Carrier::Pod { name: String::new() },
             pod_group: None,
             executors: None,
         };
@@ -112,7 +112,7 @@ impl<'a> Told<'a> {
     }
 
     fn state(&mut self, what: What, durations: Durations) -> Result<()> {
-        self.voice.state(&State { what, executors: Executors::default(), durations, node: None })
+        self.voice.state(&State { what, executors: Executors::default(), durations, attempt: None, node: None })
     }
 
     /// Says how it ended. Returns the exit code.
@@ -146,7 +146,7 @@ impl<'a> Told<'a> {
         };
         let exception = (outcome.ending == Ending::Failed).then(|| state::last_exception(&self.log.tail())).flatten();
         let what = What::Ended(outcome.clone());
-        let state = State { what, executors: Executors::default(), durations, node: None };
+        let state = State { what, executors: Executors::default(), durations, attempt: None, node: None };
         self.voice.state(&state)?;
         let card = Card {
             application: &self.application,

@@ -1,10 +1,9 @@
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use super::follow::{FollowOptions, follow};
 use super::interrupt::Interrupt;
 use super::place::Place;
 use crate::cluster::{connect, find, whole_log};
-use crate::state;
 
 /// Copy an application's driver log to stdout
 #[derive(Clone, Debug, clap::Args)]
@@ -26,8 +25,10 @@ impl Logs {
             let interrupt = Interrupt::listen()?;
             return follow(&cluster, &found.application, &FollowOptions::log_only(), &interrupt).await;
         }
-        let container = state::driver_container(&found.driver);
-        whole_log(&cluster, &found.application, container, &mut std::io::stdout().lock()).await?;
+        let Some(driver) = &found.driver else {
+            bail!("{} has no driver's pod yet, and no log", found.application.name);
+        };
+        whole_log(&cluster, driver, &mut std::io::stdout().lock()).await?;
         Ok(0)
     }
 }

@@ -123,8 +123,16 @@ impl Render {
     }
 }
 
-/// Takes the gate out of a pod.
+/// Takes the hold from a carrier: the gate of a pod, the suspension of a Job.
 fn release(object: &mut Value) {
+    if object
+        .pointer_mut("/metadata/annotations")
+        .and_then(Value::as_object_mut)
+        .and_then(|all| all.remove(HOLD))
+        .is_some()
+    {
+        object["spec"]["suspend"] = false.into();
+    }
     if let Some(gates) = object.pointer_mut("/spec/schedulingGates").and_then(Value::as_array_mut) {
         gates.retain(|gate| gate["name"] != HOLD);
         if gates.is_empty()

@@ -31,8 +31,7 @@ impl Status {
             Output::Json => anstream::println!("{}", Json::new(&application).state(&state, now).unwrap_or_default()),
             Output::Quiet => {}
             Output::Text => {
-                let created = observed.driver.as_ref().and_then(|pod| pod.metadata.creation_timestamp.as_ref());
-                let mut plain = Plain::new(created.map_or(now, |time| time.0), TimeZone::system());
+                let mut plain = Plain::new(observed.created().unwrap_or(now), TimeZone::system());
                 plain.lines(&state, now).iter().for_each(|line| anstream::println!("{line}"));
                 if let Some(outcome) = state.outcome() {
                     let failed = outcome.ending != Ending::Succeeded;

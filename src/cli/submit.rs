@@ -103,7 +103,7 @@ impl Submit {
         match self.follow.output {
             Output::Json => {
                 let now = k8s_openapi::jiff::Timestamp::now();
-                let message = format!("driver pod {} runs on", application.driver);
+                let message = format!("{} runs on", application.carrier.called());
                 format!("{}\n", report::Json::new(application).left("Submitted", &message, 0, now))
             }
             Output::Text | Output::Quiet => format!("{}\n", application.name),

@@ -2,25 +2,30 @@ use serde_json::{Value, json};
 
 use super::request::Call;
 use super::{Cluster, Failure, Refusal, kinds};
-use crate::manifests::Application;
+use crate::manifests::{Application, Carrier, SUBMISSION};
 
-/// Deletes an application by its driver's pod: all else is owned by it, and goes with it.
-/// Returns whether there was a pod to delete.
+/// Deletes an application by its carrier: all else is owned by it, and goes with it.
+/// Returns whether there was one to delete.
 ///
 /// # Errors
 /// The deletion is refused, or the API server cannot be reached.
 pub async fn delete(cluster: &Cluster, application: &Application) -> Result<bool, Refusal> {
-    let doing = format!("deleting driver pod {}", application.driver);
+    let (version, plural, label, value) = match &application.carrier {
+        Carrier::Pod { .. } => ("v1", "pods", "spark-app-selector", &application.id),
+        Carrier::Job { submission, .. } => ("batch/v1", "jobs", SUBMISSION, submission),
+    };
+    let doing = format!("deleting {}", application.carrier.called());
     let refusal = |failure| Refusal::new(doing.as_str(), failure, &application.namespace);
-    let path = format!("{}/{}", kinds::in_namespace("v1", "pods", &application.namespace), application.driver);
-    let pod = match cluster.send_until_answered(&doing, &Call::get(path.clone())).await.result {
+    let path =
+        format!("{}/{}", kinds::in_namespace(version, plural, &application.namespace), application.carrier.name());
+    let carrier = match cluster.send_until_answered(&doing, &Call::get(path.clone())).await.result {
         Err(failure) if failure.code() == 404 => return Ok(false),
         found => found.map_err(refusal)?,
     };
-    if pod.pointer("/metadata/labels/spark-app-selector").and_then(Value::as_str) != Some(&application.id) {
+    if carrier["metadata"]["labels"][label].as_str() != Some(value) {
         return Ok(false);
     }
-    cluster.delete_object(&doing, &path, &pod).await.map_err(refusal)
+    cluster.delete_object(&doing, &path, &carrier).await.map_err(refusal)
 }
 
 impl Cluster {

@@ -1,12 +1,16 @@
 use std::collections::BTreeMap;
 
+use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Event, Pod};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::jiff::Timestamp;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::request::Call;
 use super::{Cluster, Failure, Refusal, kinds};
-use crate::manifests::Application;
+use crate::manifests::{Application, Carrier, JOB_NAME, SUBMISSION};
+use crate::report::talk;
 use crate::state::Observed;
 
 /// Labels that hold an application's name: the operator's (and sparkctl's), and Spark's own.
@@ -14,11 +18,13 @@ const NAME_LABELS: [&str; 2] = ["sparkoperator.k8s.io/app-name", "spark-app-name
 /// Volcano's annotation for a pod's group.
 const POD_GROUP: &str = "scheduling.k8s.io/group-name";
 
-/// An application that is in the cluster, by its driver's pod.
+/// An application that is in the cluster, by its driver's pod or its Job.
 #[derive(Clone, Debug)]
 pub struct Found {
     pub application: Application,
-    pub driver: Pod,
+    /// The latest driver's pod, if there is one.
+    pub driver: Option<Pod>,
+    created: Option<Timestamp>,
 }
 
 /// The application of that name, whoever submitted it: by the operator's label, by Spark's, or by the
@@ -31,8 +37,17 @@ pub async fn find(cluster: &Cluster, name: &str) -> Result<Found, Refusal> {
     let by_label =
         NAME_LABELS.iter().map(|label| format!("labelSelector=spark-role%3Ddriver,{}%3D{named}", encoded(label)));
     let by_pod = format!("labelSelector=spark-role%3Ddriver&fieldSelector=metadata.name%3D{named}");
+    let jobs = match is_label_value(name) {
+        true => {
+            jobs_where(cluster, &cluster.namespace, &format!("{},{}%3D{named}", JOBS, encoded(NAME_LABELS[0]))).await?
+        }
+        false => None,
+    };
+    let of_jobs: Vec<Found> = jobs.into_iter().flatten().filter_map(|job| Found::of_job(&job)).collect();
     for query in by_label.filter(|_| is_label_value(name)).chain([by_pod]) {
-        if let Some(latest) = drivers(cluster, &query).await?.into_iter().next() {
+        let drivers = pods_where(cluster, &cluster.namespace, &query).await?.into_iter().filter_map(Found::of_driver);
+        // A Job is older than its pods: without any it stands for itself.
+        if let Some(latest) = of_jobs.iter().cloned().chain(drivers).max_by_key(|found| found.created) {
             return Ok(latest);
         }
     }
@@ -48,72 +63,131 @@ pub async fn find(cluster: &Cluster, name: &str) -> Result<Found, Refusal> {
 /// Pods cannot be listed.
 pub async fn list(cluster: &Cluster) -> Result<Vec<(Application, Observed)>, Refusal> {
     let query = "labelSelector=spark-role%20in%20(driver,executor),spark-app-selector";
-    let mut pods: BTreeMap<String, Vec<Pod>> = BTreeMap::new();
-    for pod in pods_where(cluster, &cluster.namespace, query).await? {
-        let id = pod.metadata.labels.as_ref().and_then(|labels| labels.get("spark-app-selector").cloned());
-        pods.entry(id.unwrap_or_default()).or_default().push(pod);
+    let pods = pods_where(cluster, &cluster.namespace, query);
+    let jobs = jobs_where(cluster, &cluster.namespace, JOBS);
+    let (pods, jobs) = tokio::join!(pods, jobs);
+    let (pods, jobs) = (pods?, jobs?);
+    let of_job = jobs.is_some();
+    let mut all: BTreeMap<String, (Vec<Pod>, Option<Job>)> = BTreeMap::new();
+    for job in jobs.into_iter().flatten() {
+        let key = key(&job.metadata);
+        all.entry(key).or_default().1 = Some(job);
     }
-    let mut all: Vec<(Application, Observed)> = pods.into_values().filter_map(seen).collect();
-    all.sort_by_key(|(_, observed)| std::cmp::Reverse(observed.driver.as_ref().and_then(created)));
+    for pod in pods {
+        let key = key(&pod.metadata);
+        all.entry(key).or_default().0.push(pod);
+    }
+    let mut all: Vec<(Application, Observed)> =
+        all.into_values().filter_map(|(pods, job)| seen(pods, job, of_job)).collect();
+    all.sort_by_key(|(_, observed)| std::cmp::Reverse(observed.created()));
     Ok(all)
 }
 
-/// What is to be seen of an application now: pods, and, where they may be read, events and PodGroup.
+/// What is to be seen of an application now: pods, its Job, and, where they may be read, events and
+/// PodGroup.
 ///
 /// # Errors
-/// Pods cannot be listed.
+/// Pods cannot be listed, or the Job cannot be read.
 pub async fn glance(cluster: &Cluster, application: &Application) -> Result<Observed, Refusal> {
     let namespace = &application.namespace;
-    let query = format!("labelSelector=spark-app-selector%3D{}", encoded(&application.id));
+    let selector =
+        application.selector().into_iter().map(|(key, value)| format!("{}%3D{}", encoded(key), encoded(value)));
+    let query = format!("labelSelector={}", selector.collect::<Vec<_>>().join(","));
     let pods = pods_where(cluster, namespace, &query);
-    let events = format!(
-        "{}?fieldSelector=involvedObject.name%3D{}",
-        kinds::in_namespace("v1", "events", namespace),
-        encoded(&application.driver)
-    );
-    let events = Call::get(events);
-    let group = application.pod_group.as_ref().map(|group| {
-        let groups = kinds::in_namespace("scheduling.volcano.sh/v1beta1", "podgroups", namespace);
-        Call::get(format!("{groups}/{}", encoded(group)))
-    });
     let group = async {
-        match &group {
-            Some(call) => cluster.send(call).await.ok(),
-            None => None,
-        }
+        let groups = kinds::in_namespace("scheduling.volcano.sh/v1beta1", "podgroups", namespace);
+        cluster.send(&Call::get(format!("{groups}/{}", encoded(application.pod_group.as_ref()?)))).await.ok()
     };
-    let (pods, events, pod_group) = tokio::join!(pods, cluster.send(&events), group);
-    let mut observed = Observed { pod_group, ..Observed::default() };
+    let events = events_of(cluster, namespace, application.carrier.name());
+    let (pods, events, pod_group, job) = tokio::join!(pods, events, group, job_of(cluster, application));
+    let mut observed = Observed { pod_group, events, ..Observed::default() };
+    if let Carrier::Job { .. } = application.carrier {
+        observed.of_job = true;
+        observed.job = job?;
+        observed.job_is_gone = observed.job.is_none();
+    }
     observed.relist_pods(pods?);
-    let items = events.ok().and_then(|mut list| serde_json::from_value(list.get_mut("items")?.take()).ok());
-    for event in items.unwrap_or_else(Vec::<Event>::new) {
-        observed.events.insert(event.metadata.name.clone().unwrap_or_default(), event);
+    let driver = observed.driver.as_ref().and_then(|driver| driver.metadata.name.clone());
+    if let Some(driver) = driver.filter(|driver| driver != application.carrier.name()) {
+        observed.events.extend(events_of(cluster, namespace, &driver).await);
     }
     Ok(observed)
 }
 
-/// An application from its pods; nothing if there is no driver among them.
-fn seen(pods: Vec<Pod>) -> Option<(Application, Observed)> {
+/// Events about an object, by their names; none where they may not be read.
+async fn events_of(cluster: &Cluster, namespace: &str, name: &str) -> BTreeMap<String, Event> {
+    let events = kinds::in_namespace("v1", "events", namespace);
+    let events =
+        cluster.send(&Call::get(format!("{events}?fieldSelector=involvedObject.name%3D{}", encoded(name)))).await;
+    let items = events.ok().and_then(|mut list| serde_json::from_value(list.get_mut("items")?.take()).ok());
+    let events = items.unwrap_or_else(Vec::<Event>::new).into_iter();
+    events.map(|event| (event.metadata.name.clone().unwrap_or_default(), event)).collect()
+}
+
+/// The Job of an application; none for one of another kind, or when it is gone.
+async fn job_of(cluster: &Cluster, application: &Application) -> Result<Option<Job>, Refusal> {
+    let Carrier::Job { name, submission } = &application.carrier else {
+        return Ok(None);
+    };
+    let query =
+        format!("labelSelector={}%3D{submission}&fieldSelector=metadata.name%3D{}", encoded(SUBMISSION), encoded(name));
+    let jobs: Vec<Job> =
+        items(cluster, "looking for its Job", ("batch/v1", "jobs"), &application.namespace, &query).await?;
+    Ok(jobs.into_iter().next())
+}
+
+/// An application from its pods and its Job; nothing if there is neither a driver nor a Job.
+fn seen(pods: Vec<Pod>, job: Option<Job>, jobs_are_known: bool) -> Option<(Application, Observed)> {
     let mut observed = Observed::default();
     observed.relist_pods(pods);
-    let found = Found::of(observed.driver.clone()?)?;
+    let of_job = job.as_ref().and_then(Found::of_job);
+    let found = of_job.or_else(|| Found::of_driver(observed.driver.clone()?))?;
+    if jobs_are_known && matches!(found.application.carrier, Carrier::Job { .. }) {
+        (observed.of_job, observed.job_is_gone) = (true, job.is_none());
+        observed.job = job;
+    }
     Some((found.application, observed))
 }
 
-fn created(pod: &Pod) -> Option<Timestamp> {
-    pod.metadata.creation_timestamp.as_ref().map(|time| time.0)
+/// What pods and Job of one application have in common.
+fn key(metadata: &ObjectMeta) -> String {
+    let label = |key: &str| metadata.labels.as_ref().and_then(|labels| labels.get(key)).map_or("", String::as_str);
+    let namespace = metadata.namespace.as_deref().unwrap_or_default();
+    match (label(SUBMISSION), label(JOB_NAME)) {
+        ("", _) | (_, "") if label("spark-role").is_empty() => {
+            format!("{namespace}/{}/{}", label(SUBMISSION), metadata.name.as_deref().unwrap_or_default())
+        }
+        ("", _) | (_, "") => format!("{namespace}/{}", label("spark-app-selector")),
+        (submission, job) => format!("{namespace}/{submission}/{job}"),
+    }
 }
 
-async fn drivers(cluster: &Cluster, query: &str) -> Result<Vec<Found>, Refusal> {
-    let pods = pods_where(cluster, &cluster.namespace, query).await?;
-    let mut found: Vec<Found> = pods.into_iter().filter_map(Found::of).collect();
-    found.sort_by_key(|found| std::cmp::Reverse(created(&found.driver)));
-    Ok(found)
+/// Selects the Jobs that carry applications.
+const JOBS: &str = "labelSelector=app.kubernetes.io%2Fmanaged-by%3Dsparkctl,sparkoperator.k8s.io%2Fsubmission-id";
+
+/// None where Jobs may not be read: there are applications without.
+async fn jobs_where(cluster: &Cluster, namespace: &str, query: &str) -> Result<Option<Vec<Job>>, Refusal> {
+    match items(cluster, "looking for Jobs", ("batch/v1", "jobs"), namespace, query).await {
+        Err(refusal) if refusal.failure.code() == 403 => {
+            talk::warn(&format!("{refusal}: applications with retries are shown by their pods alone"));
+            Ok(None)
+        }
+        jobs => jobs.map(Some),
+    }
 }
 
 async fn pods_where(cluster: &Cluster, namespace: &str, query: &str) -> Result<Vec<Pod>, Refusal> {
-    let doing = "looking for Spark's pods";
-    let call = Call::get(format!("{}?{query}", kinds::in_namespace("v1", "pods", namespace)));
+    items(cluster, "looking for Spark's pods", ("v1", "pods"), namespace, query).await
+}
+
+async fn items<T: DeserializeOwned>(
+    cluster: &Cluster,
+    doing: &str,
+    (version, plural): (&str, &str),
+    namespace: &str,
+    query: &str,
+) -> Result<Vec<T>, Refusal> {
+    let call = Call::get(format!("{}?{query}", kinds::in_namespace(version, plural, namespace)));
     let answer = cluster.send_until_answered(doing, &call).await.result;
     let parsed = answer.and_then(|mut list| {
         let items = list.get_mut("items").map_or(Value::Null, Value::take);
@@ -124,20 +198,38 @@ async fn pods_where(cluster: &Cluster, namespace: &str, query: &str) -> Result<V
 
 impl Found {
     /// Nothing for a pod without an application id: it is not Spark's.
-    fn of(driver: Pod) -> Option<Found> {
+    fn of_driver(driver: Pod) -> Option<Found> {
         let label = |key: &str| driver.metadata.labels.as_ref()?.get(key).cloned();
-        let annotation = |key: &str| driver.metadata.annotations.as_ref()?.get(key).cloned();
         let pod = driver.metadata.name.clone()?;
-        let application = Application {
-            name: NAME_LABELS.iter().find_map(|key| label(key)).unwrap_or_else(|| pod.clone()),
-            namespace: driver.metadata.namespace.clone()?,
-            id: label("spark-app-selector")?,
-            driver: pod,
-            pod_group: annotation(POD_GROUP),
-            executors: None,
+        let carrier = match (label(SUBMISSION), label(JOB_NAME)) {
+            (Some(submission), Some(name)) => Carrier::Job { name, submission },
+            _ => Carrier::Pod { name: pod.clone() },
         };
-        Some(Found { application, driver })
+        let application = application(&driver.metadata, &driver.metadata, carrier)?;
+        let created = driver.metadata.creation_timestamp.as_ref().map(|time| time.0);
+        Some(Found { application, created, driver: Some(driver) })
     }
+
+    fn of_job(job: &Job) -> Option<Found> {
+        let submission = job.metadata.labels.as_ref()?.get(SUBMISSION)?.clone();
+        let carrier = Carrier::Job { name: job.metadata.name.clone()?, submission };
+        let template = job.spec.as_ref()?.template.metadata.clone().unwrap_or_default();
+        let application = application(&job.metadata, &template, carrier)?;
+        let created = job.metadata.creation_timestamp.as_ref().map(|time| time.0);
+        Some(Found { application, created, driver: None })
+    }
+}
+
+fn application(metadata: &ObjectMeta, pod: &ObjectMeta, carrier: Carrier) -> Option<Application> {
+    let label = |key: &str| metadata.labels.as_ref()?.get(key).cloned();
+    Some(Application {
+        name: NAME_LABELS.iter().find_map(|key| label(key)).unwrap_or_else(|| carrier.name().to_owned()),
+        namespace: metadata.namespace.clone()?,
+        id: label("spark-app-selector")?,
+        carrier,
+        pod_group: pod.annotations.as_ref().and_then(|all| all.get(POD_GROUP).cloned()),
+        executors: None,
+    })
 }
 
 /// Whether it can be the value of a label; another selector would be refused.

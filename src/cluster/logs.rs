@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::request::in_time;
 use super::{Cluster, Failure, Refusal};
-use crate::manifests::Application;
+use crate::state;
 
 /// How far a resumed stream reaches back: the times of a container's two outputs are taken apart, so
 /// that lines may be out of order by a moment, and the server takes whole seconds.
@@ -48,14 +48,15 @@ pub struct LogStream {
 }
 
 impl LogStream {
-    /// Begins to read the log of a pod's `container` from its first line.
-    pub fn begin(cluster: &Cluster, namespace: &str, pod: &str, container: &str) -> LogStream {
+    /// Begins to read a driver's log from its first line.
+    pub fn begin(cluster: &Cluster, driver: &Pod) -> LogStream {
         let (sender, lines) = mpsc::channel(1024);
         let (ended, is_ended) = watch::channel(false);
+        let (pods, pod) = place(cluster, driver);
         let reading = Reading {
-            pods: Api::namespaced(cluster.client.clone(), namespace),
-            pod: pod.to_owned(),
-            container: container.to_owned(),
+            pods,
+            pod,
+            container: state::driver_container(driver).to_owned(),
             silence: cluster.watch_timeout,
             resume: Resume::default(),
             sender,
@@ -250,15 +251,10 @@ fn timestamped(raw: &[u8]) -> Option<(Timestamp, &[u8])> {
 ///
 /// # Errors
 /// The pod is gone, its log is not readable, or there is no answer.
-pub async fn log_tail(
-    cluster: &Cluster,
-    application: &Application,
-    container: &str,
-    lines: i64,
-) -> Result<String, Failure> {
-    let params = LogParams { tail_lines: Some(lines), ..log_of(container) };
-    let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), &application.namespace);
-    let tail = in_time(ANSWER_TIMEOUT, pods.logs(&application.driver, &params)).await?;
+pub async fn log_tail(cluster: &Cluster, driver: &Pod, lines: i64) -> Result<String, Failure> {
+    let params = LogParams { tail_lines: Some(lines), ..log_of(state::driver_container(driver)) };
+    let (pods, pod) = place(cluster, driver);
+    let tail = in_time(ANSWER_TIMEOUT, pods.logs(&pod, &params)).await?;
     let from = tail.len().saturating_sub(64 * 1024);
     let from = (from..=tail.len()).find(|at| tail.is_char_boundary(*at)).unwrap_or_default();
     Ok(tail[from..].to_owned())
@@ -268,18 +264,11 @@ pub async fn log_tail(
 ///
 /// # Errors
 /// The log cannot be read, or the writer fails.
-pub async fn whole_log(
-    cluster: &Cluster,
-    application: &Application,
-    container: &str,
-    out: &mut impl std::io::Write,
-) -> anyhow::Result<()> {
-    let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), &application.namespace);
-    let mut stream =
-        in_time(ANSWER_TIMEOUT, pods.log_stream(&application.driver, &log_of(container))).await.map_err(|failure| {
-            let doing = format!("reading the log of {}", application.driver);
-            Refusal::new(doing, failure, &application.namespace)
-        })?;
+pub async fn whole_log(cluster: &Cluster, driver: &Pod, out: &mut impl std::io::Write) -> anyhow::Result<()> {
+    let (pods, pod) = place(cluster, driver);
+    let mut stream = in_time(ANSWER_TIMEOUT, pods.log_stream(&pod, &log_of(state::driver_container(driver))))
+        .await
+        .map_err(|failure| Refusal::new(format!("reading the log of {pod}"), failure, &cluster.namespace))?;
     let mut buffer = vec![0; 64 * 1024];
     loop {
         match stream.read(&mut buffer).await? {
@@ -291,6 +280,12 @@ pub async fn whole_log(
 
 fn log_of(container: &str) -> LogParams {
     LogParams { container: Some(container.to_owned()), ..LogParams::default() }
+}
+
+/// Where a pod is, and its name there.
+fn place(cluster: &Cluster, pod: &Pod) -> (Api<Pod>, String) {
+    let namespace = pod.metadata.namespace.as_deref().unwrap_or(&cluster.namespace);
+    (Api::namespaced(cluster.client.clone(), namespace), pod.metadata.name.clone().unwrap_or_default())
 }
 
 #[cfg(test)]

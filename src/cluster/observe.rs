@@ -1,5 +1,7 @@
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
+use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Event, Pod};
 use kube::Api;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
@@ -8,7 +10,7 @@ use tokio::task::JoinSet;
 
 use super::watch::{Heard, Watch};
 use super::{Cluster, Failure};
-use crate::manifests::Application;
+use crate::manifests::{Application, Carrier, SUBMISSION};
 use crate::state::Observed;
 
 /// How long the pods may be out of sight before that is the outcome.
@@ -23,7 +25,12 @@ pub struct Sight {
     heard: mpsc::Receiver<Seen>,
     stumbles: Stumbles,
     /// Ended with this.
-    _watches: JoinSet<()>,
+    watches: JoinSet<()>,
+    /// Names of the objects of which events are watched.
+    told: HashSet<String>,
+    events: Api<Event>,
+    timeout: Duration,
+    sender: mpsc::Sender<Seen>,
 }
 
 /// What a step of the watches brought.
@@ -40,19 +47,21 @@ enum Seen {
     Pod(Heard<Pod>),
     Event(Heard<Event>),
     PodGroup(Heard<DynamicObject>),
+    Job(Heard<Job>),
 }
 
-/// Begins to watch an application: its pods, the events about its driver, and its PodGroup.
+/// Begins to watch an application: its pods, the events about its driver, its PodGroup, and its Job.
 pub fn observe(cluster: &Cluster, application: &Application) -> Sight {
     let namespace = &application.namespace;
     let client = || cluster.client.clone();
     let (sender, heard) = mpsc::channel(64);
     let timeout = cluster.watch_timeout;
     let mut watches = JoinSet::new();
+    let labels = application.selector().into_iter().map(|(key, value)| format!("{key}={value}"));
     watches.spawn(
         Watch {
             api: Api::namespaced(client(), namespace),
-            labels: Some(format!("spark-app-selector={}", application.id)),
+            labels: Some(labels.collect::<Vec<_>>().join(",")),
             fields: None,
             timeout,
             hear: Seen::Pod,
@@ -60,17 +69,21 @@ pub fn observe(cluster: &Cluster, application: &Application) -> Sight {
         }
         .go_on(),
     );
-    watches.spawn(
-        Watch {
-            api: Api::namespaced(client(), namespace),
-            labels: None,
-            fields: Some(format!("involvedObject.name={}", application.driver)),
-            timeout,
-            hear: Seen::Event,
-            sender: sender.clone(),
-        }
-        .go_on(),
-    );
+    let mut observed = Observed::default();
+    if let Carrier::Job { name, submission } = &application.carrier {
+        observed.of_job = true;
+        watches.spawn(
+            Watch {
+                api: Api::namespaced(client(), namespace),
+                labels: Some(format!("{SUBMISSION}={submission}")),
+                fields: Some(format!("metadata.name={name}")),
+                timeout,
+                hear: Seen::Job,
+                sender: sender.clone(),
+            }
+            .go_on(),
+        );
+    }
     if let Some(group) = &application.pod_group {
         let kind = ApiResource::from_gvk(&GroupVersionKind::gvk("scheduling.volcano.sh", "v1beta1", "PodGroup"));
         watches.spawn(
@@ -80,17 +93,45 @@ pub fn observe(cluster: &Cluster, application: &Application) -> Sight {
                 fields: Some(format!("metadata.name={group}")),
                 timeout,
                 hear: Seen::PodGroup,
-                sender,
+                sender: sender.clone(),
             }
             .go_on(),
         );
     }
-    Sight { observed: Observed::default(), heard, stumbles: Stumbles::default(), _watches: watches }
+    let mut sight = Sight {
+        observed,
+        heard,
+        stumbles: Stumbles::default(),
+        watches,
+        told: HashSet::new(),
+        events: Api::namespaced(client(), namespace),
+        timeout,
+        sender,
+    };
+    sight.hear_of(application.carrier.name());
+    sight
 }
 
 impl Sight {
     pub fn observed(&self) -> &Observed {
         &self.observed
+    }
+
+    /// Begins to watch the events about an object, unless they are watched.
+    fn hear_of(&mut self, name: &str) {
+        if self.told.insert(name.to_owned()) {
+            self.watches.spawn(
+                Watch {
+                    api: self.events.clone(),
+                    labels: None,
+                    fields: Some(format!("involvedObject.name={name}")),
+                    timeout: self.timeout,
+                    hear: Seen::Event,
+                    sender: self.sender.clone(),
+                }
+                .go_on(),
+            );
+        }
     }
 
     /// Waits for the next change. May be dropped and called again: nothing is lost.
@@ -103,6 +144,7 @@ impl Sight {
                 Seen::Pod(heard) => self.take_pod(heard)?,
                 Seen::Event(heard) => self.take_event(heard),
                 Seen::PodGroup(heard) => self.take_pod_group(heard),
+                Seen::Job(heard) => self.take_job(heard)?,
             };
             if let Some(change) = change {
                 return Ok(change);
@@ -120,6 +162,27 @@ impl Sight {
             Heard::Refused(failure) => return Err(failure),
         }
         self.stumbles = Stumbles::default();
+        if let Some(driver) = self.observed.driver.as_ref().and_then(|driver| driver.metadata.name.clone()) {
+            self.hear_of(&driver);
+        }
+        Ok(Some(Change::Objects))
+    }
+
+    /// Without the Job nothing says when the application has ended.
+    fn take_job(&mut self, heard: Heard<Job>) -> Result<Option<Change>, Failure> {
+        let (job, is_gone) = match heard {
+            Heard::All(jobs) => {
+                let job = jobs.into_iter().next();
+                let is_gone = job.is_none();
+                (job.or(self.observed.job.take()), is_gone)
+            }
+            Heard::Changed(job) => (Some(job), false),
+            Heard::Deleted(job) => (Some(job), true),
+            // That a watch stumbles, the one on pods tells.
+            Heard::Stumbled(_) => return Ok(None),
+            Heard::Refused(failure) => return Err(failure),
+        };
+        (self.observed.job, self.observed.job_is_gone) = (job, is_gone);
         Ok(Some(Change::Objects))
     }
 

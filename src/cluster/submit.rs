@@ -157,11 +157,14 @@ impl<'a> Submission<'a> {
     /// gate is gone, so it may be sent again; the uid makes sure of the very same object.
     async fn release(&self, carrier: &Value) -> Result<(), Refusal> {
         let object = &self.manifests.carrier;
-        let spec = match object.kind() {
-            "Pod" => json!({"schedulingGates": [{"$patch": "delete", "name": HOLD}]}),
-            _ => json!({"suspend": false}),
+        let uid = uid(carrier);
+        let body = match object.kind() {
+            "Pod" => {
+                let gates = json!([{"$patch": "delete", "name": HOLD}]);
+                json!({"metadata": {"uid": uid}, "spec": {"schedulingGates": gates}})
+            }
+            _ => json!({"metadata": {"uid": uid, "annotations": {HOLD: null}}, "spec": {"suspend": false}}),
         };
-        let body = json!({"metadata": {"uid": uid(carrier)}, "spec": spec});
         self.patch(object, &body, format!("releasing {}", kinds::called(object))).await
     }
 

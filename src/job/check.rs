@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::problem::{Problem, nearest};
-use super::restart::Restart;
+use super::restart::{CarrierKind, Restart};
 use super::role::RoleSpec;
 use super::scheduling::{KUEUE_QUEUE, Scheduler};
 use super::settings::{self, Known};
@@ -208,19 +208,12 @@ fn without_effect(job: &Job, problems: &mut Vec<Problem>) {
     warn(spec.failure_retries.is_some(), "spec.failureRetries", dead);
     warn(spec.retry_interval.is_some(), "spec.retryInterval", dead);
     let restart = &spec.restart_policy;
-    let retried = matches!(restart.kind, Some(Restart::OnFailure | Restart::Always));
-    let once = "the application is run once: retries are not supervised yet";
-    warn(retried, "spec.restartPolicy.type", once);
     warn(
         restart.on_submission_failure_retries.is_some_and(|retries| *retries > 0),
         "spec.restartPolicy.onSubmissionFailureRetries",
         "a refused submission is not tried again yet",
     );
-    warn(
-        spec.time_to_live_seconds.is_some(),
-        "spec.timeToLiveSeconds",
-        "the application is kept until `sparkctl delete`: its end is not supervised yet",
-    );
+    supervision(job, &mut warn);
     let allocation = &spec.dynamic_allocation;
     let unused = *allocation != Default::default() && allocation.enabled != Some(true);
     warn(unused, "spec.dynamicAllocation", "no effect without `enabled: true`");
@@ -263,6 +256,40 @@ fn without_effect(job: &Job, problems: &mut Vec<Problem>) {
             "spec.schedule",
             &format!("the application is run now, once: schedules (`{when}`) are not supervised yet"),
         );
+    }
+}
+
+/// What of the file a Job cannot do.
+fn supervision(job: &Job, warn: &mut impl FnMut(bool, &str, &str)) {
+    let restart = &job.spec.restart_policy;
+    let retried = restart.on_failure_retries.is_some_and(|retries| *retries > 0);
+    let word = restart.kind.map_or("Never", |kind| kind.word());
+    warn(
+        retried && restart.kind != Some(Restart::OnFailure),
+        "spec.restartPolicy.onFailureRetries",
+        &format!("no effect with `type: {word}`: the operator does not count then either"),
+    );
+    warn(
+        restart.kind == Some(Restart::OnFailure) && restart.on_failure_retries.is_none(),
+        "spec.restartPolicy.type",
+        "no effect without `onFailureRetries`: the operator does not run it again then either",
+    );
+    warn(
+        restart.on_failure_retry_interval.is_some() && matches!(job.carrier(), CarrierKind::Job(_)),
+        "spec.restartPolicy.onFailureRetryInterval",
+        "the cluster's Job controller has its own: 10 s after the first failure, twice as long after each one more, 10 min at most",
+    );
+    warn(
+        restart.kind == Some(Restart::Always),
+        "spec.restartPolicy.type",
+        "the driver's pod of each run is kept until `sparkctl delete`, or until the cluster clears away ended pods",
+    );
+    if job.carrier() != CarrierKind::Pod {
+        let own = "no effect: each attempt's driver has a name of its own, after which its executors are called";
+        warn(job.spec.driver.pod_name.is_some(), "spec.driver.podName", own);
+        for key in ["spark.kubernetes.driver.pod.name", "spark.kubernetes.executor.podNamePrefix"] {
+            warn(job.spec.spark_conf.contains_key(key), &format!("spec.sparkConf.{key}"), own);
+        }
     }
 }
 

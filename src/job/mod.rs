@@ -238,6 +238,11 @@ impl Job {
         }
     }
 
+    /// What carries the driver's pod.
+    pub fn carrier(&self) -> restart::CarrierKind {
+        restart::CarrierKind::of(&self.spec.restart_policy, self.spec.time_to_live_seconds.as_deref().copied())
+    }
+
     /// The class that the driver starts.
     pub fn main_class(&self) -> &str {
         match self.language() {

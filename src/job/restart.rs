@@ -22,3 +22,79 @@ word! {
     /// When an application is run again.
     pub enum Restart { Never, OnFailure, Always }
 }
+
+/// What the cluster does for an application by itself, with nobody watching.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Supervision {
+    pub again: Again,
+    /// Seconds after its end when the application is deleted.
+    pub time_to_live: Option<i32>,
+}
+
+/// What follows an attempt's end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// After this many failures nothing; after a success neither.
+    AfterFailures(i32),
+    /// Another attempt, whatever the end was.
+    Always,
+}
+
+/// The carrier of the driver's pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CarrierKind {
+    /// The pod itself: it runs once at most.
+    Pod,
+    Job(Supervision),
+}
+
+impl CarrierKind {
+    /// The lightest object that does what is asked for with nobody watching.
+    pub fn of(policy: &RestartPolicy, time_to_live: Option<i64>) -> CarrierKind {
+        let again = match policy.kind {
+            Some(Restart::Always) => Again::Always,
+            Some(Restart::OnFailure) => Again::AfterFailures(policy.retries()),
+            Some(Restart::Never) | None => Again::AfterFailures(0),
+        };
+        // The operator deletes at once what has a time of zero or less.
+        let time_to_live = time_to_live.map(|seconds| i32::try_from(seconds.max(0)).unwrap_or(i32::MAX));
+        match (again, time_to_live) {
+            (Again::AfterFailures(0), None) => CarrierKind::Pod,
+            _ => CarrierKind::Job(Supervision { again, time_to_live }),
+        }
+    }
+}
+
+impl RestartPolicy {
+    /// The operator never retries a run when the number of retries is not said.
+    fn retries(&self) -> i32 {
+        self.on_failure_retries.as_ref().map_or(0, |retries| i32::try_from(**retries).unwrap_or(i32::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn carrier(kind: Restart, retries: Option<i64>, time_to_live: Option<i64>) -> CarrierKind {
+        let retries = retries.map(Whole);
+        CarrierKind::of(
+            &RestartPolicy { kind: Some(kind), on_failure_retries: retries, ..Default::default() },
+            time_to_live,
+        )
+    }
+
+    #[test]
+    fn a_pod_carries_what_runs_once_and_stays() {
+        assert_eq!(carrier(Restart::Never, Some(3), None), CarrierKind::Pod);
+        assert_eq!(carrier(Restart::OnFailure, None, None), CarrierKind::Pod);
+    }
+
+    #[test]
+    fn a_job_carries_what_is_retried_or_expires() {
+        let job = |again, time_to_live| CarrierKind::Job(Supervision { again, time_to_live });
+        assert_eq!(carrier(Restart::OnFailure, Some(3), Some(60)), job(Again::AfterFailures(3), Some(60)));
+        assert_eq!(carrier(Restart::Never, Some(3), Some(-1)), job(Again::AfterFailures(0), Some(0)));
+        assert_eq!(carrier(Restart::Always, None, None), job(Again::Always, None));
+    }
+}

@@ -12,6 +12,19 @@ use crate::spark::{Conf, Version};
 
 /// The driver's pod, held until its companions exist.
 pub fn pod(plan: &Plan) -> Result<Object, Problem> {
+    let mut pod = template(plan)?;
+    pod.metadata.set("name", plan.names.carrier.as_str());
+    pod.metadata.set("namespace", plan.names.namespace.as_str());
+    pod.append("schedulingGates", [json!({"name": HOLD})]);
+    let mut pod = pod.into_template();
+    let mut object = json!({"apiVersion": "v1", "kind": "Pod"});
+    object["metadata"] = pod["metadata"].take();
+    object["spec"] = pod["spec"].take();
+    Ok(Object(object))
+}
+
+/// The driver's pod as whatever carries it makes it.
+pub fn template(plan: &Plan) -> Result<Pod, Problem> {
     let template = plan.job.driver_template();
     let mut pod = Pod::of_template(template.as_ref(), &plan.driver_container());
     spark(plan, &mut pod)?;
@@ -22,12 +35,7 @@ pub fn pod(plan: &Plan) -> Result<Object, Problem> {
     if let Some(monitoring) = &spec.monitoring {
         monitoring.overlay(Role::Driver, &plan.name(), &mut pod);
     }
-    pod.append("schedulingGates", [json!({"name": HOLD})]);
-    let mut pod = pod.into_template();
-    let mut object = json!({"apiVersion": "v1", "kind": "Pod"});
-    object["metadata"] = pod["metadata"].take();
-    object["spec"] = pod["spec"].take();
-    Ok(Object(object))
+    Ok(pod)
 }
 
 /// What Spark puts into a driver's pod.
@@ -35,8 +43,6 @@ pub fn pod(plan: &Plan) -> Result<Object, Problem> {
 /// Source: the feature steps of `KubernetesDriverBuilder` of Spark 3.0 to 4.3, in their order.
 fn spark(plan: &Plan, pod: &mut Pod) -> Result<(), Problem> {
     let conf = &plan.conf;
-    pod.metadata.set("name", plan.names.driver.as_str());
-    pod.metadata.set("namespace", plan.names.namespace.as_str());
     pod.metadata.merge("labels", plan.driver_labels());
     pod.metadata.merge("annotations", plan.driver_annotations());
     pod.set("restartPolicy", "Never");
@@ -79,6 +85,9 @@ fn arguments(plan: &Plan) -> Vec<Value> {
         arguments.extend(["--proxy-user".to_owned(), user.clone()]);
     }
     arguments.extend(["--properties-file".to_owned(), format!("{CONF_DIR}/spark.properties")]);
+    for (key, value) in super::job::settings(plan) {
+        arguments.extend(["--conf".to_owned(), format!("{key}={value}")]);
+    }
     arguments.extend(["--class".to_owned(), job.main_class().to_owned()]);
     arguments.push(
         job.spec
@@ -165,7 +174,8 @@ fn environment(plan: &Plan, pod: &mut Pod) {
     let conf = &plan.conf;
     let user = plan.job.spec.proxy_user.as_ref().unwrap_or(&plan.submission.user);
     pod.env("SPARK_USER", user);
-    pod.env("SPARK_APPLICATION_ID", &plan.submission.application());
+    pod.spark_container().append("env", super::job::environment(plan));
+    pod.env("SPARK_APPLICATION_ID", &super::job::application_id(plan));
     for (name, value) in conf.with_prefix("spark.kubernetes.driverEnv.") {
         pod.env(name, value);
     }

@@ -6,6 +6,7 @@ pub mod credentials;
 mod driver;
 pub mod executor;
 mod hadoop;
+mod job;
 mod network_policy;
 mod plan;
 pub mod pod;
@@ -20,15 +21,18 @@ pub use plan::Submission;
 
 use crate::job::Job;
 use crate::job::problem::Problem;
+use crate::job::restart::CarrierKind;
 use crate::job::scheduling::Scheduler;
+pub use job::JOB_NAME;
 use plan::Plan;
+pub use plan::SUBMISSION;
 use pod::Pod;
 
 /// Everything that a submission creates. It runs whole or not at all: the carrier is created
 /// *held*, all else with the carrier as its owner, and then the hold is released.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Manifests {
-    /// The driver pod, held by a scheduling gate: it owns all the others.
+    /// The driver's pod, held by a scheduling gate, or what makes it, suspended: it owns all the others.
     pub carrier: Object,
     /// What the carrier owns, created after it and before its release.
     pub owned: Vec<Object>,
@@ -45,17 +49,52 @@ pub struct Application {
     /// `metadata.name` of the job file; label `sparkoperator.k8s.io/app-name` of its pods.
     pub name: String,
     pub namespace: String,
-    /// Spark's application id; label `spark-app-selector` of its pods.
+    /// Spark's application id; label `spark-app-selector` of its pods. Attempts have ids of their own.
     pub id: String,
-    /// Name of the driver's pod.
-    pub driver: String,
+    pub carrier: Carrier,
     /// Name of the PodGroup, when Volcano schedules the gang.
     pub pod_group: Option<String>,
     /// How many executors are asked for at the start, when it is known.
     pub executors: Option<u32>,
 }
 
-/// The scheduling gate that holds a driver pod until its companions exist.
+/// What an application stands and falls with: deleted, it takes all else with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    /// The driver's pod.
+    Pod { name: String },
+    /// A Job, whose pods are attempts at the application.
+    Job { name: String, submission: String },
+}
+
+impl Carrier {
+    pub fn name(&self) -> &str {
+        match self {
+            Carrier::Pod { name } | Carrier::Job { name, .. } => name,
+        }
+    }
+
+    /// As it is spoken of.
+    pub fn called(&self) -> String {
+        match self {
+            Carrier::Pod { name } => format!("driver pod {name}"),
+            Carrier::Job { name, .. } => format!("Job {name}"),
+        }
+    }
+}
+
+impl Application {
+    /// The labels that all of its pods have, and nobody else's.
+    pub fn selector(&self) -> Vec<(&'static str, &str)> {
+        match &self.carrier {
+            Carrier::Pod { .. } => vec![("spark-app-selector", &self.id)],
+            Carrier::Job { name, submission } => vec![(SUBMISSION, submission), (JOB_NAME, name)],
+        }
+    }
+}
+
+/// The scheduling gate that holds a driver pod until its companions exist; the annotation of a Job that
+/// is suspended until then.
 pub const HOLD: &str = "sparkctl.dev/companions";
 
 impl Object {
@@ -88,11 +127,17 @@ pub fn of(job: &Job, namespace: &str, submission: &Submission) -> Result<(Manife
         name: plan.name(),
         namespace: namespace.to_owned(),
         id: submission.application(),
-        driver: plan.names.driver.clone(),
+        carrier: match plan.carrier {
+            CarrierKind::Pod => Carrier::Pod { name: plan.names.carrier.clone() },
+            CarrierKind::Job(_) => Carrier::Job { name: plan.names.carrier.clone(), submission: submission.uuid() },
+        },
         pod_group: volcano.map(|group| group.name().to_owned()),
         executors: Some(plan.executors()),
     };
-    let carrier = driver::pod(&plan)?;
+    let carrier = match plan.carrier {
+        CarrierKind::Pod => driver::pod(&plan)?,
+        CarrierKind::Job(supervision) => job::job(&plan, supervision)?,
+    };
     let owned = pod_group
         .into_iter()
         .chain([service::driver(&plan), config_map::driver(&plan)])

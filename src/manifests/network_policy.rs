@@ -12,7 +12,7 @@ pub fn executors(plan: &Plan) -> Option<Object> {
     if plan.version < Version(4, 2) || excluded.iter().any(|step| step.ends_with(".NetworkPolicyFeatureStep")) {
         return None;
     }
-    let application = plan.submission.application();
+    let (label, application) = plan.common_label();
     Some(Object(json!({
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
@@ -22,8 +22,8 @@ pub fn executors(plan: &Plan) -> Option<Object> {
             "labels": plan.object_labels(),
         },
         "spec": {
-            "podSelector": {"matchLabels": {"spark-role": "executor", "spark-app-selector": application}},
-            "ingress": [{"from": [{"podSelector": {"matchLabels": {"spark-app-selector": application}}}]}],
+            "podSelector": {"matchLabels": {"spark-role": "executor", label: application}},
+            "ingress": [{"from": [{"podSelector": {"matchLabels": {label: application}}}]}],
         },
     })))
 }

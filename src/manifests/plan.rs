@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::job::problem::Problem;
+use crate::job::restart::CarrierKind;
 use crate::job::scheduling::{KUEUE_QUEUE, Scheduler};
 use crate::job::{Files, Job};
 use crate::spark::{Conf, Version, names};
@@ -50,6 +51,7 @@ pub struct Plan<'a> {
     pub conf: Conf,
     pub version: Version,
     pub scheduler: Scheduler,
+    pub carrier: CarrierKind,
     pub names: Names,
     /// Scratch directories of the driver: their mounts.
     pub local_dirs: Vec<LocalDir>,
@@ -59,7 +61,8 @@ pub struct Plan<'a> {
 /// of an earlier run never stands in the way.
 pub struct Names {
     pub namespace: String,
-    pub driver: String,
+    /// Of the carrier: the driver's pod, or what makes it.
+    pub carrier: String,
     pub service: String,
     pub conf: String,
     pub template: String,
@@ -68,7 +71,7 @@ pub struct Names {
     pub credentials: String,
     pub policy: String,
     pub pod_group: String,
-    /// Prefix of executors' pods.
+    /// Prefix of executors' pods, where the driver has no say in it.
     pub executors: String,
 }
 
@@ -82,21 +85,25 @@ pub struct LocalDir {
 pub const CONF_DIR: &str = "/opt/spark/conf";
 pub const TEMPLATE_DIR: &str = "/opt/spark/pod-template";
 pub const TEMPLATE_FILE: &str = "pod-spec-template.yml";
+/// Longest name of a Job: its pods' names have six characters more, and begin their executors' names.
+const JOB: usize = names::EXECUTOR_PREFIX - 6;
 /// Volcano's annotation for a pod's PodGroup.
 pub const GROUP_NAME: &str = "scheduling.k8s.io/group-name";
 /// The coscheduling plugin's label for the same.
 pub const COSCHEDULING_GROUP: &str = "scheduling.x-k8s.io/pod-group";
 
 impl Names {
-    fn of(job: &Job, namespace: &str, conf: &Conf, submission: &Submission) -> Self {
+    fn of(job: &Job, namespace: &str, conf: &Conf, submission: &Submission, carrier: CarrierKind) -> Self {
         let name = job.name(submission);
         let stem = format!("{}-{}", names::prefix(&name), submission.short());
         let named = |suffix: &str| unique(&names::prefix(&name), submission.short(), suffix, names::LABEL);
         Self {
             namespace: namespace.to_owned(),
-            driver: conf
-                .given("spark.kubernetes.driver.pod.name")
-                .map_or_else(|| names::cut(&name, "-driver", names::LABEL), str::to_owned),
+            carrier: match (carrier, conf.given("spark.kubernetes.driver.pod.name")) {
+                (CarrierKind::Pod, Some(given)) => given.to_owned(),
+                (CarrierKind::Pod, None) => names::cut(&name, "-driver", names::LABEL),
+                (CarrierKind::Job(_), _) => names::cut(&name.replace('.', "-"), "", JOB),
+            },
             service: named("-driver-svc"),
             conf: named("-driver-conf"),
             template: named("-executor-template"),
@@ -126,9 +133,10 @@ impl<'a> Plan<'a> {
         let mut conf = job.settings(namespace);
         let version = job.version();
         let scheduler = Scheduler::of(job);
-        let names = Names::of(job, namespace, &conf, submission);
+        let carrier = job.carrier();
+        let names = Names::of(job, namespace, &conf, submission, carrier);
         let mut plan =
-            Self { job, submission, conf: Conf::default(), version, scheduler, names, local_dirs: Vec::new() };
+            Self { job, submission, conf: Conf::default(), version, scheduler, carrier, names, local_dirs: Vec::new() };
         plan.complete(&mut conf);
         plan.conf = conf;
         plan.local_dirs = plan.scratch();
@@ -169,16 +177,18 @@ impl<'a> Plan<'a> {
             }
         }
         conf.set_default("spark.app.name", self.name());
-        conf.set("spark.app.id", self.submission.application());
         conf.set_some("spark.app.submitTime", self.submission.milliseconds().filter(|_| self.version >= Version(3, 3)));
         conf.set_default("spark.master", "k8s://https://kubernetes.default.svc");
         conf.set("spark.submit.deployMode", "cluster");
         conf.set("spark.kubernetes.namespace", self.names.namespace.as_str());
-        conf.set("spark.kubernetes.driver.pod.name", self.names.driver.as_str());
-        conf.set("spark.kubernetes.executor.podNamePrefix", self.names.executors.as_str());
+        if self.carrier == CarrierKind::Pod {
+            conf.set("spark.app.id", self.submission.application());
+            conf.set("spark.driver.host", format!("{}.{}.svc", self.names.service, self.names.namespace));
+            conf.set("spark.kubernetes.driver.pod.name", self.names.carrier.as_str());
+            conf.set("spark.kubernetes.executor.podNamePrefix", self.names.executors.as_str());
+        }
         conf.set("spark.kubernetes.submitInDriver", "true");
         conf.set("spark.kubernetes.resource.type", job.language().resource_type());
-        conf.set("spark.driver.host", format!("{}.{}.svc", self.names.service, self.names.namespace));
         let ports = Ports::of(conf);
         conf.set("spark.driver.port", ports.rpc.to_string());
         conf.set("spark.driver.blockManager.port", ports.service_block_manager.to_string());
@@ -245,10 +255,18 @@ impl<'a> Plan<'a> {
         [
             ("app.kubernetes.io/managed-by", "sparkctl".to_owned()),
             ("sparkoperator.k8s.io/app-name", names::cut(&self.name(), "", names::LABEL)),
-            ("sparkoperator.k8s.io/submission-id", self.submission.uuid()),
+            (SUBMISSION, self.submission.uuid()),
         ]
         .map(|(key, value)| (key.to_owned(), value))
         .into()
+    }
+
+    /// The label that driver and executors share: attempts have application ids of their own.
+    pub fn common_label(&self) -> (&'static str, String) {
+        match self.carrier {
+            CarrierKind::Pod => ("spark-app-selector", self.submission.application()),
+            CarrierKind::Job(_) => (SUBMISSION, self.submission.uuid()),
+        }
     }
 
     /// Labels of the objects that are not pods.
@@ -373,6 +391,9 @@ pub const EXECUTOR_CONTAINER: &str = "spark-kubernetes-executor";
 
 /// The whole name of an application whose labels and objects may have a shorter one.
 pub const NAME_ANNOTATION: &str = "sparkctl.dev/name";
+
+/// The label with the submission's id.
+pub const SUBMISSION: &str = "sparkoperator.k8s.io/submission-id";
 
 /// Ports of the driver.
 ///

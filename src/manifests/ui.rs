@@ -142,7 +142,7 @@ pub fn disruption_budget(plan: &Plan) -> Option<Object> {
             "apiVersion": "policy/v1",
             "kind": "PodDisruptionBudget",
             "metadata": {
-                "name": plan.names.driver,
+                "name": plan.names.carrier,
                 "namespace": plan.names.namespace,
                 "labels": plan.object_labels(),
             },

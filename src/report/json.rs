@@ -3,7 +3,7 @@ use serde_json::{Map, Value, json};
 
 use super::clean;
 use crate::manifests::Application;
-use crate::state::{Durations, Executors, Outcome, State, What};
+use crate::state::{Attempt, Durations, Executors, Outcome, State, What};
 
 /// JSON lines: one object per change, the last one the result. Fields are added, never changed,
 /// while `v` is 1.
@@ -66,6 +66,7 @@ impl Json {
             "message": clean(&outcome.message),
             "exception": exception.map(clean),
             "hint": outcome.hint.as_deref().map(clean),
+            "attempt": state.attempt.as_ref().map(attempt),
             "executors": executors(&state.executors),
             "durations": durations(&state.durations),
         });
@@ -110,8 +111,16 @@ fn body(state: &State) -> Value {
         "message": message.map(|message| clean(message)),
         "hint": hint.map(clean),
         "node": state.node,
+        "attempt": state.attempt.as_ref().map(attempt),
         "executors": executors(&state.executors),
     })
+}
+
+fn attempt(attempt: &Attempt) -> Value {
+    let earlier = attempt.earlier.iter().map(
+        |earlier| json!({ "pod": earlier.pod, "outcome": earlier.ending.word(), "reason": clean(&earlier.reason) }),
+    );
+    json!({ "number": attempt.number, "of": attempt.of, "earlier": earlier.collect::<Vec<_>>() })
 }
 
 fn executors(executors: &Executors) -> Value {

@@ -102,7 +102,9 @@ fn next_reminder(said_at: SignedDuration) -> SignedDuration {
 /// What the driver does: in one word, in the cluster's words, and what to try. Its end is for the
 /// summary to tell.
 fn driver(state: &State) -> Option<(String, String, Option<String>)> {
-    let on = state.node.as_ref().map(|node| format!("on node {node}")).unwrap_or_default();
+    let on = state.node.as_ref().map(|node| format!("on node {node}"));
+    let attempt = state.attempt.as_ref().and_then(|attempt| attempt.words());
+    let on = on.into_iter().chain(attempt).collect::<Vec<_>>().join(", ");
     let (word, text) = match &state.what {
         What::Unseen | What::Ended(_) => return None,
         What::Held => ("held", "until all its objects exist".to_owned()),
@@ -160,6 +162,7 @@ mod tests {
             what: What::Waiting(waiting),
             executors: Executors::default(),
             durations: Durations::default(),
+            attempt: None,
             node: None,
         }
     }

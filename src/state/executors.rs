@@ -29,7 +29,7 @@ pub struct Fallen {
 
 impl Executors {
     pub(super) fn of(observed: &Observed) -> Executors {
-        let pods = || observed.executors.values();
+        let pods = || observed.executors.values().filter(|pod| is_of(observed.driver.as_ref(), pod));
         let failures = pods().filter_map(failure).chain(observed.fallen.iter().cloned());
         Executors {
             pending: pods().filter(|pod| is_pending(pod)).count(),
@@ -39,6 +39,15 @@ impl Executors {
             last_failure: failures.max_by_key(|fallen| fallen.at),
         }
     }
+}
+
+/// Whether an executor was made by this driver, and not by that of an earlier attempt: Spark makes the
+/// driver's pod its owner.
+fn is_of(driver: Option<&Pod>, executor: &Pod) -> bool {
+    let owners = executor.metadata.owner_references.iter().flatten();
+    let mut pods = owners.filter(|owner| owner.kind == "Pod").peekable();
+    let driver = driver.and_then(|driver| driver.metadata.uid.as_deref());
+    pods.peek().is_none() || driver.is_none() || pods.any(|owner| Some(owner.uid.as_str()) == driver)
 }
 
 fn is_pending(pod: &Pod) -> bool {

@@ -3,6 +3,7 @@
 //! [`State::of`] is total and looks at nothing but its arguments, so that a missed, repeated or
 //! reordered event does no harm, and a second `sparkctl` says the same as the first.
 
+mod attempts;
 mod container;
 mod executors;
 mod meaning;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
+pub use attempts::Attempt;
 pub use executors::{Executors, Fallen};
 pub use meaning::{exit_code_meaning, last_exception};
 pub use observed::{Gone, Observed};
@@ -46,6 +48,8 @@ pub struct State {
     pub what: What,
     pub executors: Executors,
     pub durations: Durations,
+    /// Of an application that the cluster may try several times.
+    pub attempt: Option<Attempt>,
     /// Node of the driver, once it has one.
     pub node: Option<String>,
 }
@@ -83,6 +87,7 @@ impl State {
             what: what(observed, terms),
             executors: Executors::of(observed),
             durations: observed.driver.as_ref().map(Durations::of).unwrap_or_default(),
+            attempt: Attempt::of(observed),
             node: observed.driver.as_ref().and_then(|pod| pod.spec.as_ref()?.node_name.clone()),
         }
     }
@@ -99,8 +104,14 @@ impl State {
         match &self.what {
             What::Running | What::Stopping(_) => self.durations.starting.is_some(),
             What::Ended(outcome) => outcome.driver_exit_code.is_some(),
+            What::Waiting(_) => self.is_between_attempts() && self.durations.starting.is_some(),
             _ => false,
         }
+    }
+
+    /// Whether an attempt has ended, and another follows.
+    pub fn is_between_attempts(&self) -> bool {
+        matches!(&self.what, What::Waiting(waiting) if waiting.reason == waiting::Reason::Retry)
     }
 }
 
@@ -125,12 +136,22 @@ pub fn driver_container(driver: &Pod) -> &str {
 }
 
 fn what(observed: &Observed, terms: &Terms) -> What {
+    if let Some(job) = &observed.job {
+        return attempts::what(job, observed, terms);
+    }
+    if observed.of_job {
+        return if observed.job_is_gone { What::Ended(Outcome::no_job()) } else { What::Unseen };
+    }
     let Some(driver) = &observed.driver else {
         return match observed.gone {
             None => What::Unseen,
             Some(_) => What::Ended(Outcome::never_seen()),
         };
     };
+    of_driver(driver, observed, terms)
+}
+
+fn of_driver(driver: &Pod, observed: &Observed, terms: &Terms) -> What {
     if let Some(outcome) = Outcome::of(driver, observed) {
         return What::Ended(outcome);
     }

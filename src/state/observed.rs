@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 
+use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Event, Pod};
+use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
 use super::{Fallen, executors};
@@ -12,11 +14,19 @@ pub struct Observed {
     pub driver: Option<Pod>,
     /// That there is no driver pod any more (or, with no `driver`, that there was none to see).
     pub gone: Option<Gone>,
+    /// Drivers of earlier attempts, by name.
+    pub earlier: BTreeMap<String, Pod>,
+    /// Whether a Job makes the driver's pod: its end is the application's.
+    pub of_job: bool,
+    /// The Job as last seen.
+    pub job: Option<Job>,
+    /// That there is no Job any more.
+    pub job_is_gone: bool,
     /// The executors' pods that exist, by name.
     pub executors: BTreeMap<String, Pod>,
     /// Executors that failed and whose pods are gone: Spark deletes them at once.
     pub fallen: Vec<Fallen>,
-    /// Events about the driver's pod, by name.
+    /// Events about the driver's pod, and about its Job, by name.
     pub events: BTreeMap<String, Event>,
     /// The PodGroup as it is in the cluster.
     pub pod_group: Option<Value>,
@@ -35,13 +45,7 @@ impl Observed {
     /// Takes in a driver's or an executor's pod.
     pub fn apply_pod(&mut self, pod: Pod) {
         match role(&pod) {
-            "driver" if self.is_another_of_its_name(&pod) => {
-                self.gone.get_or_insert(Gone::Missed);
-            }
-            "driver" if self.is_current_driver(&pod) => {
-                self.gone = None;
-                self.driver = Some(pod);
-            }
+            "driver" => self.take_driver(pod, None),
             "executor" => {
                 self.executors.insert(name(&pod), pod);
             }
@@ -52,16 +56,27 @@ impl Observed {
     /// Takes in the deletion of a pod, with its last state.
     pub fn delete_pod(&mut self, pod: Pod) {
         match role(&pod) {
-            "driver" if self.is_current_driver(&pod) && !self.is_another_of_its_name(&pod) => {
-                self.gone = Some(Gone::Seen);
-                self.driver = Some(pod);
-            }
+            "driver" => self.take_driver(pod, Some(Gone::Seen)),
             "executor" => {
                 self.executors.remove(&name(&pod));
                 self.fallen.extend(executors::failure(&pod));
             }
             _ => {}
         }
+    }
+
+    fn take_driver(&mut self, pod: Pod, gone: Option<Gone>) {
+        if self.is_another_of_its_name(&pod) {
+            self.gone.get_or_insert(Gone::Missed);
+            return;
+        }
+        if !self.is_current_driver(&pod) {
+            self.earlier.insert(name(&pod), pod);
+            return;
+        }
+        let before = self.driver.take().filter(|before| before.metadata.uid != pod.metadata.uid);
+        self.earlier.extend(before.map(|before| (name(&before), before)));
+        (self.driver, self.gone) = (Some(pod), gone);
     }
 
     /// Takes in a whole new list: what is not in it is gone, and when is not known.
@@ -73,6 +88,13 @@ impl Observed {
         pods.into_iter().for_each(|pod| self.apply_pod(pod));
         let lost = before.into_iter().filter(|(name, _)| !self.executors.contains_key(name));
         self.fallen.extend(lost.filter_map(|(_, pod)| executors::failure(&pod)));
+    }
+
+    /// When the application was created: its Job, or its driver's pod.
+    pub fn created(&self) -> Option<Timestamp> {
+        let job = self.job.as_ref().and_then(|job| job.metadata.creation_timestamp.as_ref());
+        let pod = self.driver.as_ref().and_then(|pod| pod.metadata.creation_timestamp.as_ref());
+        job.or(pod).map(|time| time.0)
     }
 
     /// Events about this very driver: another pod may have had its name.

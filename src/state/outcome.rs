@@ -59,22 +59,29 @@ impl Outcome {
     /// The end of a driver, if it has come to one. Its container's end counts, not the pod's: a
     /// sidecar may outlive it, and a pod may end without its container ever having had a status.
     pub(super) fn of(driver: &Pod, observed: &Observed) -> Option<Outcome> {
+        Outcome::of_pod(driver).or_else(|| observed.gone.map(|gone| Outcome::of_gone(driver, gone, observed)))
+    }
+
+    /// The end that the pod itself tells.
+    pub(super) fn of_pod(driver: &Pod) -> Option<Outcome> {
         if let Some(end) = container::terminated(driver, Role::Driver) {
             return Some(Outcome::of_container(driver, end));
         }
-        match driver.status.as_ref().and_then(|status| status.phase.as_deref()) {
-            Some("Succeeded") => {
-                return Some(Outcome::plain(Ending::Succeeded, "the driver's pod succeeded"));
-            }
-            Some("Failed") => return Some(Outcome::of_failed_pod(driver)),
-            _ => {}
+        match phase(driver) {
+            Some("Succeeded") => Some(Outcome::plain(Ending::Succeeded, "the driver's pod succeeded")),
+            Some("Failed") => Some(Outcome::of_failed_pod(driver)),
+            _ => None,
         }
-        observed.gone.map(|gone| Outcome::of_gone(driver, gone, observed))
     }
 
     /// There is no driver, and none was ever seen.
     pub(super) fn never_seen() -> Outcome {
         Outcome::plain(Ending::Unknown, "there is no driver pod, and nothing says how it ended")
+    }
+
+    /// There is no Job, and none was ever seen.
+    pub(super) fn no_job() -> Outcome {
+        Outcome::plain(Ending::Unknown, "its Job is gone, and nothing says how it ended")
     }
 
     /// The watch ended for good while the application may still have been running.
@@ -110,7 +117,7 @@ impl Outcome {
         Some(Outcome::plain(Ending::CouldNotStart, &message))
     }
 
-    fn plain(ending: Ending, message: &str) -> Outcome {
+    pub(super) fn plain(ending: Ending, message: &str) -> Outcome {
         Outcome { ending, message: message.to_owned(), hint: None, driver_exit_code: None }
     }
 
@@ -197,8 +204,11 @@ fn deleted() -> &'static str {
 }
 
 fn observed_end(driver: &Pod) -> bool {
-    let phase = driver.status.as_ref().and_then(|status| status.phase.as_deref());
-    matches!(phase, Some("Succeeded" | "Failed"))
+    matches!(phase(driver), Some("Succeeded" | "Failed"))
+}
+
+pub(super) fn phase(pod: &Pod) -> Option<&str> {
+    pod.status.as_ref()?.phase.as_deref()
 }
 
 /// Who took the pod away, if the cluster did: the condition `DisruptionTarget`, or the pod's reason.

@@ -337,3 +337,76 @@ fn an_exceptions_cause_is_what_is_told_of_it() {
     let (_, end) = java.split_once('\n').unwrap();
     assert_eq!(last_exception(end).unwrap(), "java.io.InnerException: pods is forbidden");
 }
+
+/// What is seen of a Job with three attempts at most.
+fn of_job(status: Value, pods: Vec<Pod>) -> Observed {
+    let job = json!({
+        "metadata": {"name": "pi", "uid": "job"},
+        "spec": {"backoffLimit": 2, "completions": 1, "template": {}},
+        "status": status,
+    });
+    let mut observed =
+        Observed { of_job: true, job: Some(serde_json::from_value(job).unwrap()), ..Observed::default() };
+    observed.relist_pods(pods);
+    observed
+}
+
+/// The driver of an attempt.
+fn attempt(number: u32, mut pod: Pod) -> Pod {
+    pod.metadata.name = Some(format!("pi-{number}"));
+    pod.metadata.uid = Some(format!("driver-{number}"));
+    pod.metadata.creation_timestamp = serde_json::from_value(json!(format!("2026-11-24T04:0{number}:00Z"))).unwrap();
+    pod
+}
+
+fn finished(kind: &str) -> Value {
+    let reason = "BackoffLimitExceeded";
+    json!({"conditions": [{"type": kind, "status": "True", "reason": reason, "message": "Job has reached it"}]})
+}
+
+#[test]
+fn a_failed_attempt_is_not_the_end() {
+    let waiting = waiting(&of_job(json!({}), vec![attempt(1, ended(3, "Error"))]), 60);
+    assert_eq!(waiting.reason, Reason::Retry);
+    assert_eq!(waiting.message, "attempt 1 of 3 failed: the driver exited with code 3");
+}
+
+#[test]
+fn the_jobs_end_is_the_applications() {
+    let pods = vec![attempt(2, ended(4, "Error")), attempt(1, ended(3, "Error"))];
+    let failed = outcome(&of_job(finished("Failed"), pods));
+    assert_eq!((failed.ending, failed.driver_exit_code), (Ending::Failed, Some(4)));
+    assert_eq!(failed.message, "the driver exited with code 4 (attempt 2 of 3)");
+    let complete = outcome(&of_job(finished("Complete"), Vec::new()));
+    assert_eq!(complete.ending, Ending::Succeeded);
+}
+
+#[test]
+fn a_lost_driver_is_not_counted_as_an_attempt() {
+    let mut lost = attempt(1, ended(143, "Error"));
+    lost.metadata.deletion_timestamp = lost.metadata.creation_timestamp.clone();
+    let state = State::of(&of_job(json!({}), vec![lost, attempt(2, placed(json!({"running": {}})))]), &after(60));
+    let attempt = state.attempt.unwrap();
+    assert_eq!((state.what, attempt.number, attempt.of), (What::Running, 1, Some(3)));
+    assert_eq!(attempt.earlier[0].ending, Ending::Lost);
+}
+
+#[test]
+fn a_deleted_job_is_lost() {
+    let observed =
+        Observed { job_is_gone: true, ..of_job(json!({}), vec![attempt(1, placed(json!({"running": {}})))]) };
+    assert_eq!(outcome(&observed).ending, Ending::Lost);
+}
+
+#[test]
+fn a_pod_that_the_job_controller_may_not_make_is_told_and_given_up() {
+    let mut refused = event("FailedCreate", "Error creating: pods is forbidden: exceeded quota: q", 5);
+    refused.involved_object.uid = Some("job".into());
+    let mut observed = of_job(json!({}), Vec::new());
+    observed.events.insert("refused".into(), refused);
+    let told = waiting(&observed, 60);
+    assert_eq!(told.reason, Reason::Creation);
+    assert!(told.message.contains("exceeded quota: q"), "{}", told.message);
+    let given_up = State::of(&observed, &after(200)).outcome().unwrap().ending;
+    assert_eq!(given_up, Ending::CouldNotStart);
+}

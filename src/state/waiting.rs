@@ -41,6 +41,12 @@ pub enum Reason {
     Volume,
     /// The node cannot make the pod's sandbox: mostly its network.
     Sandbox,
+    /// The Job's controller may not make the driver's pod: quota, admission, service account.
+    Creation,
+    /// An attempt has ended, and the cluster makes another.
+    Retry,
+    /// The Job is suspended, and not by a submission under way.
+    Suspended,
 }
 
 impl Reason {
@@ -55,6 +61,9 @@ impl Reason {
             Reason::Config => "Config",
             Reason::Volume => "Volume",
             Reason::Sandbox => "Sandbox",
+            Reason::Creation => "Creation",
+            Reason::Retry => "Retry",
+            Reason::Suspended => "Suspended",
         }
     }
 
