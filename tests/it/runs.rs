@@ -67,6 +67,16 @@ fn runs_a_jar() {
 }
 
 #[test]
+fn runs_an_older_spark() {
+    let ns = Namespace::new("older");
+    let image = cluster().variable("SPARK_IMAGE_3_5_9");
+    let mut command = ns.sparkctl();
+    command.args(["submit", "examples/jvm-pi.yaml", "--image", image, "--spark-version", "3.5.9", "--logs"]);
+    command.assert().code(0).stdout(contains("Pi is roughly 3.1")).stderr(contains("jvm-pi succeeded"));
+    assert_eq!(ns.driver()["metadata"]["labels"]["spark-version"], "3.5.9");
+}
+
+#[test]
 fn a_failed_driver_is_exit_code_1_with_its_last_exception() {
     let ns = Namespace::new("failing");
     let run = ns.sparkctl().args(["submit", "examples/failing.yaml"]).assert();
