@@ -8,6 +8,7 @@ mod follow;
 mod interrupt;
 mod list;
 mod local;
+mod local_files;
 mod logs;
 mod place;
 mod render;

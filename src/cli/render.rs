@@ -62,7 +62,7 @@ impl Identity {
     fn of_content(&self, job: &Job) -> Submission {
         let id = self.id.clone().unwrap_or_else(|| {
             // The digit that tells a UUID's version is 8, "made by a rule of one's own" (RFC 9562).
-            let hash = spark::names::hash(&format!("{job:?}"), 32);
+            let hash = spark::names::hash(format!("{job:?}"), 32);
             format!("{}8{}", &hash[..12], &hash[13..])
         });
         Submission { id, user: user() }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
+use super::local_files::{self, Folders};
 use crate::job::node::place_in;
 use crate::job::overrides::pair;
 use crate::job::problem::{Problem, Severity};
@@ -28,6 +29,9 @@ pub struct Sources {
     pub set_env: Vec<String>,
     #[command(flatten)]
     pub overrides: Overrides,
+    /// Whether the jobs run on this machine, where no file is too large to travel
+    #[arg(skip)]
+    pub stay: bool,
 }
 
 /// A text that jobs are read from.
@@ -64,9 +68,11 @@ impl Sources {
                 problems: Vec::new(),
             });
         }
-        for source in &mut sources {
+        let paths = self.job_files.iter().map(|path| Some(path.as_path())).chain([None]);
+        for (source, path) in sources.iter_mut().zip(paths) {
+            let folders = Folders::of(path, &self.overrides);
             for job in std::mem::take(&mut source.jobs) {
-                let job = source.completed(job.with(self.overrides.clone()));
+                let job = source.completed(job.with(self.overrides.clone()), &folders, self.stay);
                 let namespace = namespace.or(job.namespace.as_deref()).unwrap_or("default");
                 // A field that could not be read has its problem already; what follows from it would only confuse.
                 let checked =
@@ -115,11 +121,15 @@ impl Source {
     }
 
     /// The job with the local files that its settings name.
-    fn completed(&mut self, mut job: Job) -> Job {
+    fn completed(&mut self, mut job: Job, folders: &Folders, stays: bool) -> Job {
         match files(&job) {
             Ok(files) => job.files = files,
             Err((key, message)) => self.problems.push(job.setting_problem(&key, Problem::error(message))),
         }
+        let (local, problems) = local_files::read(&job, folders);
+        self.problems.extend(problems);
+        job.files.local = local;
+        self.problems.extend(local_files::too_large(&job).filter(|_| !stays));
         job
     }
 

@@ -6,6 +6,7 @@ use super::failure;
 use super::follow::{FollowOptions, follow};
 use super::interrupt::Interrupt;
 use super::local::Local;
+use super::local_files;
 use super::place::Place;
 use super::render::{Identity, manifests_of};
 use super::source::{self, Sources};
@@ -39,7 +40,8 @@ pub struct Submit {
 }
 
 impl Submit {
-    pub async fn run(self) -> Result<u8> {
+    pub async fn run(mut self) -> Result<u8> {
+        self.sources.stay = self.local.cores().is_some();
         let sources = self.sources.read(self.place.namespace.as_deref())?;
         let jobs = source::jobs(sources)?;
         if let Some(cores) = self.local.cores() {
@@ -90,6 +92,10 @@ impl Submit {
             let seconds = start.elapsed().as_secs_f64();
             talk::line(&format!("submitted {} to {} ({seconds:.2}s)", application.id, place(cluster, &application)));
             talk::line(&format!("  created {}", submitted.created.join(", ")));
+            if !job.files.local.is_empty() {
+                let files = local_files::travelling(&job.files.local);
+                talk::line(&format!("  carries {files}, in a ConfigMap"));
+            }
             report::next_steps(&application).iter().for_each(|step| talk::line(step));
         }
         if self.detach {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::local_files;
 use super::problem::{Problem, nearest};
 use super::restart::{CarrierKind, Restart};
 use super::role::RoleSpec;
@@ -83,7 +84,7 @@ fn what_runs(job: &Job, conf: &Conf, problems: &mut Vec<Problem>) {
                 .of("spec.mainApplicationFile")
                 .help("`local:///path` is a path inside the image"),
         ),
-        Some(file) => problems.extend(local_file(file, "spec.mainApplicationFile")),
+        Some(_) => {}
     }
     if !job.language().is_foreign() && job.main_class().is_empty() {
         problems.push(
@@ -120,35 +121,12 @@ fn what_runs(job: &Job, conf: &Conf, problems: &mut Vec<Problem>) {
     }
 }
 
-/// A path of this machine, which no pod can read.
-fn local_file(uri: &str, path: &str) -> Option<Problem> {
-    let scheme = uri
-        .split_once(':')
-        .map(|(scheme, _)| scheme)
-        .filter(|scheme| scheme.len() > 1 && scheme.chars().all(|c| c.is_ascii_alphanumeric() || c == '+'));
-    match scheme {
-        None | Some("file") => Some(
-            Problem::error(format!("`{uri}` is a file of this machine, which the cluster cannot read"))
-                .of(path)
-                .help(format!("write `local://{}` if it is in the image, or an address that the cluster reads (s3a://, gs://, https://)", absolute(uri))),
-        ),
-        Some(_) => None,
-    }
-}
-
-fn absolute(uri: &str) -> String {
-    let path = uri.trim_start_matches("file:").trim_start_matches('/');
-    format!("/{}", path.trim_start_matches("./"))
-}
-
 fn dependencies(job: &Job, problems: &mut Vec<Problem>) {
     let deps = &job.spec.deps;
-    for (name, list) in
-        [("jars", &deps.jars), ("files", &deps.files), ("pyFiles", &deps.py_files), ("archives", &deps.archives)]
-    {
-        for (index, uri) in list.iter().enumerate() {
-            problems.extend(local_file(uri, &format!("spec.deps.{name}[{index}]")));
-        }
+    let unread = |uri: &str| local_files::is_local(uri) && job.files.local.get(uri).is_none();
+    for named in job.named_files().into_iter().filter(|named| unread(&named.uri)) {
+        let problem = Problem::error(format!("`{}` is a file of this machine, and was not read", named.uri));
+        problems.push(job.field_problem(&named.field, problem));
     }
     for (index, package) in deps.packages.iter().enumerate().filter(|(_, package)| package.split(':').count() < 3) {
         problems.push(

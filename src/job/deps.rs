@@ -4,7 +4,8 @@ use super::read::section;
 use crate::spark::Conf;
 
 section! {
-    /// Dependencies. `local:///path` is a path inside the image.
+    /// Dependencies. `local:///path` is a path inside the image, `./path` one of this machine beside the job
+    /// file, which travels along.
     pub struct Deps {
         /// Jars for the class paths of driver and executors.
         jars: Vec<String> => "spark.jars",

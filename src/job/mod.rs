@@ -7,6 +7,7 @@ mod dynamic_allocation;
 pub mod embedded;
 mod executor;
 pub mod explain;
+pub mod local_files;
 pub mod monitoring;
 pub mod node;
 pub mod overrides;
@@ -29,6 +30,7 @@ use serde_json::Value;
 
 use crate::manifests::Submission;
 use crate::spark::{Conf, Version, names};
+use local_files::LocalFiles;
 use node::Node;
 pub use overrides::Overrides;
 use problem::Problem;
@@ -77,6 +79,8 @@ impl Default for Name {
 /// Contents of local files, read before the job is translated.
 #[derive(Clone, Debug, Default)]
 pub struct Files {
+    /// The main file and dependencies that are on the submitter's machine.
+    pub local: LocalFiles,
     /// Files for the driver's configuration directory beside `spark.properties`.
     pub spark_conf: BTreeMap<String, String>,
     /// Files of a Hadoop configuration directory.

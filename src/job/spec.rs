@@ -33,7 +33,8 @@ section! {
         image_pull_secrets: Vec<String> => "spark.kubernetes.container.image.pullSecrets",
         /// Main class of a Java or Scala application.
         main_class: Option<String> => "driver arguments --class",
-        /// Jar or script that is run. `local:///path` is a path inside the image.
+        /// Jar or script that is run. `local:///path` is a path inside the image, `./path` one of this machine
+        /// beside the job file, which travels along.
         main_application_file: Option<String> => "driver arguments, the resource",
         /// Arguments of the application.
         arguments: Vec<String> => "driver arguments, the last",

@@ -40,6 +40,7 @@ impl LocalJob {
     pub fn of(job: &Job, cores: Option<u32>) -> Self {
         let conf = job.settings("default");
         let list = |key: &str| conf.list(key).into_iter().map(str::to_owned).collect::<Vec<_>>();
+        let files = |key: &str| conf.list(key).into_iter().map(|uri| job.files.local.uri_here(uri)).collect();
         let of_settings = conf.with_prefix("spark.kubernetes.driverEnv.");
         let of_settings = of_settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let plain = job.spec.driver.role.env.iter();
@@ -50,14 +51,14 @@ impl LocalJob {
             spark_version: Some(job.spark_version().to_owned()),
             language: job.language(),
             main_class: job.spec.main_class.clone(),
-            main_file: job.spec.main_application_file.clone().unwrap_or_default(),
+            main_file: job.files.local.uri_here(job.spec.main_application_file.as_deref().unwrap_or_default()),
             arguments: job.spec.arguments.clone(),
             conf: conf.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
             env: of_settings.chain(plain).collect(),
-            jars: list("spark.jars"),
-            py_files: list("spark.submit.pyFiles"),
-            files: list("spark.files"),
-            archives: list("spark.archives"),
+            jars: files("spark.jars"),
+            py_files: files("spark.submit.pyFiles"),
+            files: files("spark.files"),
+            archives: files("spark.archives"),
             packages: list("spark.jars.packages"),
             exclude_packages: list("spark.jars.excludes"),
             repositories: list("spark.jars.repositories"),

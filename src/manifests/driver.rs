@@ -94,7 +94,7 @@ fn arguments(plan: &Plan) -> Vec<Value> {
             .main_application_file
             .clone()
             .filter(|file| !file.is_empty())
-            .unwrap_or_else(|| "spark-internal".into()),
+            .map_or_else(|| "spark-internal".into(), |file| plan.files().local.uri_in_driver(&file)),
     );
     arguments.extend(job.spec.arguments.iter().cloned());
     arguments.into_iter().map(Value::from).collect()
@@ -217,6 +217,7 @@ fn mounts(plan: &Plan, pod: &mut Pod) -> Result<(), Problem> {
         volume.mount(plan.version, &super::claims::name(plan, &volume), pod);
     }
     super::hadoop::mount(plan, pod);
+    super::files::mount(plan, pod);
     if plan.needs_template() {
         let items = json!([{"key": super::executor::KEY, "path": TEMPLATE_FILE}]);
         let volume = json!({"name": "pod-template-volume", "configMap": {"name": plan.names.template, "items": items}});

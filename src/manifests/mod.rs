@@ -5,6 +5,7 @@ mod config_map;
 pub mod credentials;
 mod driver;
 pub mod executor;
+mod files;
 mod hadoop;
 mod job;
 mod network_policy;
@@ -142,6 +143,7 @@ pub fn of(job: &Job, namespace: &str, submission: &Submission) -> Result<(Manife
         .into_iter()
         .chain([service::driver(&plan), config_map::driver(&plan)])
         .chain(executor::config_map(&plan))
+        .chain(files::config_map(&plan))
         .chain(credentials::secret(&plan))
         .chain(claims::on_demand(&plan))
         .chain(hadoop::config_maps(&plan))

@@ -66,6 +66,8 @@ pub struct Names {
     pub service: String,
     pub conf: String,
     pub template: String,
+    /// Of the ConfigMap with the submitter's files.
+    pub files: String,
     pub hadoop: String,
     pub krb5: String,
     pub credentials: String,
@@ -107,6 +109,7 @@ impl Names {
             service: named("-driver-svc"),
             conf: named("-driver-conf"),
             template: named("-executor-template"),
+            files: named("-files"),
             hadoop: named("-hadoop-conf"),
             krb5: named("-krb5"),
             credentials: named("-credentials"),
@@ -202,6 +205,7 @@ impl<'a> Plan<'a> {
             let jars = conf.given("spark.jars").map_or_else(|| main.to_owned(), |jars| format!("{jars},{main}"));
             conf.set("spark.jars", jars);
         }
+        super::files::locate(self, conf);
         if self.needs_template() {
             conf.set("spark.kubernetes.executor.podTemplateFile", format!("{TEMPLATE_DIR}/{TEMPLATE_FILE}"));
             conf.set_default("spark.kubernetes.executor.podTemplateContainerName", EXECUTOR_CONTAINER);

@@ -30,8 +30,8 @@ pub fn cut(stem: &str, suffix: &str, limit: usize) -> String {
 }
 
 /// The first `digits` hexadecimal digits of a SHA-256.
-pub fn hash(text: &str, digits: usize) -> String {
-    let digest = Sha256::digest(text.as_bytes());
+pub fn hash(text: impl AsRef<[u8]>, digits: usize) -> String {
+    let digest = Sha256::digest(text);
     let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     hex[..digits.min(hex.len())].to_owned()
 }

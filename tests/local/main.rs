@@ -39,7 +39,7 @@ fn run_of(folder: &Path, script: &str, arguments: &[&str]) -> Command {
     let (cache, ..) = first_run();
     let path = folder.join("job.py");
     std::fs::write(&path, script).expect("writing the script");
-    let main = format!("local://{}", path.display());
+    let main = path.display().to_string();
     let mut command = sparkctl();
     command.env("SPARKCTL_CACHE_DIR", cache).args(["submit", "--local=2", "--name", "here"]);
     command.args(["--image", "spark:3.4.4", "--spark-version", "3.4.4", "--main-file", &main]).args(arguments);
@@ -79,6 +79,16 @@ print([sys.argv[1:], spark.conf.get('spark.sql.shuffle.partitions'), seen, spark
     let run = assert_cmd::Command::from_std(run_of(folder.path(), script, &conf)).assert().success();
     let stdout = text(&run.get_output().stdout);
     assert_eq!(stdout, "[['a b', '*'], '7', 'blue', 'local[2]']\n");
+}
+
+#[test]
+fn runs_an_application_whose_files_are_beside_its_job_file() {
+    let (cache, ..) = first_run();
+    let mut command = sparkctl();
+    command.env("SPARKCTL_CACHE_DIR", cache).args(["submit", "examples/own-files.yaml", "--local=2"]);
+    command.args(["--spark-version", "3.4.4"]);
+    let run = assert_cmd::Command::from_std(command).assert().success();
+    assert_eq!(text(&run.get_output().stdout), "words: 17, on the driver: 17\n");
 }
 
 #[test]

@@ -1,0 +1,18 @@
+"""Counts the words of a poem. Executors find the module and the file as the driver does."""
+
+from pyspark import SparkFiles
+from pyspark.sql import SparkSession
+
+from words import words_of
+
+
+def count(_):
+    with open(SparkFiles.get("poem.txt"), encoding="utf-8") as poem:
+        return len(words_of(poem.read()))
+
+
+if __name__ == "__main__":
+    spark = SparkSession.builder.getOrCreate()
+    counted = spark.sparkContext.parallelize([0], 1).map(count).first()
+    print(f"words: {counted}, on the driver: {count(None)}")
+    spark.stop()

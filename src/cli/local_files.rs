@@ -1,0 +1,147 @@
+//! Reads the submitter's files that travel with an application.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use crate::job::local_files::{self, CONFIG_MAP_LIMIT, Field, LocalFile, LocalFiles};
+use crate::job::problem::Problem;
+use crate::job::{Job, Overrides};
+
+/// Where relative paths begin.
+pub struct Folders {
+    /// The job file's folder, for what the file names.
+    of_file: PathBuf,
+    /// What flags name, which is found from the working directory.
+    of_flags: BTreeSet<String>,
+}
+
+impl Folders {
+    pub fn of(job_file: Option<&Path>, overrides: &Overrides) -> Self {
+        let of_file = job_file.and_then(Path::parent).unwrap_or(Path::new("")).to_owned();
+        let flags = Job::default().with(overrides.clone());
+        Self { of_file, of_flags: flags.named_files().into_iter().map(|named| named.uri).collect() }
+    }
+
+    fn path(&self, uri: &str) -> PathBuf {
+        let path = local_files::path(uri);
+        if self.of_flags.contains(uri) { PathBuf::from(path) } else { self.of_file.join(path) }
+    }
+}
+
+/// The local files of a job. What cannot be read is a problem of its field.
+pub fn read(job: &Job, folders: &Folders) -> (LocalFiles, Vec<Problem>) {
+    let (mut files, mut problems) = (LocalFiles::default(), Vec::new());
+    for named in job.named_files().into_iter().filter(|named| local_files::is_local(&named.uri)) {
+        match file(&folders.path(&named.uri)) {
+            Ok(file) => files.insert(&named.uri, file),
+            Err(problem) => problems.push(job.field_problem(&named.field, problem)),
+        }
+    }
+    (files, problems)
+}
+
+fn file(path: &Path) -> Result<LocalFile, Problem> {
+    let refused = |error: std::io::Error| {
+        Problem::error(format!("reading {}: {error}", path.display()))
+            .help("a path without `local://` is one of this machine; `local:///path` is one in the image")
+    };
+    let path = &std::path::absolute(path).map_err(refused)?;
+    let size = fs::metadata(path).map_err(refused)?;
+    if size.is_dir() {
+        return Err(Problem::error(format!("{} is a folder, which Spark does not take", path.display()))
+            .help("pack it: a zip for Python, a tar.gz for `archives`"));
+    }
+    let mut file = LocalFile { path: path.clone(), size: size.len(), content: Vec::new() };
+    if file.size <= CONFIG_MAP_LIMIT {
+        // A file that grows meanwhile is not read for ever.
+        let opened = File::open(path).map_err(refused)?;
+        opened.take(CONFIG_MAP_LIMIT + 1).read_to_end(&mut file.content).map_err(refused)?;
+        file.size = file.content.len() as u64;
+    }
+    Ok(file)
+}
+
+/// Refuses what no ConfigMap can carry, at the field of the largest file.
+pub fn too_large(job: &Job) -> Option<Problem> {
+    let files = &job.files.local;
+    if files.size() <= CONFIG_MAP_LIMIT {
+        return None;
+    }
+    let named = job.named_files().into_iter().filter(|named| files.get(&named.uri).is_some());
+    let largest = named.max_by_key(|named| files.get(&named.uri).map(|file| file.size));
+    let largest_size = largest.as_ref().and_then(|named| files.get(&named.uri)).map_or(0, |file| file.size);
+    let message = format!(
+        "the local files are {} together, and a ConfigMap takes {}; this one is {}",
+        bytes(files.size()),
+        bytes(CONFIG_MAP_LIMIT),
+        bytes(largest_size)
+    );
+    let problem = Problem::error(message)
+        .help("put it where the cluster reads it (s3a://, gs://, https://), or into the image (local:///path)");
+    Some(job.field_problem(&largest.map_or(Field::Path(String::new()), |named| named.field), problem))
+}
+
+/// What travels, in words: `job.py (1.2 KiB), util.py (300 B)`.
+pub fn travelling(files: &LocalFiles) -> String {
+    let words = files.iter().map(|(_, file)| format!("{} ({})", file.name(), bytes(file.size)));
+    words.collect::<Vec<_>>().join(", ")
+}
+
+fn bytes(size: u64) -> String {
+    indicatif::BinaryBytes(size).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::{Variables, read as read_jobs};
+
+    fn job(spec: &str) -> Job {
+        let head = "apiVersion: sparkoperator.k8s.io/v1beta2\nkind: SparkApplication\nmetadata: {name: pi}\nspec:\n";
+        let (mut jobs, problems) = read_jobs(&format!("{head}{spec}"), &Variables::default());
+        assert_eq!(problems, []);
+        jobs.remove(0)
+    }
+
+    #[test]
+    fn finds_files_from_the_job_files_folder_and_flags_files_from_here() {
+        let overrides = Overrides { jars: vec!["a.jar".into()], ..Overrides::default() };
+        let folders = Folders::of(Some(Path::new("jobs/pi.yaml")), &overrides);
+        let path = |uri: &str| folders.path(uri).display().to_string();
+        assert_eq!(path("./job.py"), "jobs/./job.py");
+        assert_eq!(path("file:///srv/job.py"), "/srv/job.py");
+        assert_eq!(path("a.jar"), "a.jar");
+        assert_eq!(Folders::of(None, &overrides).path("b.jar"), PathBuf::from("b.jar"));
+    }
+
+    #[test]
+    fn reads_what_is_there_and_tells_where_the_rest_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("job.py"), "print()").unwrap();
+        let job = job("  mainApplicationFile: ./job.py\n  deps:\n    files: [missing.csv, \"local:///x\"]\n");
+        let folders = Folders::of(Some(&folder.path().join("pi.yaml")), &Overrides::default());
+        let (files, problems) = read(&job, &folders);
+        assert_eq!(files.get("./job.py").map(|file| file.content.as_slice()), Some(&b"print()"[..]));
+        assert_eq!(files.iter().count(), 1);
+        assert_eq!(problems.len(), 1);
+        assert_eq!(problems[0].path, "spec.deps.files[0]");
+        assert!(problems[0].place.is_some());
+    }
+
+    #[test]
+    fn refuses_what_a_config_map_cannot_carry() {
+        let mut job = job("  mainApplicationFile: job.py\n  deps:\n    jars: [big.jar]\n");
+        let sized = |name: &str, size| LocalFile { path: name.into(), size, content: Vec::new() };
+        job.files.local.insert("job.py", sized("job.py", 1000));
+        assert_eq!(too_large(&job), None);
+        job.files.local.insert("big.jar", sized("big.jar", 5 << 20));
+        let problem = too_large(&job).unwrap();
+        assert_eq!(problem.path, "spec.deps.jars[0]");
+        assert_eq!(
+            problem.message,
+            "the local files are 5.00 MiB together, and a ConfigMap takes 1.00 MiB; this one is 5.00 MiB"
+        );
+    }
+}

@@ -1,0 +1,254 @@
+//! Files of the submitter's machine that travel with the application.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::PathBuf;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::Job;
+use super::problem::Problem;
+use crate::spark::names;
+
+/// The settings that are lists of files, and the fields of `deps` that they come from.
+pub const LISTS: [(&str, &str); 4] = [
+    ("spark.jars", "jars"),
+    ("spark.files", "files"),
+    ("spark.submit.pyFiles", "pyFiles"),
+    ("spark.archives", "archives"),
+];
+
+/// Where the driver finds what came in a ConfigMap. Executors get it from the driver, as they get
+/// what spark-submit has uploaded: by Spark's own file server, into their working directories.
+pub const MOUNT: &str = "/mnt/sparkctl/files";
+
+/// What a ConfigMap holds at most, in bytes.
+///
+/// Source: `MaxSecretSize` of the API server's validation.
+pub const CONFIG_MAP_LIMIT: u64 = 1 << 20;
+
+/// The local files of a job, by their addresses as they were written, without fragments.
+#[derive(Clone, Debug, Default)]
+pub struct LocalFiles(BTreeMap<String, LocalFile>);
+
+/// A file of this machine.
+#[derive(Clone, Default)]
+pub struct LocalFile {
+    pub path: PathBuf,
+    pub size: u64,
+    /// Its bytes, unless it is too large for a ConfigMap.
+    pub content: Vec<u8>,
+}
+
+/// Where a file is does not change what is submitted; what is in it does.
+impl fmt::Debug for LocalFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hash = names::hash(&self.content, 32);
+        f.debug_struct("LocalFile").field("name", &self.name()).field("size", &self.size).field("hash", &hash).finish()
+    }
+}
+
+impl LocalFile {
+    /// The last part of its path.
+    pub fn name(&self) -> String {
+        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+}
+
+/// A file in the ConfigMap.
+#[derive(Debug)]
+pub struct Carried<'a> {
+    pub key: String,
+    /// Below the mount.
+    pub path: String,
+    pub file: &'a LocalFile,
+}
+
+/// A file that a job names: how it is written, and in which field.
+#[derive(Debug, PartialEq)]
+pub struct Named {
+    pub uri: String,
+    pub field: Field,
+}
+
+/// Where a file is named.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Field {
+    /// A field of the specification, by its path.
+    Path(String),
+    /// A setting, by its key.
+    Setting(&'static str),
+}
+
+/// Whether an address is a path of the submitter's machine: as for spark-submit, one without a
+/// scheme, or with `file:`.
+pub fn is_local(uri: &str) -> bool {
+    let scheme = uri.split_once(':').map(|(scheme, _)| scheme);
+    let is_scheme =
+        |scheme: &&str| scheme.len() > 1 && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+    matches!(scheme.filter(is_scheme), None | Some("file"))
+}
+
+/// The path in a local address.
+pub fn path(uri: &str) -> &str {
+    let address = uri.split('#').next().unwrap_or_default();
+    let path = address.strip_prefix("file:").unwrap_or(address);
+    match path.strip_prefix("//") {
+        // The host of `file://host/path` is this machine's, if any.
+        Some(rest) if address.starts_with("file:") => rest.find('/').map_or(rest, |at| &rest[at..]),
+        _ => path,
+    }
+}
+
+impl LocalFiles {
+    pub fn insert(&mut self, uri: &str, file: LocalFile) {
+        self.0.insert(address(uri).to_owned(), file);
+    }
+
+    pub fn get(&self, uri: &str) -> Option<&LocalFile> {
+        self.0.get(address(uri))
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &LocalFile)> {
+        self.0.iter().map(|(uri, file)| (uri.as_str(), file))
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Bytes of all files together.
+    pub fn size(&self) -> u64 {
+        self.0.values().map(|file| file.size).sum()
+    }
+
+    /// The files as they are in the ConfigMap. Each keeps its name; the second of a name has a
+    /// folder of its own, as each file of spark-submit has.
+    pub fn carried(&self) -> Vec<Carried<'_>> {
+        self.placed().map(|(_, carried)| carried).collect()
+    }
+
+    fn placed(&self) -> impl Iterator<Item = (&str, Carried<'_>)> {
+        let (mut keys, mut names) = (BTreeSet::new(), BTreeSet::new());
+        self.0.iter().enumerate().map(move |(index, (uri, file))| {
+            let name = file.name();
+            let key: String = name.chars().map(|c| if is_of_key(c) { c } else { '-' }).collect();
+            let key = match keys.insert(key.clone()) && key.len() <= KEY_LIMIT {
+                true => key,
+                false => format!("{index}-{}", &key[..key.len().min(KEY_LIMIT - 8)]),
+            };
+            let path = if names.insert(name.clone()) { name } else { format!("{index}/{name}") };
+            (uri.as_str(), Carried { key, path, file })
+        })
+    }
+
+    /// Where the driver finds a file: in the mount if it is one of these, else as it is written.
+    pub fn uri_in_driver(&self, uri: &str) -> String {
+        let wanted = address(uri);
+        match self.placed().find(|(of, _)| *of == wanted) {
+            Some((_, carried)) => {
+                let path = utf8_percent_encode(&carried.path, ESCAPED);
+                format!("file://{MOUNT}/{path}{}", &uri[wanted.len()..])
+            }
+            None => uri.to_owned(),
+        }
+    }
+
+    /// Where this machine has a file: its path if it is one of these, else as it is written.
+    pub fn uri_here(&self, uri: &str) -> String {
+        match self.get(uri) {
+            Some(file) => format!("{}{}", file.path.display(), &uri[address(uri).len()..]),
+            None => uri.to_owned(),
+        }
+    }
+}
+
+/// What an address has before the name that it is to be given.
+fn address(uri: &str) -> &str {
+    uri.split('#').next().unwrap_or_default()
+}
+
+/// What a key of a ConfigMap is made of, and how long it may be.
+const KEY_LIMIT: usize = 253;
+
+fn is_of_key(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "-_.".contains(c)
+}
+
+/// What Spark would take for something else in an address; a comma would end it.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'/').remove(b'+');
+
+impl Job {
+    /// The files that the job names, the main one first.
+    pub fn named_files(&self) -> Vec<Named> {
+        let conf = self.settings("default");
+        let deps = &self.spec.deps;
+        let main = self.spec.main_application_file.iter().filter(|file| !file.is_empty());
+        let main = main.map(|uri| Named { uri: uri.clone(), field: Field::Path("spec.mainApplicationFile".into()) });
+        let lists = LISTS.into_iter().flat_map(|(key, field)| {
+            let written: &[String] = match field {
+                "jars" => &deps.jars,
+                "files" => &deps.files,
+                "pyFiles" => &deps.py_files,
+                _ => &deps.archives,
+            };
+            let named = conf.list(key).into_iter().map(|uri| {
+                let index = written.iter().position(|other| other == uri);
+                let field = index.map(|index| Field::Path(format!("spec.deps.{field}[{index}]")));
+                Named { uri: uri.to_owned(), field: field.unwrap_or(Field::Setting(key)) }
+            });
+            named.collect::<Vec<_>>()
+        });
+        main.chain(lists).collect()
+    }
+
+    /// A problem of a field, at the place where it was written.
+    pub fn field_problem(&self, field: &Field, problem: Problem) -> Problem {
+        match field {
+            Field::Path(path) => self.located(problem.of(path.clone())),
+            Field::Setting(key) => self.setting_problem(key, problem),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(paths: &[&str]) -> LocalFiles {
+        let mut files = LocalFiles::default();
+        for path in paths {
+            files.insert(path, LocalFile { path: path.into(), size: 1, content: b"x".to_vec() });
+        }
+        files
+    }
+
+    #[test]
+    fn tells_the_submitters_files_from_the_images() {
+        for uri in ["job.py", "./job.py", "/home/jo/job.py", "file:///home/jo/job.py", "lib/a.zip#b", "odd name:x.py"] {
+            assert!(is_local(uri), "{uri}");
+        }
+        for uri in ["local:///opt/job.py", "s3a://b/job.py", "https://h/job.py", "hdfs:/job.py", "abfss://c@a.b/x"] {
+            assert!(!is_local(uri), "{uri}");
+        }
+    }
+
+    #[test]
+    fn finds_the_path_in_an_address() {
+        let paths = ["a/b.py", "file:/a/b.py", "file:///a/b.py#c", "file://localhost/a/b.py"].map(path);
+        assert_eq!(paths, ["a/b.py", "/a/b.py", "/a/b.py", "/a/b.py"]);
+    }
+
+    #[test]
+    fn places_files_under_their_names() {
+        let files = files(&["./job.py", "lib/util.py", "other/util.py", "data, old.csv"]);
+        let at = |uri: &str| files.uri_in_driver(uri);
+        assert_eq!(at("./job.py"), "file:///mnt/sparkctl/files/job.py");
+        assert_eq!(at("lib/util.py"), "file:///mnt/sparkctl/files/util.py");
+        assert_eq!(at("other/util.py"), "file:///mnt/sparkctl/files/3/util.py");
+        assert_eq!(at("data, old.csv#data.csv"), "file:///mnt/sparkctl/files/data%2C%20old.csv#data.csv");
+        assert_eq!(at("local:///opt/job.py"), "local:///opt/job.py");
+        let keys: Vec<_> = files.carried().into_iter().map(|carried| carried.key).collect();
+        assert_eq!(keys, ["job.py", "data--old.csv", "util.py", "3-util.py"]);
+    }
+}
