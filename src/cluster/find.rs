@@ -111,6 +111,17 @@ pub async fn glance(cluster: &Cluster, application: &Application) -> Result<Obse
     if let Some(driver) = driver.filter(|driver| driver != application.carrier.name()) {
         observed.events.extend(events_of(cluster, namespace, &driver).await);
     }
+    if let Some(group) = &observed.pod_group
+        && group.pointer("/status/phase").is_none_or(|phase| phase == "Pending")
+    {
+        let text = |pointer: &str| group.pointer(pointer).and_then(Value::as_str);
+        let queues = kinds::in_namespace("scheduling.volcano.sh/v1beta1", "queues", "");
+        let queue = Call::get(format!("{queues}/{}", encoded(text("/spec/queue").unwrap_or("default"))));
+        let events = events_of(cluster, namespace, text("/metadata/name").unwrap_or_default());
+        let (queue, events) = tokio::join!(cluster.send(&queue), events);
+        observed.queue = queue.ok();
+        observed.events.extend(events);
+    }
     Ok(observed)
 }
 

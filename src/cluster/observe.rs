@@ -5,6 +5,7 @@ use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Event, Pod};
 use kube::Api;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
+use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -29,6 +30,9 @@ pub struct Sight {
     /// Names of the objects of which events are watched.
     told: HashSet<String>,
     events: Api<Event>,
+    queues: Api<DynamicObject>,
+    /// Whether the queue is watched: only while it keeps the PodGroup waiting.
+    sees_queue: bool,
     timeout: Duration,
     sender: mpsc::Sender<Seen>,
 }
@@ -48,6 +52,7 @@ enum Seen {
     Event(Heard<Event>),
     PodGroup(Heard<DynamicObject>),
     Job(Heard<Job>),
+    Queue(Heard<DynamicObject>),
 }
 
 /// Begins to watch an application: its pods, the events about its driver, its PodGroup, and its Job.
@@ -85,10 +90,9 @@ pub fn observe(cluster: &Cluster, application: &Application) -> Sight {
         );
     }
     if let Some(group) = &application.pod_group {
-        let kind = ApiResource::from_gvk(&GroupVersionKind::gvk("scheduling.volcano.sh", "v1beta1", "PodGroup"));
         watches.spawn(
             Watch {
-                api: Api::namespaced_with(client(), namespace, &kind),
+                api: Api::namespaced_with(client(), namespace, &volcanos("PodGroup")),
                 labels: None,
                 fields: Some(format!("metadata.name={group}")),
                 timeout,
@@ -105,11 +109,18 @@ pub fn observe(cluster: &Cluster, application: &Application) -> Sight {
         watches,
         told: HashSet::new(),
         events: Api::namespaced(client(), namespace),
+        queues: Api::all_with(client(), &volcanos("Queue")),
+        sees_queue: false,
         timeout,
         sender,
     };
     sight.hear_of(application.carrier.name());
     sight
+}
+
+/// A kind of Volcano's.
+fn volcanos(kind: &str) -> ApiResource {
+    ApiResource::from_gvk(&GroupVersionKind::gvk("scheduling.volcano.sh", "v1beta1", kind))
 }
 
 impl Sight {
@@ -145,6 +156,7 @@ impl Sight {
                 Seen::Event(heard) => self.take_event(heard),
                 Seen::PodGroup(heard) => self.take_pod_group(heard),
                 Seen::Job(heard) => self.take_job(heard)?,
+                Seen::Queue(heard) => self.take_queue(heard),
             };
             if let Some(change) = change {
                 return Ok(change);
@@ -211,6 +223,45 @@ impl Sight {
             Heard::Stumbled(_) => return None,
         };
         self.observed.pod_group = group.and_then(|group| serde_json::to_value(group).ok());
+        self.look_at_queue();
+        Some(Change::Objects)
+    }
+
+    /// Begins to watch what says why a PodGroup is not let in, once Volcano has refused it: the events
+    /// about it, and its queue.
+    fn look_at_queue(&mut self) {
+        let Some(group) = &self.observed.pod_group else { return };
+        let text = |pointer: &str| group.pointer(pointer).and_then(Value::as_str);
+        let is_refused = text("/status/phase") == Some("Pending") && group.pointer("/status/conditions").is_some();
+        if self.sees_queue || !is_refused {
+            return;
+        }
+        self.sees_queue = true;
+        let queue = text("/spec/queue").unwrap_or("default").to_owned();
+        let name = text("/metadata/name").unwrap_or_default().to_owned();
+        self.hear_of(&name);
+        self.watches.spawn(
+            Watch {
+                api: self.queues.clone(),
+                labels: None,
+                fields: Some(format!("metadata.name={queue}")),
+                timeout: self.timeout,
+                hear: Seen::Queue,
+                sender: self.sender.clone(),
+            }
+            .go_on(),
+        );
+    }
+
+    fn take_queue(&mut self, heard: Heard<DynamicObject>) -> Option<Change> {
+        let queue = match heard {
+            Heard::All(queues) => queues.into_iter().next(),
+            Heard::Changed(queue) => Some(queue),
+            Heard::Deleted(_) => None,
+            // Queues are the cluster's own, and few may read them.
+            Heard::Refused(_) | Heard::Stumbled(_) => return None,
+        };
+        self.observed.queue = queue.and_then(|queue| serde_json::to_value(queue).ok());
         Some(Change::Objects)
     }
 }

@@ -166,7 +166,7 @@ fn hint(failure: &Failure, namespace: &str) -> Option<String> {
         )
     } else if says("namespaces \"") && says("not found") {
         format!("choose another namespace with -n, or create it: kubectl create namespace {namespace}")
-    } else if says("could not find the requested resource") {
+    } else if says("could not find the requested resource") || says("404 page not found") {
         "the cluster does not know this kind: is Volcano installed (for batchScheduler: volcano), or the coscheduling plugin (for any other name)?".into()
     } else if failure.already_exists() {
         "another application has the name: choose another, or metadata.generateName".into()

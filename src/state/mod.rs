@@ -9,6 +9,7 @@ mod executors;
 mod meaning;
 mod observed;
 mod outcome;
+pub mod queue;
 mod scheduling;
 mod waiting;
 

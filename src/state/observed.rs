@@ -26,10 +26,12 @@ pub struct Observed {
     pub executors: BTreeMap<String, Pod>,
     /// Executors that failed and whose pods are gone: Spark deletes them at once.
     pub fallen: Vec<Fallen>,
-    /// Events about the driver's pod, and about its Job, by name.
+    /// Events about the driver's pod, about its Job, and about its PodGroup, by name.
     pub events: BTreeMap<String, Event>,
     /// The PodGroup as it is in the cluster.
     pub pod_group: Option<Value>,
+    /// The PodGroup's queue, where it was worth asking for and may be read.
+    pub queue: Option<Value>,
 }
 
 /// How the driver's pod went out of sight.
@@ -101,6 +103,11 @@ impl Observed {
     pub(super) fn driver_events(&self) -> impl Iterator<Item = &Event> {
         let uid = self.driver.as_ref().and_then(|pod| pod.metadata.uid.as_deref());
         self.events.values().filter(move |event| uid.is_none() || event.involved_object.uid.as_deref() == uid)
+    }
+
+    /// Events about the PodGroup: Volcano says there what its conditions leave out.
+    pub(super) fn pod_group_events(&self) -> impl Iterator<Item = &Event> {
+        self.events.values().filter(|event| event.involved_object.kind.as_deref() == Some("PodGroup"))
     }
 
     /// Whether the driver was deleted and somebody has since made another under its name: that one's end is

@@ -49,7 +49,9 @@ fn shortened(message: &str) -> String {
 
 /// How many nodes there are, and how many of them are ruled out by what.
 fn blockers(message: &str) -> Option<(usize, Vec<(usize, String)>)> {
-    let (count, rest) = message.split_once(" nodes are available")?;
+    // Volcano's words, then kube-scheduler's.
+    let (count, rest) =
+        message.split_once(" nodes are unavailable").or_else(|| message.split_once(" nodes are available"))?;
     let nodes = count.rsplit_once('/')?.1.trim().parse().ok()?;
     let rest = rest.trim_start_matches(':').split("preemption:").next().unwrap_or_default();
     let mut blockers: Vec<(usize, String)> = Vec::new();
@@ -104,6 +106,12 @@ mod tests {
         let message = "0/14 nodes are available: 2 Insufficient cpu, 12 node(s) had untolerated taint {a: b}. \
                        preemption: 0/14 nodes are available: 14 Preemption is not helpful for scheduling.";
         assert_eq!(shortened(message), "no node of 14 fits: 12 had untolerated taint {a: b}; 2 Insufficient cpu");
+    }
+
+    #[test]
+    fn reads_volcanos_words_for_the_same() {
+        let message = "0/2 nodes are unavailable: 2 node(s) didn't match Pod's node affinity/selector.";
+        assert_eq!(shortened(message), "no node of 2 fits: 2 didn't match Pod's node affinity/selector");
     }
 
     #[test]

@@ -206,7 +206,7 @@ fn a_wait_is_an_end_once_the_start_is_overdue() {
 fn no_scheduler_has_answered_only_after_a_while() {
     let spec = json!({"schedulerName": "vulcano"});
     let observed = seen(driver(spec, json!({"phase": "Pending"})));
-    assert!(matches!(State::of(&observed, &after(10)).what, What::Starting(_)));
+    assert!(matches!(State::of(&observed, &after(9)).what, What::Starting(_)));
     let waiting = waiting(&observed, 16);
     assert_eq!(waiting.reason, Reason::NoScheduler);
     assert!(waiting.message.contains("`vulcano`"));

@@ -4,12 +4,18 @@ use k8s_openapi::api::core::v1::{ContainerStateWaiting, ContainerStatus, Event, 
 use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Observed, Terms, container, has_passed, scheduling};
+use crate::job::problem::nearest;
+
+use super::{Observed, Terms, container, has_passed, queue, scheduling};
 
 /// A scheduler that is there answers within a second or so.
-const NO_ANSWER: Duration = Duration::from_secs(15);
+const NO_ANSWER: Duration = Duration::from_secs(10);
 /// A PodGroup made beside a held pod is "unschedulable" until the pod is released.
-const POD_GROUP_SETTLES: Duration = Duration::from_secs(5);
+const POD_GROUP_SETTLES: Duration = Duration::from_secs(3);
+/// How Volcano begins what it says of a pod whose gang it has not placed.
+const GANG_NOT_READY: &str = "pod group is not ready";
+/// Names that schedulers usually have.
+const SCHEDULERS: [&str; 3] = ["volcano", "yunikorn", "default-scheduler"];
 /// A mount that fails once usually succeeds at the next try.
 const MOUNT_SETTLES: Duration = Duration::from_secs(10);
 
@@ -83,15 +89,13 @@ impl Waiting {
         if !gates.is_empty() {
             return Some(gated(&gates));
         }
-        let message = scheduling::unschedulable(driver);
-        let of_group = pod_group_trouble(driver, observed, terms);
-        match (message, of_group) {
-            (Some(message), None) => Some(unschedulable(driver, message)),
-            (Some(message), Some(group)) if message.contains("no node") => {
-                Some(Waiting { hint: group.hint, ..unschedulable(driver, message) })
+        match scheduling::unschedulable(driver) {
+            // Volcano's word for a pod whose gang it has not come to; why, the PodGroup knows.
+            Some(message) if message.contains(GANG_NOT_READY) && observed.pod_group.is_some() => {
+                pod_group_trouble(driver, observed, terms)
             }
-            (_, Some(group)) => Some(group),
-            (None, None) => no_scheduler(driver, observed, terms),
+            Some(message) => Some(unschedulable(driver, message)),
+            None => pod_group_trouble(driver, observed, terms).or_else(|| no_scheduler(driver, observed, terms)),
         }
     }
 }
@@ -136,32 +140,28 @@ fn pod_group_trouble(driver: &Pod, observed: &Observed, terms: &Terms) -> Option
         return None;
     }
     let text = |pointer: &str| group.pointer(pointer).and_then(Value::as_str);
-    let queue = text("/spec/queue").unwrap_or("default");
-    let phase = text("/status/phase").unwrap_or("Pending");
+    let name = text("/spec/queue").unwrap_or("default");
     let condition = group.pointer("/status/conditions").and_then(Value::as_array).and_then(|all| {
         let unschedulable = |condition: &&Value| condition["type"] == "Unschedulable" && condition["status"] == "True";
         all.iter().rev().find(unschedulable)
     });
-    let said = condition.and_then(|condition| condition["message"].as_str()).unwrap_or_default();
-    let room = format!("see who has the room with: kubectl get podgroups; kubectl describe queue {queue}");
-    match phase {
-        "Pending" => Some(Waiting {
-            reason: Reason::PodGroup,
-            message: joined(&format!("queue {queue} has not let the application in"), said),
-            hint: Some(format!("the queue may be full or closed: {room}")),
-            since: created(driver),
-        }),
-        "Inqueue" if condition.is_some() => Some(Waiting {
-            reason: Reason::PodGroup,
-            message: joined("Volcano cannot place the whole application", said),
-            hint: Some(room),
-            since: created(driver),
-        }),
-        _ => None,
-    }
+    let (message, hint) = match text("/status/phase").unwrap_or("Pending") {
+        "Pending" => {
+            let events = observed.pod_group_events().filter(|event| event.type_.as_deref() == Some("Normal"));
+            let said = events.max_by_key(|event| event_time(event)).and_then(|event| event.message.as_deref());
+            queue::not_let_in(name, group, observed.queue.as_ref(), said)
+        }
+        "Inqueue" => {
+            let said = condition?["message"].as_str().unwrap_or_default();
+            let message = joined("Volcano cannot place the whole application", said);
+            (message, queue::who_has_the_room(name))
+        }
+        _ => return None,
+    };
+    Some(Waiting { reason: Reason::PodGroup, message, hint: Some(hint), since: created(driver) })
 }
 
-fn joined(text: &str, said: &str) -> String {
+pub(super) fn joined(text: &str, said: &str) -> String {
     match said {
         "" => text.to_owned(),
         said => format!("{text}: {said}"),
@@ -178,9 +178,12 @@ fn no_scheduler(driver: &Pod, observed: &Observed, terms: &Terms) -> Option<Wait
     Some(Waiting {
         reason: Reason::NoScheduler,
         message: format!("no scheduler `{name}` has answered"),
-        hint: Some(format!(
-            "is `{name}` installed, and is that its name? It is the job file's batchScheduler or schedulerName"
-        )),
+        hint: Some(match nearest(name, SCHEDULERS).filter(|word| *word != name) {
+            Some(word) => format!("did you mean `{word}`? It is the job file's batchScheduler or schedulerName"),
+            None => format!(
+                "is `{name}` installed, and is that its name? It is the job file's batchScheduler or schedulerName"
+            ),
+        }),
         since: Some(created),
     })
 }
