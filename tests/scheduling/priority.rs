@@ -1,0 +1,74 @@
+//! Who goes first, and who is taken away for whom.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::stage::{Queue, Simulated, Submit, drivers, large, submit};
+use crate::support::Namespace;
+
+/// Several of Volcano's sessions, which come every second.
+const SESSIONS: Duration = Duration::from_secs(6);
+
+fn flags<'a>(queue: &'a Queue, class: &'a str) -> [&'a str; 6] {
+    ["--scheduler", "volcano", "--queue", &queue.name, "--priority-class", class]
+}
+
+/// Watches that the driver goes on, and another waits.
+fn stays(ns: &Namespace, driver: &str, waiting: &str) {
+    let start = Instant::now();
+    while start.elapsed() < SESSIONS {
+        assert_eq!(drivers(ns, "Running"), [driver]);
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    assert_eq!(drivers(ns, "Pending"), [waiting]);
+}
+
+#[test]
+fn rush_takes_the_room_of_routine_which_is_lost_and_exceptional_waits() {
+    let (ns, _nodes) = (Namespace::new("rush"), Simulated::hold());
+    let queue = Queue::new(&ns, "q", &json!({"cpu": "200"}));
+    let routine = Submit::begin(&ns, &large("everyday", "simulated-1"), &flags(&queue, "routine"));
+    ns.wait_for_phase("everyday-driver", "Running");
+
+    submit(&ns, &large("first", "simulated-1"), &flags(&queue, "exceptional"));
+    stays(&ns, "everyday-driver", "first-driver");
+
+    submit(&ns, &large("now", "simulated-1"), &flags(&queue, "rush"));
+    let (code, said) = routine.end();
+    assert_eq!(code, 5, "{said}");
+    assert!(said.contains("everyday was lost: preempted by work of a higher priority"), "{said}");
+    ns.wait_for_phase("now-driver", "Running");
+}
+
+#[test]
+fn a_protected_driver_is_no_victim() {
+    let (ns, _nodes) = (Namespace::new("protected"), Simulated::hold());
+    let queue = Queue::new(&ns, "q", &json!({"cpu": "200"}));
+    let protected = [&flags(&queue, "routine")[..], &["--protect-driver"]].concat();
+    submit(&ns, &large("precious", "simulated-2"), &protected);
+    ns.wait_for_phase("precious-driver", "Running");
+    submit(&ns, &large("now", "simulated-2"), &flags(&queue, "rush"));
+    stays(&ns, "precious-driver", "now-driver");
+}
+
+#[test]
+fn waiting_applications_go_in_the_order_of_their_priority() {
+    let (ns, _nodes) = (Namespace::new("order"), Simulated::hold());
+    let queue = Queue::new(&ns, "q", &json!({"cpu": "41"}));
+    submit(&ns, &large("running", "simulated-3"), &flags(&queue, "routine"));
+    ns.wait_for_phase("running-driver", "Running");
+    for class in ["routine", "urgent", "exceptional"] {
+        submit(&ns, &large(class, "simulated-3"), &flags(&queue, class));
+    }
+    let mut before = "running";
+    for next in ["exceptional", "urgent", "routine"] {
+        ns.sparkctl().args(["delete", before]).assert().success();
+        let running = ns.wait_for("the next of the queue", || {
+            let running = drivers(&ns, "Running");
+            (!running.is_empty() && !running.contains(&format!("{before}-driver"))).then_some(running)
+        });
+        assert_eq!(running, [format!("{next}-driver")]);
+        before = next;
+    }
+}

@@ -1,0 +1,170 @@
+//! What the tests of scheduling act on: queues, simulated nodes, and jobs whose drivers are no JVM.
+
+use std::process::{Child, Output, Stdio};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::{Namespace, cluster};
+
+const QUEUES: &str = "/apis/scheduling.volcano.sh/v1beta1/queues";
+
+/// A queue of a test's own. It goes with the test.
+pub struct Queue {
+    pub name: String,
+}
+
+impl Queue {
+    /// An open one, with this capability.
+    pub fn new(ns: &Namespace, suffix: &str, capability: &Value) -> Queue {
+        let name = format!("{}-{suffix}", ns.name);
+        let spec = json!({"weight": 1, "capability": capability});
+        let queue = json!({
+            "apiVersion": "scheduling.volcano.sh/v1beta1", "kind": "Queue", "metadata": {"name": name}, "spec": spec,
+        });
+        cluster().api.create(QUEUES, &queue).expect("creating a queue");
+        let queue = Queue { name };
+        queue.wait_for_state(ns, "Open");
+        queue
+    }
+
+    pub fn close(&self, ns: &Namespace) {
+        let command = json!({
+            "apiVersion": "bus.volcano.sh/v1alpha1",
+            "kind": "Command",
+            "metadata": {"name": "close"},
+            "action": "CloseQueue",
+            "target": {"apiVersion": "scheduling.volcano.sh/v1beta1", "kind": "Queue", "name": self.name, "uid": ""},
+        });
+        cluster().api.create(&ns.group("bus.volcano.sh/v1alpha1", "commands"), &command).expect("closing a queue");
+        self.wait_for_state(ns, "Closed");
+    }
+
+    fn wait_for_state(&self, ns: &Namespace, state: &str) {
+        let path = format!("{QUEUES}/{}", self.name);
+        ns.wait_for(&format!("queue {} being {state}", self.name), || {
+            cluster().api.get(&path).ok().filter(|queue| queue["status"]["state"] == state)
+        });
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        // One with pod groups in it is not deleted: those of the test's namespace go with it, in a while.
+        let start = Instant::now();
+        while cluster().api.delete(&format!("{QUEUES}/{}", self.name)).is_err()
+            && start.elapsed() < Duration::from_secs(10)
+        {
+            std::thread::sleep(Duration::from_millis(500));
+        }
+    }
+}
+
+/// Simulated nodes of 64 cores, there as long as any test holds them: whatever runs on them only says so.
+pub struct Simulated;
+
+static HOLDERS: Mutex<usize> = Mutex::new(0);
+
+impl Simulated {
+    pub fn hold() -> Simulated {
+        let mut holders = HOLDERS.lock().unwrap_or_else(|broken| broken.into_inner());
+        if *holders == 0 {
+            cluster().control(&["nodes", "3"]);
+        }
+        *holders += 1;
+        Simulated
+    }
+}
+
+impl Drop for Simulated {
+    fn drop(&mut self) {
+        let mut holders = HOLDERS.lock().unwrap_or_else(|broken| broken.into_inner());
+        *holders -= 1;
+        if *holders == 0 {
+            cluster().control(&["nodes", "0"]);
+        }
+    }
+}
+
+/// A job whose driver runs this shell command in the small image.
+pub fn job(name: &str, command: &str) -> Value {
+    json!({
+        "apiVersion": "sparkoperator.k8s.io/v1beta2",
+        "kind": "SparkApplication",
+        "metadata": {"name": name},
+        "spec": {
+            "type": "Scala",
+            "mode": "cluster",
+            "sparkVersion": "4.1.4",
+            "image": cluster().variable("BUSYBOX_IMAGE"),
+            "mainClass": "Main",
+            "mainApplicationFile": "local:///main.jar",
+            "driver": {
+                "coreRequest": "10m",
+                "memory": "32m",
+                "memoryOverhead": "16m",
+                "serviceAccount": "yippee-spark",
+                "terminationGracePeriodSeconds": 0,
+                "template": {
+                    "spec": {"containers": [{"name": "spark-kubernetes-driver", "command": ["sh", "-c", command]}]},
+                },
+            },
+            "executor": {"instances": 1, "coreRequest": "10m", "memory": "32m", "memoryOverhead": "16m"},
+        },
+    })
+}
+
+/// A job whose driver takes 40 of the 64 cores of a simulated node, and never ends.
+pub fn large(name: &str, node: &str) -> Value {
+    let mut job = job(name, "none: the node is simulated");
+    let driver = &mut job["spec"]["driver"];
+    driver["coreRequest"] = "40".into();
+    driver["nodeSelector"] = json!({"kubernetes.io/hostname": node});
+    driver["tolerations"] = json!([{"key": "kwok.x-k8s.io/node", "operator": "Exists"}]);
+    job
+}
+
+/// `sparkctl submit -` of a job, running beside the test.
+pub struct Submit {
+    child: Child,
+}
+
+impl Submit {
+    pub fn begin(ns: &Namespace, job: &Value, arguments: &[&str]) -> Submit {
+        use std::io::Write;
+        let mut command = ns.command();
+        command.args(["submit", "-"]).args(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("sparkctl");
+        let mut stdin = child.stdin.take().expect("its stdin");
+        stdin.write_all(job.to_string().as_bytes()).expect("writing the job");
+        Submit { child }
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("its state").is_none()
+    }
+
+    /// Its exit code, and what it said.
+    pub fn end(self) -> (i32, String) {
+        let Output { status, stdout, stderr } = self.child.wait_with_output().expect("its end");
+        let said = format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+        (status.code().unwrap_or(-1), said)
+    }
+}
+
+/// Submits a job and leaves it.
+pub fn submit(ns: &Namespace, job: &Value, arguments: &[&str]) {
+    let mut all = vec!["--detach"];
+    all.extend(arguments);
+    let (code, said) = Submit::begin(ns, job, &all).end();
+    assert_eq!(code, 0, "{said}");
+}
+
+/// The names of the namespace's drivers that are in this phase.
+pub fn drivers(ns: &Namespace, phase: &str) -> Vec<String> {
+    let pods = cluster().api.items(&format!("{}?labelSelector=spark-role%3Ddriver", ns.core("pods")));
+    let of_phase = pods.iter().filter(|pod| pod["status"]["phase"] == phase);
+    of_phase.filter_map(|pod| pod["metadata"]["name"].as_str().map(str::to_owned)).collect()
+}
