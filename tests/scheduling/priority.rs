@@ -18,7 +18,7 @@ fn flags<'a>(queue: &'a Queue, class: &'a str) -> [&'a str; 6] {
 fn stays(ns: &Namespace, driver: &str, waiting: &str) {
     let start = Instant::now();
     while start.elapsed() < SESSIONS {
-        assert_eq!(drivers(ns, "Running"), [driver]);
+        assert_eq!(drivers(ns, "Running"), [driver], "{:#}", ns.pod(driver)["status"]);
         std::thread::sleep(Duration::from_millis(300));
     }
     assert_eq!(drivers(ns, "Pending"), [waiting]);
