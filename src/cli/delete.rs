@@ -5,7 +5,7 @@ use crate::cluster::{connect, delete, find};
 use crate::report::talk;
 
 /// Marks what the Spark operator runs.
-const OPERATOR: &str = "sparkoperator.k8s.io/launched-by-spark-operator";
+pub(super) const OPERATOR: &str = "sparkoperator.k8s.io/launched-by-spark-operator";
 
 /// Delete applications, running or not, with all their objects
 #[derive(Clone, Debug, clap::Args)]

@@ -5,10 +5,23 @@ use crate::report::talk;
 /// Returns sparkctl's exit code: the cluster's refusals have their own, all else is the user's input.
 pub fn tell(error: &anyhow::Error) -> u8 {
     talk::error(&format!("{error:#}"));
-    let Some(refusal) = error.downcast_ref::<Refusal>() else {
-        return 2;
-    };
-    refusal.undone.iter().for_each(|undone| talk::line(&format!("       {undone}")));
-    refusal.hint.iter().for_each(|hint| talk::hint(hint));
-    refusal.exit_code()
+    if let Some(refusal) = error.downcast_ref::<Refusal>() {
+        refusal.undone.iter().for_each(|undone| talk::line(&format!("       {undone}")));
+        refusal.hint.iter().for_each(|hint| talk::hint(hint));
+    }
+    exit_code(error)
+}
+
+pub fn exit_code(error: &anyhow::Error) -> u8 {
+    error.downcast_ref::<Refusal>().map_or(2, Refusal::exit_code)
+}
+
+/// What became of it, in one word for a result.
+pub fn outcome(error: &anyhow::Error) -> &'static str {
+    match exit_code(error) {
+        2 => "Invalid",
+        3 => "Refused",
+        130 => "Interrupted",
+        _ => "Unknown",
+    }
 }

@@ -1,27 +1,32 @@
 //! From an application that is in the cluster to an exit code: watches, says what changes, and leaves
 //! at its end, at a signal, or when its time is over.
 
-use std::collections::VecDeque;
-use std::io::{ErrorKind, Write};
+use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
-use k8s_openapi::jiff::tz::TimeZone;
-use k8s_openapi::jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
+use anyhow::Result;
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::jiff::SignedDuration;
+use tokio::task::JoinSet;
 
 use super::interrupt::Interrupt;
-use crate::cluster::{self, Change, Cluster, Heard, Line, LogStream, Sight};
+use super::papers::PapersOptions;
+use super::voice::Voice;
+use crate::cluster::{self, Change, Cluster, Heard, Logs, Sight, Source};
 use crate::manifests::Application;
-use crate::report::{self, Card, Json, Output, Plain, talk};
+use crate::report::{self, Card, Output, Progress};
 use crate::state::{self, Ending, Outcome, State, Terms, What};
 
 /// How often a state is judged anew though nothing changed: time alone may turn a wait into an end.
-const JUDGE: Duration = Duration::from_secs(1);
+pub(super) const JUDGE: Duration = Duration::from_secs(1);
 /// How long the rest of the log of a pod that is gone is waited for.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 /// How long to wait for the event that says why a pod was taken away: it may come after the deletion.
 const LAST_EVENTS: Duration = Duration::from_secs(1);
+/// How the driver's log is called.
+const DRIVER: &str = "driver";
+/// No more logs than these are followed at once: each is a connection.
+const MANY_LOGS: usize = 50;
 /// How many of a log's last lines are read to explain a failure.
 pub(super) const LOG_TAIL: usize = 200;
 
@@ -38,12 +43,12 @@ pub enum Leave {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Following")]
 pub struct FollowOptions {
-    /// Copy the driver's log to stdout
-    #[arg(long)]
-    pub logs: bool,
+    /// Copy the driver's log to stdout, or with `all` the executors' too
+    #[arg(long, value_enum, value_name = "WHOSE", num_args = 0..=1, require_equals = true, default_missing_value = "driver")]
+    pub logs: Option<Whose>,
     /// How to say what happens
-    #[arg(long, value_enum, default_value = "text", env = "SPARKCTL_OUTPUT")]
-    pub output: Output,
+    #[arg(long, alias = "output", value_enum, default_value = "auto", env = "SPARKCTL_PROGRESS", value_name = "HOW")]
+    pub progress: Progress,
     /// How long a missing image, config map, secret or volume is borne
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "2m")]
     pub image_pull_timeout: Duration,
@@ -62,21 +67,45 @@ pub struct FollowOptions {
     /// Whose exit code a failed application ends with
     #[arg(long, value_name = "WHOSE")]
     pub exit_code_from: Option<ExitCodeFrom>,
+    #[command(flatten)]
+    pub papers: PapersOptions,
+}
+
+/// Whose logs to show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Whose {
+    Driver,
+    /// Driver and executors, each line with its source before it.
+    All,
 }
 
 impl FollowOptions {
     /// The driver's log, and nothing said beside it unless it fails.
     pub fn log_only() -> FollowOptions {
         FollowOptions {
-            logs: true,
-            output: Output::Quiet,
+            logs: Some(Whose::Driver),
+            progress: Progress::Quiet,
             image_pull_timeout: state::PATIENCE,
             start_timeout: None,
             timeout: None,
             on_interrupt: Leave::Detach,
             on_timeout: Leave::Detach,
             exit_code_from: None,
+            papers: PapersOptions::default(),
         }
+    }
+
+    pub fn output(&self) -> Output {
+        match self.progress {
+            Progress::Auto | Progress::Plain => Output::Text,
+            Progress::Json => Output::Json,
+            Progress::Quiet => Output::Quiet,
+        }
+    }
+
+    /// Whether logs are read as they are written, to be said or to be kept.
+    fn reads_logs(&self) -> bool {
+        self.logs.is_some() || self.papers.log_file.is_some()
     }
 }
 
@@ -105,7 +134,7 @@ pub async fn follow(
     options: &FollowOptions,
     interrupt: &Interrupt,
 ) -> Result<u8> {
-    let mut following = Following::begin(cluster, application, options);
+    let mut following = Following::begin(cluster, application, options)?;
     let leaving = following.until_it_ends(interrupt).await?;
     following.conclude(leaving, interrupt).await
 }
@@ -125,25 +154,31 @@ struct Following<'a> {
     options: &'a FollowOptions,
     sight: Sight,
     voice: Voice,
-    log: Option<LogStream>,
-    /// The pod whose log it is.
-    logged: Option<String>,
-    /// The last lines that came, for a pod whose log is gone with it.
+    logs: Logs,
+    /// The driver's last lines that came, for a pod whose log is gone with it.
     tail: VecDeque<String>,
+    /// The end of the log of the executor that failed last, with its name.
+    fallen: Option<(String, String)>,
+    /// Asks for the ends of executors' logs: their pods are deleted soon.
+    asking: JoinSet<(String, Option<String>)>,
+    /// Executors whose logs have been asked for.
+    asked: BTreeSet<String>,
 }
 
 impl<'a> Following<'a> {
-    fn begin(cluster: &'a Cluster, application: &'a Application, options: &'a FollowOptions) -> Self {
-        Following {
+    fn begin(cluster: &'a Cluster, application: &'a Application, options: &'a FollowOptions) -> Result<Self> {
+        Ok(Following {
             cluster,
             application,
             options,
             sight: cluster::observe(cluster, application),
-            voice: Voice::new(options.output, application),
-            log: None,
-            logged: None,
+            voice: Voice::new(options, application)?,
+            logs: Logs::of(cluster),
             tail: VecDeque::new(),
-        }
+            fallen: None,
+            asking: JoinSet::new(),
+            asked: BTreeSet::new(),
+        })
     }
 
     fn state(&self) -> State {
@@ -164,13 +199,9 @@ impl<'a> Following<'a> {
             if state.outcome().is_some() {
                 return Ok(Over::Ended(Box::new(state)));
             }
-            if self.options.logs && state.driver_has_log() && self.is_unlogged() {
-                // The log of an earlier attempt is shown to its end before that of the next.
-                self.take_rest_of_log(interrupt).await?;
-                self.begin_log();
-            }
+            self.begin_logs(&state, interrupt).await?;
             if state.is_between_attempts() {
-                self.log.iter().for_each(LogStream::container_ended);
+                self.logs.all_ended();
             }
             tokio::select! {
                 change = self.sight.changed() => match change {
@@ -178,7 +209,8 @@ impl<'a> Following<'a> {
                     Ok(Change::Stumble(why)) => self.voice.note(&why)?,
                     Err(failure) => return Ok(Over::OutOfSight(failure.to_string())),
                 },
-                heard = next_line(&mut self.log) => self.show(heard)?,
+                (source, heard) = self.logs.next() => self.show(&source, heard)?,
+                Some(Ok((executor, Some(log)))) = self.asking.join_next() => self.fallen = Some((executor, log)),
                 signal = interrupt.heard() => return Ok(Over::Interrupted(signal.exit_code())),
                 () = until(deadline) => return Ok(Over::TimedOut),
                 _ = judge.tick() => {}
@@ -186,29 +218,60 @@ impl<'a> Following<'a> {
         }
     }
 
-    fn begin_log(&mut self) {
-        let driver = self.sight.observed().driver.as_ref();
-        self.logged = driver.and_then(|driver| driver.metadata.name.clone());
-        self.log = driver.map(|driver| LogStream::begin(self.cluster, driver));
-        self.tail.clear();
+    /// Begins to read the logs that are wanted of containers that have been started.
+    async fn begin_logs(&mut self, state: &State, interrupt: &Interrupt) -> Result<()> {
+        self.ask_for_last_words(state);
+        if !self.options.reads_logs() {
+            return Ok(());
+        }
+        let is_new = |pod: &&Pod| !self.logs.has(pod.metadata.name.as_deref().unwrap_or_default());
+        let driver = self.sight.observed().driver.as_ref().filter(|_| state.driver_has_log());
+        if let Some(driver) = driver.filter(is_new).cloned() {
+            // The log of an earlier attempt is shown to its end before that of the next.
+            self.take_rest_of_logs(interrupt).await?;
+            self.tail.clear();
+            self.logs.begin(DRIVER, &driver);
+        }
+        if self.options.logs == Some(Whose::All) {
+            for (name, pod) in &self.sight.observed().executors {
+                if state::executor_has_log(pod) && !self.logs.has(name) && self.logs.count() < MANY_LOGS {
+                    self.logs.begin(&state::executor_called(pod), pod);
+                }
+                if state::executor_has_ended(pod) {
+                    self.logs.container_ended(name);
+                }
+            }
+        }
+        Ok(())
     }
 
-    /// Whether the present driver's log has not been begun.
-    fn is_unlogged(&self) -> bool {
-        let driver = self.sight.observed().driver.as_ref();
-        self.logged.is_none() || self.logged != driver.and_then(|driver| driver.metadata.name.clone())
+    /// Asks for the end of the log of an executor that has just failed.
+    fn ask_for_last_words(&mut self, state: &State) {
+        let Some(last) = &state.executors.last_failure else { return };
+        let pod = self.sight.observed().executors.get(&last.name).filter(|pod| state::executor_has_log(pod));
+        let Some(pod) = pod.filter(|_| self.asked.insert(last.name.clone())).cloned() else { return };
+        let (cluster, name) = (self.cluster.clone(), last.name.clone());
+        self.asking.spawn(async move {
+            let tail = cluster::log_tail(&cluster, &pod, LOG_TAIL).await;
+            (name, tail.ok().filter(|tail| !tail.is_empty()))
+        });
     }
 
-    fn show(&mut self, heard: Heard) -> Result<()> {
+    fn show(&mut self, source: &Source, heard: Heard) -> Result<()> {
         let line = match heard {
             Heard::Line(line) => line,
             Heard::Trouble(what) => return self.voice.note(&what),
+            Heard::End => return Ok(()),
         };
+        let shown = (self.options.logs == Some(Whose::All)).then_some(&**source);
+        if &**source != DRIVER {
+            return self.voice.log(&line, shown);
+        }
         self.tail.push_back(String::from_utf8_lossy(&line.text).into_owned());
         if self.tail.len() > LOG_TAIL {
             self.tail.pop_front();
         }
-        self.voice.log(&line)
+        self.voice.log(&line, shown)
     }
 
     async fn conclude(mut self, over: Over, interrupt: &Interrupt) -> Result<u8> {
@@ -224,11 +287,8 @@ impl<'a> Following<'a> {
     }
 
     async fn ended(&mut self, state: State, interrupt: &Interrupt) -> Result<u8> {
-        self.take_rest_of_log(interrupt).await?;
-        if self.options.logs && self.is_unlogged() && self.state().driver_has_log() {
-            self.begin_log();
-            self.take_rest_of_log(interrupt).await?;
-        }
+        self.begin_logs(&state, interrupt).await?;
+        self.take_rest_of_logs(interrupt).await?;
         self.take_last_events().await;
         // What is known of an end does not become less by what comes after it.
         let latest = self.state();
@@ -241,21 +301,17 @@ impl<'a> Following<'a> {
             Ending::Succeeded | Ending::CouldNotStart => None,
         };
         let exception = log.as_deref().filter(|_| outcome.ending == Ending::Failed).and_then(state::last_exception);
-        let unshown = log.as_deref().filter(|_| !self.options.logs);
-        self.told(&state, exception.as_deref(), unshown)
+        self.told(&state, exception.as_deref(), log.as_deref())
     }
 
-    async fn take_rest_of_log(&mut self, interrupt: &Interrupt) -> Result<()> {
-        let Some(mut log) = self.log.take() else {
-            return Ok(());
-        };
-        log.container_ended();
+    async fn take_rest_of_logs(&mut self, interrupt: &Interrupt) -> Result<()> {
+        self.logs.all_ended();
         // A pod that was taken away may have left its last lines in the stream, and none that can be asked for.
         let last_words = self.sight.observed().gone.map(|_| Instant::now() + LAST_WORDS);
         loop {
             tokio::select! {
-                heard = log.next() => match heard {
-                    Some(heard) => self.show(heard)?,
+                heard = self.logs.rest() => match heard {
+                    Some((source, heard)) => self.show(&source, heard)?,
                     None => return Ok(()),
                 },
                 () = until(last_words) => return Ok(()),
@@ -277,8 +333,7 @@ impl<'a> Following<'a> {
     /// The log's last lines: from the cluster, or as they came if the pod is gone.
     async fn end_of_log(&self) -> Option<String> {
         let driver = self.sight.observed().driver.as_ref()?;
-        let lines = i64::try_from(LOG_TAIL).unwrap_or(i64::MAX);
-        match cluster::log_tail(self.cluster, driver, lines).await {
+        match cluster::log_tail(self.cluster, driver, LOG_TAIL).await {
             Ok(log) => Some(log),
             Err(_) if self.tail.is_empty() => None,
             Err(_) => Some(self.tail.iter().map(String::as_str).collect()),
@@ -293,14 +348,16 @@ impl<'a> Following<'a> {
             (_, ending, _) => ending.exit_code(),
         };
         let failures = state.executors.last_failure.as_ref();
+        let is_last = |name: &str| failures.is_some_and(|last| last.name == name);
         let card = Card {
             application: self.application,
             outcome: &outcome,
             last_failure: failures.filter(|_| outcome.ending == Ending::Failed),
             exception,
-            log,
+            log: log.filter(|_| self.options.logs.is_none()),
+            executor_log: self.fallen.as_ref().filter(|(name, _)| is_last(name)).map(|(_, log)| log.as_str()),
         };
-        self.voice.result(state, &card, code)?;
+        self.voice.result(state, &card, log, code)?;
         Ok(code)
     }
 
@@ -311,9 +368,12 @@ impl<'a> Following<'a> {
                 ("Detached", vec![format!("{why}: application {} runs on in the cluster", self.application.name)])
             }
             Leave::Delete => {
-                let existed = cluster::delete(self.cluster, self.application).await?;
-                let word = if existed { "is deleted" } else { "was gone already" };
-                ("Deleted", vec![format!("{why}: application {} {word}", self.application.name)])
+                let (outcome, what) = match cluster::delete(self.cluster, self.application).await {
+                    Ok(true) => ("Deleted", "is deleted".to_owned()),
+                    Ok(false) => ("Deleted", "was gone already".to_owned()),
+                    Err(refusal) => ("Detached", format!("may run on, for it could not be deleted: {refusal}")),
+                };
+                (outcome, vec![format!("{why}: application {} {what}", self.application.name)])
             }
         };
         let message = lines[0].clone();
@@ -325,120 +385,9 @@ impl<'a> Following<'a> {
     }
 }
 
-async fn next_line(log: &mut Option<LogStream>) -> Heard {
-    if let Some(stream) = log
-        && let Some(heard) = stream.next().await
-    {
-        return heard;
-    }
-    // Without a log, or at its end, the other things that may happen are waited for.
-    std::future::pending().await
-}
-
-async fn until(deadline: Option<Instant>) {
+pub(super) async fn until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
         None => std::future::pending().await,
-    }
-}
-
-/// How it is said: the one place that writes.
-pub(super) struct Voice {
-    form: Form,
-    /// The reader of stdout has gone: nothing more is written to it.
-    unheard: bool,
-}
-
-enum Form {
-    Text(Plain),
-    Json(Json),
-    Quiet,
-}
-
-impl Voice {
-    pub(super) fn new(output: Output, application: &Application) -> Voice {
-        let form = match output {
-            Output::Text => Form::Text(Plain::new(Timestamp::now(), TimeZone::system())),
-            Output::Json => Form::Json(Json::new(application)),
-            Output::Quiet => Form::Quiet,
-        };
-        Voice { form, unheard: false }
-    }
-
-    pub(super) fn state(&mut self, state: &State) -> Result<()> {
-        let now = Timestamp::now();
-        match &mut self.form {
-            Form::Text(plain) => plain.lines(state, now).iter().for_each(|line| talk::line(line)),
-            Form::Json(json) => {
-                if let Some(line) = json.state(state, now) {
-                    return self.json(&line);
-                }
-            }
-            Form::Quiet => {}
-        }
-        Ok(())
-    }
-
-    pub(super) fn note(&mut self, text: &str) -> Result<()> {
-        match &self.form {
-            Form::Text(plain) => talk::line(&plain.line("note", &report::clean(text), Timestamp::now())),
-            Form::Json(json) => return self.json(&json.note(text, Timestamp::now())),
-            Form::Quiet => {}
-        }
-        Ok(())
-    }
-
-    pub(super) fn log(&mut self, line: &Line) -> Result<()> {
-        match &self.form {
-            Form::Json(json) => self.json(&json.log(&line.text, line.at.unwrap_or_else(Timestamp::now))),
-            Form::Text(_) | Form::Quiet => self.data(&line.text),
-        }
-    }
-
-    pub(super) fn result(&mut self, state: &State, card: &Card, code: u8) -> Result<()> {
-        let now = Timestamp::now();
-        let succeeded = card.outcome.ending == Ending::Succeeded;
-        match &self.form {
-            Form::Json(json) => {
-                return self.json(&json.result(card.outcome, state, card.exception, code, now));
-            }
-            Form::Quiet if succeeded => {}
-            Form::Text(_) if succeeded => {
-                talk::line(&report::summary(card.application, state));
-                card.outcome.hint.iter().for_each(|hint| talk::hint(hint));
-            }
-            Form::Text(_) | Form::Quiet => {
-                card.lines().iter().for_each(|line| talk::line(line));
-                talk::line(&report::summary(card.application, state));
-            }
-        }
-        Ok(())
-    }
-
-    pub(super) fn left(&mut self, outcome: &str, message: &str, lines: &[String], code: u8) -> Result<()> {
-        if let Form::Json(json) = &self.form {
-            return self.json(&json.left(outcome, message, code, Timestamp::now()));
-        }
-        lines.iter().for_each(|line| talk::line(line));
-        Ok(())
-    }
-
-    fn json(&mut self, line: &Value) -> Result<()> {
-        self.data(format!("{line}\n").as_bytes())
-    }
-
-    /// Data, on stdout. A reader that has seen enough does not end the application's following.
-    pub(super) fn data(&mut self, bytes: &[u8]) -> Result<()> {
-        if self.unheard {
-            return Ok(());
-        }
-        let mut out = std::io::stdout().lock();
-        match out.write_all(bytes).and_then(|()| out.flush()) {
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => {
-                self.unheard = true;
-                Ok(())
-            }
-            written => written.context("writing to stdout"),
-        }
     }
 }

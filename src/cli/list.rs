@@ -1,13 +1,18 @@
+use std::time::Duration;
+
 use anyhow::Result;
+use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
 use serde_json::json;
 use unicode_width::UnicodeWidthStr;
 
+use super::describe::submitter;
+use super::follow::duration;
 use super::place::Place;
 use crate::cluster::{connect, list};
 use crate::manifests::Application;
-use crate::report::{Output, clean, span};
-use crate::state::{Observed, PATIENCE, State, Terms, What};
+use crate::report::{clean, span, talk};
+use crate::state::{Ending, Observed, PATIENCE, State, Terms, What};
 
 /// List the applications of a namespace, whoever submitted them, the latest first
 #[derive(Clone, Debug, clap::Args)]
@@ -16,11 +21,59 @@ pub struct List {
     /// Those of all namespaces
     #[arg(long, short = 'A')]
     all_namespaces: bool,
-    /// Text is a table, json one object per line
-    #[arg(long, short, value_enum, default_value = "text")]
-    output: Output,
+    /// Those in one of these states
+    #[arg(long, short, value_enum, value_name = "STATE", value_delimiter = ',')]
+    state: Vec<Wanted>,
+    /// Those whose drivers have these labels
+    #[arg(long, short = 'l', value_name = "LABELS")]
+    selector: Option<String>,
+    /// Those created within this time
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    since: Option<Duration>,
+    /// In which form
+    #[arg(long, short, value_enum, default_value = "table")]
+    output: Form,
     #[command(flatten)]
     place: Place,
+}
+
+/// Which applications.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Wanted {
+    /// The driver has not been started
+    Pending,
+    Running,
+    /// Ended, in whatever way
+    Ended,
+    Succeeded,
+    /// Ended, and not with success
+    Failed,
+}
+
+impl Wanted {
+    fn is_in(self, state: &State) -> bool {
+        let ending = state.outcome().map(|outcome| outcome.ending);
+        match self {
+            Wanted::Running => matches!(state.what, What::Running | What::Stopping(_)),
+            Wanted::Ended => ending.is_some(),
+            Wanted::Succeeded => ending == Some(Ending::Succeeded),
+            Wanted::Failed => ending.is_some_and(|ending| ending != Ending::Succeeded),
+            Wanted::Pending => ending.is_none() && !Wanted::Running.is_in(state),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Form {
+    #[value(alias = "text")]
+    Table,
+    /// A table with the driver, its node, who submitted it, and the application's id
+    Wide,
+    /// One object per line
+    Json,
+    /// Names only
+    #[value(alias = "quiet")]
+    Name,
 }
 
 impl List {
@@ -29,16 +82,30 @@ impl List {
         if self.all_namespaces {
             cluster.namespace.clear();
         }
-        let all = list(&cluster).await?;
+        let all = list(&cluster, self.selector.as_deref()).await?;
         let terms = Terms { now: cluster.now(), patience: PATIENCE, start_timeout: None };
-        let rows: Vec<Row> = all.iter().map(|(application, observed)| Row::of(application, observed, &terms)).collect();
+        let is_wanted = |row: &Row| {
+            let young = self
+                .since
+                .is_none_or(|since| row.created.is_some_and(|at| terms.now.duration_since(at).unsigned_abs() <= since));
+            young && (self.state.is_empty() || self.state.iter().any(|wanted| wanted.is_in(&row.state)))
+        };
+        let rows = all.iter().map(|(application, observed)| Row::of(application, observed, &terms));
+        let rows: Vec<Row> = rows.filter(is_wanted).collect();
         match self.output {
-            Output::Json => rows.iter().for_each(|row| anstream::println!("{}", row.json())),
-            Output::Text if rows.is_empty() => {
-                anstream::eprintln!("no applications in namespace {}", cluster.namespace)
+            Form::Json => rows.iter().for_each(|row| anstream::println!("{}", row.json())),
+            Form::Name => rows.iter().for_each(|row| anstream::println!("{}", row.application.name)),
+            Form::Table | Form::Wide if rows.is_empty() => match self.all_namespaces {
+                true => talk::line("no such applications in any namespace"),
+                false => talk::line(&format!("no such applications in namespace {}", cluster.namespace)),
+            },
+            Form::Table | Form::Wide => {
+                let wide = self.output == Form::Wide;
+                let head = Row::head(self.all_namespaces, wide);
+                let cells = rows.iter().map(|row| row.cells(self.all_namespaces, wide));
+                let lines = table(&std::iter::once(head).chain(cells).collect::<Vec<_>>());
+                lines.iter().for_each(|line| anstream::println!("{line}"));
             }
-            Output::Text => table(&rows, self.all_namespaces).iter().for_each(|line| anstream::println!("{line}")),
-            Output::Quiet => rows.iter().for_each(|row| anstream::println!("{}", row.application.name)),
         }
         Ok(0)
     }
@@ -46,34 +113,52 @@ impl List {
 
 struct Row<'a> {
     application: &'a Application,
-    driver: Option<String>,
+    driver: Option<&'a Pod>,
     state: State,
     created: Option<Timestamp>,
     age: String,
 }
 
 impl<'a> Row<'a> {
-    fn of(application: &'a Application, observed: &Observed, terms: &Terms) -> Row<'a> {
+    fn of(application: &'a Application, observed: &'a Observed, terms: &Terms) -> Row<'a> {
         let created = observed.created();
         let age = created.map(|created| span(terms.now.duration_since(created))).unwrap_or_default();
-        let driver = observed.driver.as_ref().and_then(|pod| pod.metadata.name.clone());
-        Row { application, driver, state: State::of(observed, terms), created, age }
+        Row { application, driver: observed.driver.as_ref(), state: State::of(observed, terms), created, age }
     }
 
-    fn cells(&self) -> Vec<String> {
+    fn head(namespaces: bool, wide: bool) -> Vec<String> {
+        let namespace = namespaces.then_some("NAMESPACE");
+        let more = ["DRIVER", "NODE", "BY", "ID"].into_iter().filter(|_| wide);
+        let head = namespace.into_iter().chain(["NAME", "STATE", "EXECUTORS", "AGE"]).chain(more).chain(["REASON"]);
+        head.map(str::to_owned).collect()
+    }
+
+    fn cells(&self, namespaces: bool, wide: bool) -> Vec<String> {
         let reason = match &self.state.what {
             What::Waiting(waiting) => format!("{}: {}", waiting.reason.word(), waiting.message),
             What::Ended(outcome) if outcome.ending.exit_code() != 0 => outcome.message.clone(),
             _ => String::new(),
         };
-        vec![
-            self.application.namespace.clone(),
-            self.application.name.clone(),
+        let Application { name, namespace, id, .. } = self.application;
+        let namespace = namespaces.then(|| namespace.clone());
+        let usual = [
+            name.clone(),
             self.state.what.word().to_owned(),
             self.state.executors.running.to_string(),
             self.age.clone(),
-            clean(&reason),
-        ]
+        ];
+        let more = [
+            self.driver_name().to_owned(),
+            self.state.node.clone().unwrap_or_default(),
+            self.driver.map_or("sparkctl", submitter).to_owned(),
+            id.clone(),
+        ];
+        let more = more.into_iter().filter(|_| wide);
+        namespace.into_iter().chain(usual).chain(more).chain([clean(&reason)]).collect()
+    }
+
+    fn driver_name(&self) -> &str {
+        self.driver.and_then(|pod| pod.metadata.name.as_deref()).unwrap_or_default()
     }
 
     fn json(&self) -> serde_json::Value {
@@ -84,7 +169,7 @@ impl<'a> Row<'a> {
             "app": self.application.name,
             "namespace": self.application.namespace,
             "id": self.application.id,
-            "driver": self.driver,
+            "driver": self.driver_name(),
             "state": self.state.what.word(),
             "attempt": self.state.attempt.as_ref().map(|attempt| attempt.number),
             "created": self.created.map(|created| created.to_string()),
@@ -94,15 +179,12 @@ impl<'a> Row<'a> {
 }
 
 /// Columns as wide as their widest cell; the last as long as it is.
-fn table(rows: &[Row], namespaces: bool) -> Vec<String> {
-    let head = ["NAMESPACE", "NAME", "STATE", "EXECUTORS", "AGE", "REASON"].map(str::to_owned).to_vec();
-    let cells: Vec<Vec<String>> = std::iter::once(head).chain(rows.iter().map(Row::cells)).collect();
-    let widths: Vec<usize> = (0..cells[0].len())
-        .map(|column| cells.iter().map(|row| row[column].width()).max().unwrap_or_default())
-        .collect();
+pub fn table(cells: &[Vec<String>]) -> Vec<String> {
+    let columns = cells.first().map_or(0, Vec::len);
+    let width = |column: usize| cells.iter().map(|row| row[column].width()).max().unwrap_or_default();
+    let widths: Vec<usize> = (0..columns).map(width).collect();
     let line = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths).skip(usize::from(!namespaces));
-        let padded = cells.map(|(cell, width)| format!("{cell}{}", " ".repeat(width - cell.width())));
+        let padded = row.iter().zip(&widths).map(|(cell, width)| format!("{cell}{}", " ".repeat(width - cell.width())));
         padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     cells.iter().map(line).collect()

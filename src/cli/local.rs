@@ -8,7 +8,8 @@ use k8s_openapi::jiff::SignedDuration;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::follow::{ExitCodeFrom, FollowOptions, LOG_TAIL, Voice};
+use super::follow::{ExitCodeFrom, FollowOptions, LOG_TAIL};
+use super::voice::Voice;
 use crate::cluster::Line;
 use crate::job::Job;
 use crate::local::{self, Ended, Environment, Event, LocalJob};
@@ -39,10 +40,10 @@ impl Local {
     /// There is more than one job, or stdout cannot be written to.
     pub async fn run(&self, jobs: &[Job], cores: Option<u32>, options: &FollowOptions) -> Result<u8> {
         let [job] = jobs else { bail!("--local runs one job, and here are {}", jobs.len()) };
-        let draws = std::io::stderr().is_terminal() && options.output == Output::Text;
+        let draws = std::io::stderr().is_terminal() && options.output() == Output::Text;
         let environment = Environment::of_this_process(draws)?;
         let job = LocalJob::of(job, cores);
-        let mut told = Told::of(&job, options);
+        let mut told = Told::of(&job, options)?;
         if !job.without_effect.is_empty() {
             told.voice.note(&format!("no effect on this machine: {}", job.without_effect.join(", ")))?;
         }
@@ -71,7 +72,7 @@ struct Told<'a> {
 }
 
 impl<'a> Told<'a> {
-    fn of(job: &LocalJob, options: &'a FollowOptions) -> Self {
+    fn of(job: &LocalJob, options: &'a FollowOptions) -> Result<Self> {
         let application = Application {
             name: job.name.clone(),
             namespace: String::new(),
@@ -80,8 +81,8 @@ impl<'a> Told<'a> {
             pod_group: None,
             executors: None,
         };
-        let voice = Voice::new(options.output, &application);
-        Self { application, options, voice, log: DriverLog::default() }
+        let voice = Voice::new(options, &application)?;
+        Ok(Self { application, options, voice, log: DriverLog::default() })
     }
 
     fn event(&mut self, event: Event) -> Result<()> {
@@ -98,9 +99,9 @@ impl<'a> Told<'a> {
     /// The driver's output is this process's, but for JSON, which has stdout for itself.
     fn output(&mut self, which: local::Output, piece: &[u8]) -> Result<()> {
         let lines = self.log.lines(which, piece);
-        match (self.options.output, which) {
-            (Output::Json, _) if self.options.logs => {
-                lines.into_iter().try_for_each(|text| self.voice.log(&Line { at: None, text }))
+        match (self.options.output(), which) {
+            (Output::Json, _) if self.options.logs.is_some() => {
+                lines.into_iter().try_for_each(|text| self.voice.log(&Line { at: None, text }, None))
             }
             (Output::Text | Output::Quiet, local::Output::Stdout) => self.voice.data(piece),
             _ => {
@@ -117,9 +118,9 @@ impl<'a> Told<'a> {
 
     /// Says how it ended. Returns the exit code.
     fn end(mut self, run: Result<local::Outcome>) -> Result<u8> {
-        if self.options.output == Output::Json && self.options.logs {
+        if self.options.output() == Output::Json && self.options.logs.is_some() {
             for text in self.log.rest() {
-                self.voice.log(&Line { at: None, text })?;
+                self.voice.log(&Line { at: None, text }, None)?;
             }
         }
         let name = self.application.name.clone();
@@ -154,8 +155,10 @@ impl<'a> Told<'a> {
             last_failure: None,
             exception: exception.as_deref(),
             log: None,
+            executor_log: None,
         };
-        self.voice.result(&state, &card, code)?;
+        let tail = self.log.tail();
+        self.voice.result(&state, &card, Some(&tail), code)?;
         Ok(code)
     }
 }

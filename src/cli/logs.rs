@@ -1,18 +1,35 @@
+use std::io::Write;
+
 use anyhow::{Result, bail};
+use k8s_openapi::api::core::v1::Pod;
 
 use super::follow::{FollowOptions, follow};
 use super::interrupt::Interrupt;
 use super::place::Place;
-use crate::cluster::{connect, find, whole_log};
+use crate::cluster::{
+    self, Change, Cluster, Failure, Found, Heard, Logs as Streams, Part, Refusal, connect, find, glance, whole_log,
+};
+use crate::manifests::Application;
+use crate::report::talk;
+use crate::state::{self, Observed};
 
-/// Copy an application's driver log to stdout
+/// Copy the log of an application's driver, or of an executor, to stdout
 #[derive(Clone, Debug, clap::Args)]
 pub struct Logs {
     /// Name of the application, or of its driver's pod
     name: String,
-    /// Go on until the driver ends, through reconnections, and end with the application's exit code
+    /// Go on until the container ends, through reconnections; a driver's with the application's exit code
     #[arg(long, short)]
     follow: bool,
+    /// An executor by its number or its pod's name, instead of the driver
+    #[arg(long, short, value_name = "ID")]
+    executor: Option<String>,
+    /// The log of the container's run before its present one
+    #[arg(long, short, conflicts_with = "follow")]
+    previous: bool,
+    /// The last lines only
+    #[arg(long, value_name = "LINES", conflicts_with = "follow")]
+    tail: Option<u32>,
     #[command(flatten)]
     place: Place,
 }
@@ -20,15 +37,81 @@ pub struct Logs {
 impl Logs {
     pub async fn run(self) -> Result<u8> {
         let cluster = connect(self.place.options()).await?;
-        let found = find(&cluster, &self.name).await?;
-        if self.follow {
-            let interrupt = Interrupt::listen()?;
-            return follow(&cluster, &found.application, &FollowOptions::log_only(), &interrupt).await;
-        }
-        let Some(driver) = &found.driver else {
-            bail!("{} has no driver's pod yet, and no log", found.application.name);
+        let Found { application, driver, .. } = find(&cluster, &self.name).await?;
+        let Some(executor) = &self.executor else {
+            if self.follow {
+                let interrupt = Interrupt::listen()?;
+                return follow(&cluster, &application, &FollowOptions::log_only(), &interrupt).await;
+            }
+            let Some(driver) = &driver else { bail!("{} has no driver's pod yet, and no log", application.name) };
+            self.copy(&cluster, driver).await?;
+            return Ok(0);
         };
-        whole_log(&cluster, driver, &mut std::io::stdout().lock()).await?;
+        let observed = glance(&cluster, &application).await?;
+        let pod = find_executor(&observed, executor, &application)?;
+        if self.follow {
+            return follow_executor(&cluster, &application, &pod).await;
+        }
+        self.copy(&cluster, &pod).await?;
         Ok(0)
+    }
+
+    async fn copy(&self, cluster: &Cluster, pod: &Pod) -> Result<()> {
+        let part = Part { tail: self.tail.map(i64::from), previous: self.previous };
+        whole_log(cluster, pod, part, &mut std::io::stdout().lock()).await
+    }
+}
+
+/// An executor by its number or its pod's name.
+fn find_executor(observed: &Observed, wanted: &str, application: &Application) -> Result<Pod, Refusal> {
+    let id = |pod: &Pod| state::executor_id(pod).map(str::to_owned);
+    let is_wanted = |(name, pod): &(&String, &Pod)| *name == wanted || id(pod).as_deref() == Some(wanted);
+    if let Some((_, pod)) = observed.executors.iter().find(is_wanted) {
+        return Ok(pod.clone());
+    }
+    let there: Vec<String> = observed.executors.values().filter_map(id).collect();
+    let there = if there.is_empty() { "there are none".into() } else { format!("there are {}", there.join(", ")) };
+    Err(Refusal {
+        doing: format!("looking for executor {wanted} of {}", application.name),
+        failure: Failure::Missing(there),
+        hint: Some(
+            "Spark deletes executors that have ended, unless spark.kubernetes.executor.deleteOnTermination is false"
+                .into(),
+        ),
+        undone: Vec::new(),
+    })
+}
+
+/// Copies an executor's log until its container ends, or its pod is gone.
+async fn follow_executor(cluster: &Cluster, application: &Application, pod: &Pod) -> Result<u8> {
+    let interrupt = Interrupt::listen()?;
+    let name = pod.metadata.name.as_deref().unwrap_or_default();
+    let mut logs = Streams::of(cluster);
+    logs.begin(name, pod);
+    let mut sight = cluster::observe(cluster, application);
+    let mut is_seen = false;
+    let mut out = std::io::stdout().lock();
+    loop {
+        tokio::select! {
+            heard = logs.rest() => match heard {
+                Some((_, Heard::Line(line))) => out.write_all(&line.text).and_then(|()| out.flush())?,
+                Some((_, Heard::Trouble(what))) => talk::warn(&what),
+                Some((_, Heard::End)) => {}
+                None => return Ok(0),
+            },
+            change = sight.changed() => match change {
+                Ok(Change::Objects) => {
+                    let pod = sight.observed().executors.get(name);
+                    is_seen |= pod.is_some();
+                    let has_ended = pod.map_or(is_seen, state::executor_has_ended);
+                    if has_ended {
+                        logs.all_ended();
+                    }
+                }
+                Ok(Change::Stumble(why)) => talk::warn(&why),
+                Err(failure) => return Err(Refusal::of("following the executor", failure).into()),
+            },
+            signal = interrupt.heard() => return Ok(signal.exit_code()),
+        }
     }
 }

@@ -2,6 +2,8 @@
 
 mod attach;
 mod delete;
+mod describe;
+mod events;
 mod explain;
 pub mod failure;
 mod follow;
@@ -10,13 +12,17 @@ mod list;
 mod local;
 mod local_files;
 mod logs;
+mod papers;
 mod place;
 mod render;
 mod schema;
 mod source;
 mod status;
 mod submit;
+mod ui;
 mod validate;
+mod voice;
+mod wait;
 
 use std::io::{ErrorKind, Write};
 
@@ -48,7 +54,11 @@ enum Command {
     Attach(attach::Attach),
     Status(status::Status),
     List(list::List),
+    Wait(wait::Wait),
+    Describe(describe::Describe),
+    Events(events::Events),
     Logs(logs::Logs),
+    Ui(ui::Ui),
     Delete(delete::Delete),
 }
 
@@ -93,6 +103,10 @@ impl Cli {
             Command::Attach(attach) => attach.run().await,
             Command::Status(status) => status.run().await,
             Command::List(list) => list.run().await,
+            Command::Wait(wait) => wait.run().await,
+            Command::Describe(describe) => describe.run().await,
+            Command::Events(events) => events.run().await,
+            Command::Ui(ui) => ui.run().await,
             Command::Logs(logs) => logs.run().await,
             Command::Delete(delete) => delete.run().await,
         }

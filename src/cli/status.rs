@@ -41,6 +41,7 @@ impl Status {
                         last_failure: state.executors.last_failure.as_ref(),
                         exception: None,
                         log: None,
+                        executor_log: None,
                     };
                     let lines = if failed { card.lines() } else { Vec::new() };
                     lines.iter().for_each(|line| anstream::println!("{line}"));

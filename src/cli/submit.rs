@@ -1,6 +1,7 @@
 use std::time::Instant;
 
 use anyhow::Result;
+use k8s_openapi::jiff::Timestamp;
 
 use super::failure;
 use super::follow::{FollowOptions, follow};
@@ -42,6 +43,15 @@ pub struct Submit {
 impl Submit {
     pub async fn run(mut self) -> Result<u8> {
         self.sources.stay = self.local.cores().is_some();
+        self.follow.papers.clear()?;
+        let run = self.attempt().await;
+        if let Err(error) = &run {
+            self.follow.papers.refused(error)?;
+        }
+        run
+    }
+
+    async fn attempt(&self) -> Result<u8> {
         let sources = self.sources.read(self.place.namespace.as_deref())?;
         let jobs = source::jobs(sources)?;
         if let Some(cores) = self.local.cores() {
@@ -56,6 +66,7 @@ impl Submit {
                 Err(error) if applications.is_empty() => return Err(error),
                 // What was submitted before it goes on, and is spoken of.
                 Err(error) => {
+                    self.follow.papers.refused(&error)?;
                     let code = failure::tell(&error);
                     for application in &applications {
                         report::next_steps(application).iter().for_each(|step| talk::line(step));
@@ -88,7 +99,7 @@ impl Submit {
             interrupt.heard().await;
         };
         let submitted = cluster::submit(cluster, &manifests, heard).await?;
-        if self.follow.output == Output::Text {
+        if self.follow.output() == Output::Text {
             let seconds = start.elapsed().as_secs_f64();
             talk::line(&format!("submitted {} to {} ({seconds:.2}s)", application.id, place(cluster, &application)));
             talk::line(&format!("  created {}", submitted.created.join(", ")));
@@ -99,21 +110,21 @@ impl Submit {
             report::next_steps(&application).iter().for_each(|step| talk::line(step));
         }
         if self.detach {
-            super::write(&mut std::io::stdout().lock(), &self.receipt(&application))?;
+            self.receipt(&application)?;
         }
         Ok(application)
     }
 
     /// What a script reads after --detach.
-    fn receipt(&self, application: &Application) -> String {
-        match self.follow.output {
-            Output::Json => {
-                let now = k8s_openapi::jiff::Timestamp::now();
-                let message = format!("{} runs on", application.carrier.called());
-                format!("{}\n", report::Json::new(application).left("Submitted", &message, 0, now))
-            }
+    fn receipt(&self, application: &Application) -> Result<()> {
+        let message = format!("{} runs on", application.carrier.called());
+        let record = report::Json::new(application).left("Submitted", &message, 0, Timestamp::now());
+        self.follow.papers.submitted(application, &message, &record)?;
+        let line = match self.follow.output() {
+            Output::Json => format!("{record}\n"),
             Output::Text | Output::Quiet => format!("{}\n", application.name),
-        }
+        };
+        super::write(&mut std::io::stdout().lock(), &line)
     }
 }
 

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Event, Pod};
@@ -56,12 +56,12 @@ pub async fn find(cluster: &Cluster, name: &str) -> Result<Found, Refusal> {
     Err(Refusal::new(format!("looking for application {name}"), failure, &cluster.namespace))
 }
 
-/// All applications of the namespace (of the whole cluster, where it is empty) with what is to be
-/// seen of them, the latest first.
+/// All applications of the namespace (of the whole cluster, where it is empty) whose drivers have the
+/// labels asked for, with what is to be seen of them, the latest first.
 ///
 /// # Errors
 /// Pods cannot be listed.
-pub async fn list(cluster: &Cluster) -> Result<Vec<(Application, Observed)>, Refusal> {
+pub async fn list(cluster: &Cluster, labels: Option<&str>) -> Result<Vec<(Application, Observed)>, Refusal> {
     let query = "labelSelector=spark-role%20in%20(driver,executor),spark-app-selector";
     let pods = pods_where(cluster, &cluster.namespace, query);
     let jobs = jobs_where(cluster, &cluster.namespace, JOBS);
@@ -76,6 +76,13 @@ pub async fn list(cluster: &Cluster) -> Result<Vec<(Application, Observed)>, Ref
     for pod in pods {
         let key = key(&pod.metadata);
         all.entry(key).or_default().0.push(pod);
+    }
+    if let Some(labels) = labels {
+        // Executors need not have the labels, so the drivers are asked for by themselves.
+        let query = format!("labelSelector=spark-role%3Ddriver,{}", encoded(labels));
+        let chosen = pods_where(cluster, &cluster.namespace, &query).await?;
+        let chosen: BTreeSet<String> = chosen.iter().map(|pod| key(&pod.metadata)).collect();
+        all.retain(|key, _| chosen.contains(key));
     }
     let mut all: Vec<(Application, Observed)> =
         all.into_values().filter_map(|(pods, job)| seen(pods, job, of_job)).collect();
@@ -133,6 +140,14 @@ async fn events_of(cluster: &Cluster, namespace: &str, name: &str) -> BTreeMap<S
     let items = events.ok().and_then(|mut list| serde_json::from_value(list.get_mut("items")?.take()).ok());
     let events = items.unwrap_or_else(Vec::<Event>::new).into_iter();
     events.map(|event| (event.metadata.name.clone().unwrap_or_default(), event)).collect()
+}
+
+/// All events of a namespace.
+///
+/// # Errors
+/// They cannot be listed.
+pub async fn events(cluster: &Cluster, namespace: &str) -> Result<Vec<Event>, Refusal> {
+    items(cluster, "reading events", ("v1", "events"), namespace, "").await
 }
 
 /// The Job of an application; none for one of another kind, or when it is gone.

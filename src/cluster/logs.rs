@@ -1,7 +1,9 @@
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
 use futures_util::{AsyncBufReadExt, AsyncReadExt};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::{SignedDuration, Timestamp, Unit};
@@ -39,53 +41,104 @@ pub enum Heard {
     Line(Line),
     /// Why there is no log, or no more of it.
     Trouble(String),
+    /// The log has been shown to its end.
+    End,
 }
 
-/// A container's log, followed through reconnections with no line lost or repeated.
-pub struct LogStream {
-    lines: mpsc::Receiver<Heard>,
-    ended: watch::Sender<bool>,
+/// Logs of containers, followed through reconnections with no line lost or repeated.
+pub struct Logs {
+    cluster: Cluster,
+    sender: mpsc::Sender<(Source, Heard)>,
+    heard: mpsc::Receiver<(Source, Heard)>,
+    /// Tells each stream of its container's end, by the name of the pod.
+    streams: BTreeMap<String, watch::Sender<bool>>,
+    /// How many streams have not come to their end.
+    open: usize,
 }
 
-impl LogStream {
-    /// Begins to read a driver's log from its first line.
-    pub fn begin(cluster: &Cluster, driver: &Pod) -> LogStream {
-        let (sender, lines) = mpsc::channel(1024);
+/// Whose log a line is of: the driver's or an executor's short name.
+pub type Source = Arc<str>;
+
+impl Logs {
+    pub fn of(cluster: &Cluster) -> Logs {
+        let (sender, heard) = mpsc::channel(1024);
+        Logs { cluster: cluster.clone(), sender, heard, streams: BTreeMap::new(), open: 0 }
+    }
+
+    /// Begins to read the log of a pod's Spark container from its first line.
+    pub fn begin(&mut self, source: &str, pod: &Pod) {
         let (ended, is_ended) = watch::channel(false);
-        let (pods, pod) = place(cluster, driver);
+        let (pods, name) = place(&self.cluster, pod);
         let reading = Reading {
+            source: Source::from(source),
             pods,
-            pod,
-            container: state::driver_container(driver).to_owned(),
-            silence: cluster.watch_timeout,
+            pod: name.clone(),
+            container: state::spark_container(pod).to_owned(),
+            silence: self.cluster.watch_timeout,
             resume: Resume::default(),
-            sender,
+            sender: self.sender.clone(),
             ended: is_ended,
             was_read: false,
         };
         tokio::spawn(reading.read_on());
-        LogStream { lines, ended }
+        self.streams.insert(name, ended);
+        self.open += 1;
     }
 
-    /// The next line, or the end of the log. May be dropped and called again.
-    pub async fn next(&mut self) -> Option<Heard> {
-        self.lines.recv().await
+    pub fn has(&self, pod: &str) -> bool {
+        self.streams.contains_key(pod)
     }
 
-    /// Tells that the container has ended: from then on the end of the stream is the end of the log.
-    pub fn container_ended(&self) {
-        self.ended.send_replace(true);
+    /// How many logs are being read, or were.
+    pub fn count(&self) -> usize {
+        self.streams.len()
+    }
+
+    /// The next line of any. May be dropped and called again.
+    pub async fn next(&mut self) -> (Source, Heard) {
+        loop {
+            match self.heard.recv().await {
+                Some((_, Heard::End)) => self.open = self.open.saturating_sub(1),
+                Some(heard) => return heard,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// The next line as long as there are any to come.
+    pub async fn rest(&mut self) -> Option<(Source, Heard)> {
+        while self.open > 0 {
+            match self.heard.recv().await? {
+                (_, Heard::End) => self.open -= 1,
+                heard => return Some(heard),
+            }
+        }
+        None
+    }
+
+    /// Tells that a container has ended: from then on the end of its stream is the end of its log.
+    pub fn container_ended(&self, pod: &str) {
+        if let Some(ended) = self.streams.get(pod) {
+            ended.send_replace(true);
+        }
+    }
+
+    pub fn all_ended(&self) {
+        for ended in self.streams.values() {
+            ended.send_replace(true);
+        }
     }
 }
 
 struct Reading {
+    source: Source,
     pods: Api<Pod>,
     pod: String,
     container: String,
     /// A stream that is silent for so long is taken up anew: its connection may be dead.
     silence: Duration,
     resume: Resume,
-    sender: mpsc::Sender<Heard>,
+    sender: mpsc::Sender<(Source, Heard)>,
     ended: watch::Receiver<bool>,
     /// Whether a stream was ever opened.
     was_read: bool,
@@ -94,6 +147,11 @@ struct Reading {
 impl Reading {
     /// Reads until the container has ended and its log with it, or nobody listens.
     async fn read_on(mut self) {
+        self.read().await;
+        self.tell(Heard::End).await;
+    }
+
+    async fn read(&mut self) {
         let mut failures = 0;
         let mut rest_until = None;
         loop {
@@ -107,15 +165,15 @@ impl Reading {
                 Stream::Ended if was_ended => return,
                 Stream::Unheard => return,
                 Stream::Ended | Stream::Silent => failures = 0,
-                Stream::Broken(Failure::Refused(status))
-                    if status.code == 404 && was_ended || status.code == 403 && !self.was_read =>
-                {
-                    self.trouble(format!("the log of {} cannot be read: {}", self.pod, status.message)).await;
-                    return;
+                // The pod is gone, and its log with it.
+                Stream::Broken(failure) if failure.code() == 404 && was_ended => return,
+                Stream::Broken(failure) if failure.code() == 403 && !self.was_read => {
+                    let what = format!("the log of {} cannot be read: {failure}", self.pod);
+                    return self.tell(Heard::Trouble(what)).await;
                 }
                 Stream::Broken(failure) if rest_until.is_some_and(|until| Instant::now() > until) => {
-                    self.trouble(format!("the rest of the log of {} does not come: {failure}", self.pod)).await;
-                    return;
+                    let what = format!("the rest of the log of {} does not come: {failure}", self.pod);
+                    return self.tell(Heard::Trouble(what)).await;
                 }
                 Stream::Broken(_) => failures += 1,
             }
@@ -128,9 +186,9 @@ impl Reading {
         }
     }
 
-    async fn trouble(&self, what: String) {
+    async fn tell(&self, heard: Heard) {
         // That nobody listens any more is the end of it as well.
-        let _ = self.sender.send(Heard::Trouble(what)).await;
+        let _ = self.sender.send((self.source.clone(), heard)).await;
     }
 
     /// One stream from where the last one ended.
@@ -157,7 +215,7 @@ impl Reading {
                 Err(error) => return Stream::Broken(Failure::NoAnswer(error.to_string())),
             }
             if let Some(line) = self.resume.take(&raw)
-                && self.sender.send(Heard::Line(line)).await.is_err()
+                && self.sender.send((self.source.clone(), Heard::Line(line))).await.is_err()
             {
                 return Stream::Unheard;
             }
@@ -247,31 +305,43 @@ fn timestamped(raw: &[u8]) -> Option<(Timestamp, &[u8])> {
     Some((at, &raw[space + 1..]))
 }
 
-/// The last lines of a driver's log: at most `lines`, and at most 64 KiB.
+/// The last lines of the log of a pod's Spark container: at most `lines`, and at most 64 KiB.
 ///
 /// # Errors
 /// The pod is gone, its log is not readable, or there is no answer.
-pub async fn log_tail(cluster: &Cluster, driver: &Pod, lines: i64) -> Result<String, Failure> {
-    let params = LogParams { tail_lines: Some(lines), ..log_of(state::driver_container(driver)) };
-    let (pods, pod) = place(cluster, driver);
+pub async fn log_tail(cluster: &Cluster, pod: &Pod, lines: usize) -> Result<String, Failure> {
+    let params = LogParams { tail_lines: i64::try_from(lines).ok(), ..log_of(state::spark_container(pod)) };
+    let (pods, pod) = place(cluster, pod);
     let tail = in_time(ANSWER_TIMEOUT, pods.logs(&pod, &params)).await?;
     let from = tail.len().saturating_sub(64 * 1024);
     let from = (from..=tail.len()).find(|at| tail.is_char_boundary(*at)).unwrap_or_default();
     Ok(tail[from..].to_owned())
 }
 
-/// Copies a driver's log as it is so far.
+/// Which part of a container's log to copy.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Part {
+    /// The last lines only.
+    pub tail: Option<i64>,
+    /// The log of the container's run before its present one.
+    pub previous: bool,
+}
+
+/// Copies the log of a pod's Spark container as it is so far.
 ///
 /// # Errors
 /// The log cannot be read, or the writer fails.
-pub async fn whole_log(cluster: &Cluster, driver: &Pod, out: &mut impl std::io::Write) -> anyhow::Result<()> {
-    let (pods, pod) = place(cluster, driver);
-    let mut stream = in_time(ANSWER_TIMEOUT, pods.log_stream(&pod, &log_of(state::driver_container(driver))))
+pub async fn whole_log(cluster: &Cluster, pod: &Pod, part: Part, out: &mut impl std::io::Write) -> anyhow::Result<()> {
+    let container = state::spark_container(pod);
+    let params = LogParams { tail_lines: part.tail, previous: part.previous, ..log_of(container) };
+    let (pods, pod) = place(cluster, pod);
+    let mut stream = in_time(ANSWER_TIMEOUT, pods.log_stream(&pod, &params))
         .await
         .map_err(|failure| Refusal::new(format!("reading the log of {pod}"), failure, &cluster.namespace))?;
     let mut buffer = vec![0; 64 * 1024];
     loop {
-        match stream.read(&mut buffer).await? {
+        let read = tokio::time::timeout(cluster.watch_timeout, stream.read(&mut buffer));
+        match read.await.with_context(|| format!("reading the log of {pod}: nothing more comes"))?? {
             0 => return Ok(()),
             read => out.write_all(&buffer[..read])?,
         }
@@ -283,7 +353,7 @@ fn log_of(container: &str) -> LogParams {
 }
 
 /// Where a pod is, and its name there.
-fn place(cluster: &Cluster, pod: &Pod) -> (Api<Pod>, String) {
+pub(super) fn place(cluster: &Cluster, pod: &Pod) -> (Api<Pod>, String) {
     let namespace = pod.metadata.namespace.as_deref().unwrap_or(&cluster.namespace);
     (Api::namespaced(cluster.client.clone(), namespace), pod.metadata.name.clone().unwrap_or_default())
 }

@@ -4,6 +4,7 @@
 mod connect;
 mod delete;
 mod find;
+mod forward;
 mod kinds;
 mod logs;
 mod namespace;
@@ -19,8 +20,9 @@ use std::time::Duration;
 
 pub use connect::{Options, connect};
 pub use delete::delete;
-pub use find::{find, glance, list};
-pub use logs::{Heard, Line, LogStream, log_tail, whole_log};
+pub use find::{Found, events, find, glance, list};
+pub use forward::forward;
+pub use logs::{Heard, Line, Logs, Part, Source, log_tail, whole_log};
 pub use namespace::namespace;
 pub use observe::{Change, Sight, observe};
 pub use refusal::{Failure, Refusal};

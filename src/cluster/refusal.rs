@@ -107,6 +107,11 @@ impl Refusal {
         Refusal { doing: doing.into(), failure, hint, undone: Vec::new() }
     }
 
+    /// A failure where there is nothing to try but what it says itself.
+    pub fn of(doing: impl Into<String>, failure: Failure) -> Refusal {
+        Refusal { doing: doing.into(), failure, hint: None, undone: Vec::new() }
+    }
+
     /// sparkctl's exit code: refused, or not reached. An interrupt has its signal's own.
     pub fn exit_code(&self) -> u8 {
         match &self.failure {

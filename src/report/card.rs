@@ -3,7 +3,7 @@ use k8s_openapi::jiff::SignedDuration;
 use super::talk::{BAD, FAINT, GOOD};
 use super::{clean, span};
 use crate::manifests::Application;
-use crate::state::{Durations, Ending, Fallen, Outcome, State};
+use crate::state::{Durations, Ending, Fallen, Outcome, State, What};
 
 /// How many lines of a failed driver's log are shown.
 const LOG_LINES: usize = 15;
@@ -18,6 +18,8 @@ pub struct Card<'a> {
     pub exception: Option<&'a str>,
     /// The end of the driver's log, if it was not shown already.
     pub log: Option<&'a str>,
+    /// The end of the log of the executor that failed last.
+    pub executor_log: Option<&'a str>,
 }
 
 impl Card<'_> {
@@ -38,14 +40,21 @@ impl Card<'_> {
         if let Some(hint) = &self.outcome.hint {
             row("hint", hint);
         }
+        if let (Some(log), Some(last)) = (self.executor_log, self.last_failure) {
+            lines.extend(end_of_log(&format!("the log of executor {}", last.name), log));
+        }
         if let Some(log) = self.log {
-            let all: Vec<&str> = log.lines().collect();
-            let tail = &all[all.len().saturating_sub(LOG_LINES)..];
-            lines.push(format!("  {FAINT}end of the driver's log{FAINT:#}"));
-            lines.extend(tail.iter().map(|line| format!("  {FAINT}|{FAINT:#} {}", clean(line))));
+            lines.extend(end_of_log("the driver's log", log));
         }
         lines
     }
+}
+
+fn end_of_log(whose: &str, log: &str) -> Vec<String> {
+    let all: Vec<&str> = log.lines().collect();
+    let tail = &all[all.len().saturating_sub(LOG_LINES)..];
+    let head = format!("  {FAINT}end of {whose}{FAINT:#}");
+    std::iter::once(head).chain(tail.iter().map(|line| format!("  {FAINT}|{FAINT:#} {}", clean(line)))).collect()
 }
 
 fn heading(ending: Ending) -> &'static str {
@@ -60,11 +69,15 @@ fn heading(ending: Ending) -> &'static str {
 
 /// `pi succeeded: queued 2s, starting 3s, ran 41s`.
 pub fn summary(application: &Application, state: &State) -> String {
-    let ending = state.outcome().map_or("goes on", |outcome| heading(outcome.ending));
+    let ending = match &state.what {
+        What::Ended(outcome) => heading(outcome.ending),
+        What::Running => "is running",
+        _ => "goes on",
+    };
     let durations = durations(&state.durations);
     let style = match state.outcome().map(|outcome| outcome.ending) {
-        Some(Ending::Succeeded) => GOOD,
-        _ => BAD,
+        Some(Ending::Succeeded) | None => GOOD,
+        Some(_) => BAD,
     };
     match durations.as_str() {
         "" => format!("{style}{} {ending}{style:#}", application.name),
@@ -72,7 +85,8 @@ pub fn summary(application: &Application, state: &State) -> String {
     }
 }
 
-fn durations(durations: &Durations) -> String {
+/// `queued 2s, starting 3s, ran 41s`.
+pub fn durations(durations: &Durations) -> String {
     let part = |name: &str, duration: Option<SignedDuration>| duration.map(|lasted| format!("{name} {}", span(lasted)));
     let parts = [part("queued", durations.queued), part("starting", durations.starting), part("ran", durations.ran)];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")

@@ -38,10 +38,10 @@ impl Json {
         Some(self.line("state", body, now))
     }
 
-    /// A line of the driver's log.
-    pub fn log(&self, text: &[u8], now: Timestamp) -> Value {
+    /// A line of a log: the driver's, or an executor's.
+    pub fn log(&self, text: &[u8], source: &str, now: Timestamp) -> Value {
         let text = String::from_utf8_lossy(text);
-        self.line("log", json!({ "source": "driver", "line": text.trim_end_matches(['\n', '\r']) }), now)
+        self.line("log", json!({ "source": source, "line": text.trim_end_matches(['\n', '\r']) }), now)
     }
 
     /// Something worth knowing that is not a state.

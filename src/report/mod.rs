@@ -1,15 +1,19 @@
 //! A state in words: plain lines for people, JSON lines for programs.
 
 mod card;
+mod ci;
 mod clean;
+mod end;
 mod json;
 mod plain;
 pub mod talk;
 
 use k8s_openapi::jiff::SignedDuration;
 
-pub use card::{Card, next_steps, summary};
+pub use card::{Card, durations, next_steps, summary};
+pub use ci::Ci;
 pub use clean::clean;
+pub use end::{End, annotation, junit_suite, step_outputs, step_summary};
 pub use json::Json;
 pub use plain::Plain;
 
@@ -22,6 +26,21 @@ pub enum Output {
     /// One JSON object per line on stdout, the last one the result.
     Json,
     /// Nothing but warnings and failures.
+    Quiet,
+}
+
+/// How a command that follows an application says what happens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Progress {
+    /// Live where stderr is a terminal, plain elsewhere
+    #[default]
+    #[value(alias = "text")]
+    Auto,
+    /// A line on stderr for each change
+    Plain,
+    /// A JSON object for each change on stdout, the last one the result
+    Json,
+    /// Nothing but warnings and failures
     Quiet,
 }
 

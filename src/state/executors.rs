@@ -50,6 +50,25 @@ fn is_of(driver: Option<&Pod>, executor: &Pod) -> bool {
     pods.peek().is_none() || driver.is_none() || pods.any(|owner| Some(owner.uid.as_str()) == driver)
 }
 
+/// What an executor is called where several speak: `exec-1`.
+pub fn executor_called(pod: &Pod) -> String {
+    executor_id(pod).map_or_else(|| pod.metadata.name.clone().unwrap_or_default(), |id| format!("exec-{id}"))
+}
+
+/// Whether an executor's container has been started, so that there is a log to read.
+pub fn executor_has_log(pod: &Pod) -> bool {
+    executor_has_ended(pod) || container::is_running(pod, Role::Executor)
+}
+
+pub fn executor_has_ended(pod: &Pod) -> bool {
+    container::terminated(pod, Role::Executor).is_some()
+}
+
+/// The number by which Spark calls an executor.
+pub fn executor_id(pod: &Pod) -> Option<&str> {
+    pod.metadata.labels.as_ref()?.get("spark-exec-id").map(String::as_str)
+}
+
 fn is_pending(pod: &Pod) -> bool {
     let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
     pod.metadata.deletion_timestamp.is_none()

@@ -19,13 +19,13 @@ use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 pub use attempts::Attempt;
-pub use executors::{Executors, Fallen};
+pub use executors::{Executors, Fallen, executor_called, executor_has_ended, executor_has_log, executor_id};
 pub use meaning::{exit_code_meaning, last_exception};
 pub use observed::{Gone, Observed};
 pub use outcome::{Ending, Outcome};
 #[cfg(test)]
 pub use waiting::Reason;
-pub use waiting::Waiting;
+pub use waiting::{Waiting, event_time};
 
 use crate::manifests::HOLD;
 
@@ -131,9 +131,19 @@ impl What {
     }
 }
 
-/// Name of Spark's container in a driver's pod.
-pub fn driver_container(driver: &Pod) -> &str {
-    container::spark_name(driver, container::Role::Driver)
+/// Name of Spark's container in a driver's or an executor's pod.
+pub fn spark_container(pod: &Pod) -> &str {
+    let role = pod.metadata.labels.as_ref().and_then(|labels| labels.get("spark-role"));
+    let is_executor = role.is_some_and(|role| role == "executor");
+    container::spark_name(pod, if is_executor { container::Role::Executor } else { container::Role::Driver })
+}
+
+/// The port of a driver's Spark UI.
+pub fn ui_port(driver: &Pod) -> u16 {
+    let container = container::spark_container(driver, container::Role::Driver);
+    let ports = container.and_then(|container| container.ports.as_ref());
+    let named = ports.into_iter().flatten().find(|port| port.name.as_deref() == Some("spark-ui"));
+    named.and_then(|port| u16::try_from(port.container_port).ok()).unwrap_or(4040)
 }
 
 fn what(observed: &Observed, terms: &Terms) -> What {

@@ -317,7 +317,7 @@ fn node_trouble(observed: &Observed, terms: &Terms) -> Option<Waiting> {
 }
 
 /// When an event happened last.
-pub(super) fn event_time(event: &Event) -> Option<Timestamp> {
+pub fn event_time(event: &Event) -> Option<Timestamp> {
     let series = event.series.as_ref().and_then(|series| series.last_observed_time.as_ref());
     let micro = series.or(event.event_time.as_ref()).map(|time| time.0);
     let whole = event.last_timestamp.as_ref().or(event.first_timestamp.as_ref()).map(|time| time.0);

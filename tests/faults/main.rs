@@ -154,7 +154,6 @@ impl Case {
         Ok(())
     }
 
-    /// A driver that is a short command of a small image.
     fn job(&self, name: &str) -> String {
         let image = match self.ending {
             Ending::NoImage => "sparkctl.test/no-such-image:1",
@@ -163,35 +162,7 @@ impl Case {
         let wait = if self.script.deed == Deed::Nothing { 0 } else { 15 };
         let code = i32::from(self.ending == Ending::Failure) * 3;
         let lines = LINES.map(|line| format!("echo {line}; sleep 0.3;")).concat();
-        format!(
-            r#"
-apiVersion: sparkoperator.k8s.io/v1beta2
-kind: SparkApplication
-metadata:
-  name: {name}
-spec:
-  type: Python
-  mode: cluster
-  image: {image}
-  sparkVersion: "4.1.4"
-  mainApplicationFile: local:///nothing.py
-  driver:
-    cores: 1
-    coreRequest: 10m
-    memory: 16m
-    memoryOverhead: 16m
-    serviceAccount: yippee-spark
-    template:
-      spec:
-        terminationGracePeriodSeconds: 0
-        containers:
-          - name: spark-kubernetes-driver
-            command: ["/bin/sh", "-c", "{lines} sleep {wait}; exit {code}"]
-  executor:
-    instances: 1
-    memory: 512m
-"#
-        )
+        support::short_job(name, image, &format!("{lines} sleep {wait}; exit {code}"))
     }
 }
 

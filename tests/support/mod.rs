@@ -238,6 +238,27 @@ pub fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
+/// A job file whose driver is a command of a small image: Spark is not always the point.
+pub fn short_job(name: &str, image: &str, command: &str) -> String {
+    let template = json!({"spec": {
+        "terminationGracePeriodSeconds": 0,
+        "containers": [{"name": "spark-kubernetes-driver", "command": ["/bin/sh", "-c", command]}],
+    }});
+    let job = json!({
+        "apiVersion": "sparkoperator.k8s.io/v1beta2", "kind": "SparkApplication", "metadata": {"name": name},
+        "spec": {
+            "type": "Python", "mode": "cluster", "image": image, "sparkVersion": "4.1.4",
+            "mainApplicationFile": "local:///nothing.py",
+            "driver": {
+                "cores": 1, "coreRequest": "10m", "memory": "16m", "memoryOverhead": "16m",
+                "serviceAccount": "yippee-spark", "template": template,
+            },
+            "executor": {"instances": 1, "memory": "512m"},
+        },
+    });
+    job.to_string()
+}
+
 /// The binary with no cluster, and with none of the developer's own settings.
 pub fn sparkctl() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sparkctl"));
@@ -246,7 +267,16 @@ pub fn sparkctl() -> Command {
     for name in own.filter(|name| name.starts_with("SPARKCTL_") || name.starts_with("PYSPARK_")) {
         command.env_remove(name);
     }
-    for name in ["CI", "GITHUB_ACTIONS", "GITLAB_CI", "SPARK_HOME", "SPARK_CONF_DIR", "HADOOP_CONF_DIR"] {
+    for name in [
+        "CI",
+        "GITHUB_ACTIONS",
+        "GITHUB_STEP_SUMMARY",
+        "GITHUB_OUTPUT",
+        "GITLAB_CI",
+        "SPARK_HOME",
+        "SPARK_CONF_DIR",
+        "HADOOP_CONF_DIR",
+    ] {
         command.env_remove(name);
     }
     command

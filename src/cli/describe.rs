@@ -1,0 +1,122 @@
+use anyhow::Result;
+use k8s_openapi::api::core::v1::Pod;
+
+use super::delete::OPERATOR;
+use super::events;
+use super::follow::LOG_TAIL;
+use super::place::Place;
+use crate::cluster::{Cluster, connect, find, glance, log_tail};
+use crate::manifests::Application;
+use crate::report::{self, Card, clean, talk};
+use crate::state::{self, Ending, Observed, PATIENCE, State, Terms, What};
+
+/// How many of the latest events are shown.
+const EVENTS: usize = 12;
+
+/// Explain an application: what it is doing or how it ended, why, and what the cluster noted
+#[derive(Clone, Debug, clap::Args)]
+pub struct Describe {
+    /// Name of the application, or of its driver's pod
+    name: String,
+    #[command(flatten)]
+    place: Place,
+}
+
+impl Describe {
+    pub async fn run(self) -> Result<u8> {
+        let cluster = connect(self.place.options()).await?;
+        let application = find(&cluster, &self.name).await?.application;
+        let observed = glance(&cluster, &application).await?;
+        let terms = Terms { now: cluster.now(), patience: PATIENCE, start_timeout: None };
+        let state = State::of(&observed, &terms);
+        let mut lines = rows(&application, &observed, &state);
+        lines.extend(explained(&cluster, &application, &observed, &state).await);
+        match events::events_of(&cluster, &application, &observed).await {
+            Ok(events) if events.is_empty() => {}
+            Ok(events) => {
+                lines.push(String::new());
+                lines.extend(events::lines(&events[events.len().saturating_sub(EVENTS)..], cluster.now()));
+            }
+            Err(refusal) => talk::warn(&refusal.to_string()),
+        }
+        lines.iter().for_each(|line| anstream::println!("{line}"));
+        Ok(0)
+    }
+}
+
+/// Who made the driver's pod, as far as its labels tell.
+pub fn submitter(driver: &Pod) -> &'static str {
+    let label = |key: &str| driver.metadata.labels.as_ref().and_then(|labels| labels.get(key));
+    if label("app.kubernetes.io/managed-by").is_some_and(|by| by == "sparkctl") {
+        "sparkctl"
+    } else if label(OPERATOR).is_some() {
+        "operator"
+    } else {
+        "spark-submit"
+    }
+}
+
+fn rows(application: &Application, observed: &Observed, state: &State) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut row = |name: &str, text: &str| {
+        if !text.is_empty() {
+            lines.push(format!("{:<12}{}", format!("{name}:"), clean(text)));
+        }
+    };
+    row("name", &application.name);
+    row("namespace", &application.namespace);
+    row("id", &application.id);
+    row("carrier", &application.carrier.called());
+    row("driver", observed.driver.as_ref().and_then(|pod| pod.metadata.name.as_deref()).unwrap_or_default());
+    row("by", observed.driver.as_ref().map_or("sparkctl", submitter));
+    row("pod group", application.pod_group.as_deref().unwrap_or_default());
+    row("created", &observed.created().map(|time| time.to_string()).unwrap_or_default());
+    row("node", state.node.as_deref().unwrap_or_default());
+    row("state", state.what.word());
+    if let Some(attempt) = &state.attempt {
+        let of = attempt.of.map(|of| format!(" of {of}")).unwrap_or_default();
+        row("attempt", &format!("{}{of}", attempt.number));
+    }
+    row("durations", &report::durations(&state.durations));
+    let executors = &state.executors;
+    if executors.running + executors.pending + executors.failed > 0 {
+        let counts =
+            format!("{} running, {} pending, {} failed", executors.running, executors.pending, executors.failed);
+        row("executors", &counts);
+    }
+    row("blocked", executors.blocked.as_deref().unwrap_or_default());
+    match &state.what {
+        What::Waiting(waiting) => {
+            row("waits", &format!("{}: {}", waiting.reason.word(), waiting.message));
+            row("hint", waiting.hint.as_deref().unwrap_or_default());
+        }
+        What::Starting(what) | What::Stopping(what) => row("now", what),
+        What::Unseen | What::Held | What::Running | What::Ended(_) => {}
+    }
+    lines
+}
+
+/// What a failure has to say, with the ends of the logs that are still there.
+async fn explained(cluster: &Cluster, application: &Application, observed: &Observed, state: &State) -> Vec<String> {
+    let Some(outcome) = state.outcome().filter(|outcome| outcome.ending != Ending::Succeeded) else {
+        return Vec::new();
+    };
+    let tail = async |pod: Option<&Pod>| match pod {
+        Some(pod) => log_tail(cluster, pod, LOG_TAIL).await.ok(),
+        None => None,
+    };
+    let log = tail(observed.driver.as_ref().filter(|_| state.driver_has_log())).await;
+    let last = state.executors.last_failure.as_ref();
+    let fallen = last.and_then(|last| observed.executors.get(&last.name));
+    let executor_log = tail(fallen.filter(|pod| state::executor_has_log(pod))).await;
+    let exception = log.as_deref().and_then(state::last_exception);
+    let card = Card {
+        application,
+        outcome,
+        last_failure: last,
+        exception: exception.as_deref(),
+        log: log.as_deref(),
+        executor_log: executor_log.as_deref(),
+    };
+    std::iter::once(String::new()).chain(card.lines()).collect()
+}

@@ -1,0 +1,109 @@
+use std::io::IsTerminal;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use k8s_openapi::api::core::v1::Pod;
+use tokio::net::{TcpListener, TcpStream};
+
+use super::follow::JUDGE;
+use super::interrupt::Interrupt;
+use super::place::Place;
+use crate::cluster::{self, Cluster, connect, find, forward};
+use crate::report::talk;
+use crate::state::{self, PATIENCE, State, Terms, What};
+
+/// Make an application's Spark UI reachable from this machine, until Ctrl-C or its end
+#[derive(Clone, Debug, clap::Args)]
+pub struct Ui {
+    /// Name of the application, or of its driver's pod
+    name: String,
+    /// Port on this machine, 0 for any that is free
+    #[arg(long, short, default_value_t = 4040)]
+    port: u16,
+    /// Print the address only, also on a terminal
+    #[arg(long)]
+    no_open: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
+impl Ui {
+    pub async fn run(self) -> Result<u8> {
+        let interrupt = Interrupt::listen()?;
+        let cluster = connect(self.place.options()).await?;
+        let application = find(&cluster, &self.name).await?.application;
+        let mut sight = cluster::observe(&cluster, &application);
+        let state = loop {
+            let terms = Terms { now: cluster.now(), patience: PATIENCE, start_timeout: None };
+            match State::of(sight.observed(), &terms) {
+                State { what: What::Unseen, .. } => sight
+                    .changed()
+                    .await
+                    .map_err(|failure| cluster::Refusal::of(format!("looking at {}", application.name), failure))?,
+                state => break state,
+            };
+        };
+        if state.what != What::Running {
+            bail!(
+                "{} is {}: only a driver that runs has a Spark UI; what has ended is in a history server, if events are logged",
+                application.name,
+                state.what.word()
+            );
+        }
+        let Some(driver) = sight.observed().driver.clone() else {
+            bail!("{} has no driver's pod", application.name);
+        };
+        let listener = match TcpListener::bind(("127.0.0.1", self.port)).await {
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+                talk::warn(&format!("port {} of this machine is taken", self.port));
+                TcpListener::bind(("127.0.0.1", 0)).await
+            }
+            bound => bound,
+        };
+        let listener = listener.context("listening on this machine")?;
+        let address = format!("http://{}", listener.local_addr()?);
+        super::write(&mut std::io::stdout().lock(), &format!("{address}\n"))?;
+        if std::io::stdout().is_terminal() && !self.no_open {
+            open(&address);
+        }
+        talk::line(&format!("the Spark UI of {}; Ctrl-C ends this, not the application", application.name));
+        let target = Arc::new((cluster.clone(), driver));
+        let mut judge = tokio::time::interval(JUDGE);
+        loop {
+            tokio::select! {
+                accepted = listener.accept() => {
+                    let (socket, _) = accepted.context("listening on this machine")?;
+                    tokio::spawn(serve(socket, target.clone()));
+                }
+                change = sight.changed() => {
+                    change.map_err(|failure| cluster::Refusal::of(format!("looking at {}", application.name), failure))?;
+                }
+                _ = interrupt.heard() => return Ok(0),
+                _ = judge.tick() => {
+                    let terms = Terms { now: cluster.now(), patience: PATIENCE, start_timeout: None };
+                    if State::of(sight.observed(), &terms).outcome().is_some() {
+                        talk::line(&format!("{} has ended, and its Spark UI with it", application.name));
+                        return Ok(0);
+                    }
+                }
+            }
+        }
+    }
+}
+
+async fn serve(mut socket: TcpStream, target: Arc<(Cluster, Pod)>) {
+    let (cluster, driver) = &*target;
+    if let Err(refusal) = forward(cluster, driver, state::ui_port(driver), &mut socket).await {
+        talk::warn(&refusal.to_string());
+    }
+}
+
+/// Opens the browser, where there is one.
+fn open(address: &str) {
+    let program = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+    let opened = Command::new(program).arg(address).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    if opened.is_err() {
+        talk::hint("no browser could be started: open the address yourself");
+    }
+}

@@ -1,0 +1,197 @@
+//! How it is said: the one place that writes, to the terminal, to files, to a pipeline's pages.
+
+use std::fs::File;
+use std::io::{ErrorKind, Write};
+
+use anyhow::{Context, Result};
+use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::jiff::tz::TimeZone;
+use serde_json::Value;
+
+use super::follow::FollowOptions;
+use super::papers::{Papers, PapersOptions};
+use crate::cluster::Line;
+use crate::manifests::Application;
+use crate::report::{self, Card, Ci, End, Json, Output, Plain, talk};
+use crate::state::{Ending, State};
+
+/// Name of the section that a pipeline's page folds the log into.
+const SECTION: &str = "spark_log";
+
+pub struct Voice {
+    application: Application,
+    form: Form,
+    ci: Ci,
+    papers: Papers,
+    /// A copy of the log.
+    log_file: Option<File>,
+    /// Whether lines of a log are said, and not only kept.
+    says_log: bool,
+    /// Whether the log's section is open.
+    in_section: bool,
+    /// The reader of stdout has gone: nothing more is written to it.
+    unheard: bool,
+}
+
+enum Form {
+    Text(Plain),
+    Json(Json),
+    Quiet,
+}
+
+impl Voice {
+    /// # Errors
+    /// The file for the log cannot be made.
+    pub fn new(options: &FollowOptions, application: &Application) -> Result<Voice> {
+        let form = match options.output() {
+            Output::Text => Form::Text(Plain::new(Timestamp::now(), TimeZone::system())),
+            Output::Json => Form::Json(Json::new(application)),
+            Output::Quiet => Form::Quiet,
+        };
+        let create = |path: &std::path::PathBuf| {
+            File::create(path).with_context(|| format!("creating the log file {}", path.display()))
+        };
+        let PapersOptions { log_file, .. } = &options.papers;
+        Ok(Voice {
+            application: application.clone(),
+            form,
+            ci: options.papers.ci(),
+            papers: Papers::of(&options.papers),
+            log_file: log_file.as_ref().map(create).transpose()?,
+            says_log: options.logs.is_some(),
+            in_section: false,
+            unheard: false,
+        })
+    }
+
+    pub fn state(&mut self, state: &State) -> Result<()> {
+        let now = Timestamp::now();
+        match &mut self.form {
+            Form::Text(plain) => plain.lines(state, now).iter().for_each(|line| talk::line(line)),
+            Form::Json(json) => {
+                if let Some(line) = json.state(state, now) {
+                    return self.json(&line);
+                }
+            }
+            Form::Quiet => {}
+        }
+        Ok(())
+    }
+
+    pub fn note(&mut self, text: &str) -> Result<()> {
+        match &self.form {
+            Form::Text(plain) => talk::line(&plain.line("note", &report::clean(text), Timestamp::now())),
+            Form::Json(json) => return self.json(&json.note(text, Timestamp::now())),
+            Form::Quiet => {}
+        }
+        Ok(())
+    }
+
+    /// A line of a log; `source` is said before it where there are several.
+    pub fn log(&mut self, line: &Line, source: Option<&str>) -> Result<()> {
+        let prefix = source.map(|source| format!("{source} | ")).unwrap_or_default();
+        if let Some(file) = &mut self.log_file {
+            file.write_all(prefix.as_bytes())
+                .and_then(|()| file.write_all(&line.text))
+                .context("writing the log file")?;
+        }
+        if !self.says_log {
+            return Ok(());
+        }
+        if let Form::Json(json) = &self.form {
+            let at = line.at.unwrap_or_else(Timestamp::now);
+            return self.json(&json.log(&line.text, source.unwrap_or("driver"), at));
+        }
+        if !self.in_section {
+            self.in_section = true;
+            let start = self.ci.section_start(SECTION, "Spark's log", Timestamp::now().as_second());
+            start.iter().for_each(|start| talk::line(start));
+        }
+        let line = [prefix.as_bytes(), &line.text].concat();
+        self.data(&self.ci.harmless(&line))
+    }
+
+    pub fn result(&mut self, state: &State, card: &Card, log: Option<&str>, code: u8) -> Result<()> {
+        self.end_section();
+        let now = Timestamp::now();
+        let succeeded = card.outcome.ending == Ending::Succeeded;
+        let record = Json::new(card.application).result(card.outcome, state, card.exception, code, now);
+        match &self.form {
+            Form::Json(_) => self.json(&record)?,
+            Form::Quiet if succeeded => {}
+            Form::Text(_) if succeeded => {
+                talk::line(&report::summary(card.application, state));
+                card.outcome.hint.iter().for_each(|hint| talk::hint(hint));
+            }
+            Form::Text(_) | Form::Quiet => {
+                card.lines().iter().for_each(|line| talk::line(line));
+                talk::line(&report::summary(card.application, state));
+            }
+        }
+        let end = End {
+            app: card.application.name.clone(),
+            namespace: card.application.namespace.clone(),
+            outcome: card.outcome.ending.word().into(),
+            exit_code: code,
+            message: card.outcome.message.clone(),
+            exception: card.exception.map(Into::into),
+            hint: card.outcome.hint.clone(),
+            durations: state.durations,
+            log: log.map(Into::into),
+        };
+        self.hand_in(&record, &end)
+    }
+
+    /// Leaves an application that has not ended.
+    pub fn left(&mut self, outcome: &str, message: &str, lines: &[String], code: u8) -> Result<()> {
+        self.end_section();
+        let Application { name, namespace, .. } = &self.application;
+        let record = Json::new(&self.application).left(outcome, message, code, Timestamp::now());
+        let end = End {
+            app: name.clone(),
+            namespace: namespace.clone(),
+            outcome: outcome.into(),
+            exit_code: code,
+            message: message.into(),
+            ..End::default()
+        };
+        match &self.form {
+            Form::Json(_) => self.json(&record)?,
+            Form::Text(_) | Form::Quiet => lines.iter().for_each(|line| talk::line(line)),
+        }
+        self.hand_in(&record, &end)
+    }
+
+    fn hand_in(&self, record: &Value, end: &End) -> Result<()> {
+        if self.ci == Ci::Github {
+            report::annotation(end).iter().for_each(|line| talk::line(line));
+        }
+        self.papers.hand_in(record, end)
+    }
+
+    fn end_section(&mut self) {
+        if std::mem::take(&mut self.in_section) {
+            let end = self.ci.section_end(SECTION, Timestamp::now().as_second());
+            end.iter().for_each(|end| talk::line(end));
+        }
+    }
+
+    fn json(&mut self, line: &Value) -> Result<()> {
+        self.data(format!("{line}\n").as_bytes())
+    }
+
+    /// Data, on stdout. A reader that has seen enough does not end the application's following.
+    pub fn data(&mut self, bytes: &[u8]) -> Result<()> {
+        if self.unheard {
+            return Ok(());
+        }
+        let mut out = std::io::stdout().lock();
+        match out.write_all(bytes).and_then(|()| out.flush()) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+                self.unheard = true;
+                Ok(())
+            }
+            written => written.context("writing to stdout"),
+        }
+    }
+}

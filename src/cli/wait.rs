@@ -1,0 +1,108 @@
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::follow::{JUDGE, duration, until};
+use super::interrupt::Interrupt;
+use super::place::Place;
+use crate::cluster::{self, Change, connect, find};
+use crate::report::{self, talk};
+use crate::state::{Ending, PATIENCE, State, Terms, What};
+
+/// Wait for an application to run, to succeed, or to end
+///
+/// Ends with 0 when it has come to what was waited for, else with the application's exit code.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Wait {
+    /// Name of the application, or of its driver's pod
+    name: String,
+    /// What to wait for
+    #[arg(long = "for", value_enum, value_name = "WHAT", default_value = "finished")]
+    goal: Goal,
+    /// How long to wait at most: else exit code 124 [default: for ever]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    timeout: Option<Duration>,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Goal {
+    /// The driver runs, or has succeeded already
+    Running,
+    /// The application has succeeded
+    Succeeded,
+    /// The application has ended, however
+    Finished,
+}
+
+impl Goal {
+    /// The exit code, once there is nothing more to wait for.
+    fn reached(self, state: &State) -> Option<u8> {
+        match (self, &state.what) {
+            (Goal::Running, What::Running) => Some(0),
+            // Whether it has ended is just what is not known.
+            (Goal::Finished, What::Ended(outcome)) if outcome.ending != Ending::Unknown => Some(0),
+            (_, What::Ended(outcome)) => Some(outcome.ending.exit_code()),
+            _ => None,
+        }
+    }
+}
+
+impl Wait {
+    pub async fn run(self) -> Result<u8> {
+        let interrupt = Interrupt::listen()?;
+        let cluster = connect(self.place.options()).await?;
+        let application = find(&cluster, &self.name).await?.application;
+        let mut sight = cluster::observe(&cluster, &application);
+        let deadline = self.timeout.map(|timeout| Instant::now() + timeout);
+        let mut judge = tokio::time::interval(JUDGE);
+        loop {
+            let terms = Terms { now: cluster.now(), patience: PATIENCE, start_timeout: None };
+            let state = State::of(sight.observed(), &terms);
+            if let Some(code) = self.goal.reached(&state) {
+                talk::line(&report::summary(&application, &state));
+                return Ok(code);
+            }
+            tokio::select! {
+                change = sight.changed() => match change {
+                    Ok(Change::Objects) => {}
+                    Ok(Change::Stumble(why)) => talk::warn(&why),
+                    Err(failure) => {
+                        talk::error(&format!("waiting for {}: {failure}", application.name));
+                        return Ok(Ending::Unknown.exit_code());
+                    }
+                },
+                signal = interrupt.heard() => return Ok(signal.exit_code()),
+                () = until(deadline) => {
+                    talk::line(&format!("--timeout is over: {} is {}", application.name, state.what.word()));
+                    return Ok(124);
+                }
+                _ = judge.tick() => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Goal;
+    use crate::state::{Durations, Executors, Outcome, State, What};
+
+    fn state(what: What) -> State {
+        State { what, executors: Executors::default(), durations: Durations::default(), attempt: None, node: None }
+    }
+
+    #[test]
+    fn an_end_that_is_not_known_is_no_end() {
+        let unknown = state(What::Ended(Outcome::out_of_sight("x")));
+        assert_eq!(Goal::Finished.reached(&unknown), Some(6));
+        assert_eq!(Goal::Running.reached(&unknown), Some(6));
+    }
+
+    #[test]
+    fn running_is_no_end_for_those_who_wait_for_one() {
+        assert_eq!(Goal::Running.reached(&state(What::Running)), Some(0));
+        assert_eq!(Goal::Finished.reached(&state(What::Running)), None);
+    }
+}

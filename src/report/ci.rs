@@ -1,0 +1,86 @@
+use std::borrow::Cow;
+
+/// Whose dialect to speak beside the lines for people.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Ci {
+    /// That of the system that this runs in
+    #[default]
+    Auto,
+    /// Groups, annotations, step summary and outputs of GitHub Actions
+    Github,
+    /// Sections of GitLab CI
+    Gitlab,
+    /// Nobody's
+    None,
+}
+
+impl Ci {
+    /// Never `Auto`. `variable` looks into the environment.
+    pub fn detected(self, variable: impl Fn(&str) -> Option<String>) -> Ci {
+        let is_set = |name: &str| variable(name).is_some_and(|value| value == "true");
+        match self {
+            Ci::Auto if is_set("GITHUB_ACTIONS") => Ci::Github,
+            Ci::Auto if is_set("GITLAB_CI") => Ci::Gitlab,
+            Ci::Auto => Ci::None,
+            chosen => chosen,
+        }
+    }
+
+    /// What folds the following lines away, under a title.
+    pub fn section_start(self, name: &str, title: &str, seconds: i64) -> Option<String> {
+        match self {
+            Ci::Github => Some(format!("::group::{title}")),
+            Ci::Gitlab => Some(format!("\x1b[0Ksection_start:{seconds}:{name}[collapsed=true]\r\x1b[0K{title}")),
+            Ci::Auto | Ci::None => None,
+        }
+    }
+
+    pub fn section_end(self, name: &str, seconds: i64) -> Option<String> {
+        match self {
+            Ci::Github => Some("::endgroup::".into()),
+            Ci::Gitlab => Some(format!("\x1b[0Ksection_end:{seconds}:{name}\r\x1b[0K")),
+            Ci::Auto | Ci::None => None,
+        }
+    }
+
+    /// A line of a log that is no command: GitHub obeys lines that look like its own, whoever wrote them.
+    pub fn harmless(self, line: &[u8]) -> Cow<'_, [u8]> {
+        let is_command = line.trim_ascii_start().starts_with(b"::") || line.windows(3).any(|window| window == b"##[");
+        if self != Ci::Github || !is_command {
+            return Cow::Borrowed(line);
+        }
+        let text = String::from_utf8_lossy(line).replace("##[", "## [");
+        Cow::Owned([b"| ", text.as_bytes()].concat())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Ci;
+
+    #[test]
+    fn knows_where_it_runs_and_can_be_told_otherwise() {
+        let github = |name: &str| (name == "GITHUB_ACTIONS").then(|| "true".to_owned());
+        assert_eq!(Ci::Auto.detected(github), Ci::Github);
+        assert_eq!(Ci::None.detected(github), Ci::None);
+        assert_eq!(Ci::Auto.detected(|_| None), Ci::None);
+    }
+
+    #[test]
+    fn folds_in_each_dialect() {
+        assert_eq!(Ci::Github.section_start("log", "Driver log", 7).as_deref(), Some("::group::Driver log"));
+        assert_eq!(
+            Ci::Gitlab.section_start("log", "Driver log", 7).as_deref(),
+            Some("\x1b[0Ksection_start:7:log[collapsed=true]\r\x1b[0KDriver log")
+        );
+        assert_eq!(Ci::Gitlab.section_end("log", 9).as_deref(), Some("\x1b[0Ksection_end:9:log\r\x1b[0K"));
+    }
+
+    #[test]
+    fn a_log_gives_no_commands() {
+        assert_eq!(&*Ci::Github.harmless(b" ::set-output name=a::b\n"), b"|  ::set-output name=a::b\n");
+        assert_eq!(&*Ci::Github.harmless(b"x ##[error]y\n"), b"| x ## [error]y\n");
+        assert_eq!(&*Ci::Github.harmless(b"a::b\n"), b"a::b\n");
+        assert_eq!(&*Ci::None.harmless(b"::x\n"), b"::x\n");
+    }
+}

@@ -1,0 +1,212 @@
+use k8s_openapi::jiff::SignedDuration;
+
+use super::clean;
+use crate::state::Durations;
+
+/// How following came to its end, for those who read it afterwards: a pipeline's page, a test report.
+#[derive(Clone, Debug, Default)]
+pub struct End {
+    pub app: String,
+    pub namespace: String,
+    /// `Succeeded`, `Failed`, …; `Refused`, `Detached` or `Deleted` where sparkctl ends first.
+    pub outcome: String,
+    pub exit_code: u8,
+    pub message: String,
+    pub exception: Option<String>,
+    pub hint: Option<String>,
+    pub durations: Durations,
+    /// The end of the driver's log.
+    pub log: Option<String>,
+}
+
+impl End {
+    pub fn succeeded(&self) -> bool {
+        self.exit_code == 0
+    }
+
+    /// What a failure has to say, in lines.
+    fn explained(&self) -> Vec<String> {
+        let exception = self.exception.as_ref().map(|text| clean(text));
+        let hint = self.hint.as_ref().map(|text| format!("hint: {}", clean(text)));
+        std::iter::once(clean(&self.message)).chain(exception).chain(hint).collect()
+    }
+}
+
+/// A suite of a JUnit report: what an application went through, each a case, up to the one it failed in.
+pub fn junit_suite(end: &End) -> String {
+    let Durations { queued, starting, ran } = end.durations;
+    let submitted = end.outcome != "Refused";
+    let steps = [
+        ("submit", submitted, None),
+        ("schedule", queued.is_some(), queued),
+        ("start", starting.is_some(), starting),
+        ("run", end.succeeded(), ran),
+    ];
+    // A success may have gone too fast for a step to have a length.
+    let steps = steps.map(|(name, passed, span)| (name, passed || end.succeeded(), span));
+    let reached = match end.outcome.as_str() {
+        "Submitted" => 1,
+        _ => steps.iter().position(|(_, passed, _)| !passed).map_or(steps.len(), |failed| failed + 1),
+    };
+    let failures = usize::from(!end.succeeded());
+    let seconds = |span: Option<SignedDuration>| span.map_or(0.0, |span| span.as_secs_f64());
+    let total: f64 = steps[..reached].iter().map(|(_, _, span)| seconds(*span)).sum();
+    let name = escaped(&end.app);
+    let mut xml = format!(
+        "<testsuite name=\"{name}\" tests=\"{reached}\" failures=\"{failures}\" errors=\"0\" time=\"{total:.3}\">\n"
+    );
+    for (index, (step, _, span)) in steps[..reached].iter().enumerate() {
+        let time = seconds(*span);
+        let case = format!("  <testcase classname=\"{name}\" name=\"{step}\" time=\"{time:.3}\"");
+        if index + 1 < reached || end.succeeded() {
+            xml.push_str(&format!("{case}/>\n"));
+            continue;
+        }
+        let message = escaped(&clean(&end.message));
+        let text = escaped(&end.explained().join("\n"));
+        let kind = escaped(&end.outcome);
+        xml.push_str(&format!(
+            "{case}>\n    <failure type=\"{kind}\" message=\"{message}\">{text}</failure>\n  </testcase>\n"
+        ));
+    }
+    if let Some(log) = &end.log {
+        let lines: Vec<String> = log.lines().map(|line| escaped(&clean(line))).collect();
+        xml.push_str(&format!("  <system-out>{}</system-out>\n", lines.join("\n")));
+    }
+    xml.push_str("</testsuite>\n");
+    xml
+}
+
+/// A text as XML's character data.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// What GitHub shows on a run's page: Markdown.
+pub fn step_summary(end: &End) -> String {
+    let mark = if end.succeeded() { "✅" } else { "❌" };
+    let cell = |text: &str| clean(text).replace('|', "\\|");
+    let mut table = format!("### {mark} Spark application {}: {}\n\n| | |\n| --- | --- |\n", end.app, end.outcome);
+    let mut row = |name: &str, text: &str| table.push_str(&format!("| {name} | {} |\n", cell(text)));
+    row("namespace", &end.namespace);
+    row("exit code", &end.exit_code.to_string());
+    let spans = super::card::durations(&end.durations);
+    if !spans.is_empty() {
+        row("durations", &spans);
+    }
+    if !end.succeeded() {
+        row("what happened", &end.message);
+        end.exception.iter().for_each(|text| row("exception", text));
+        end.hint.iter().for_each(|text| row("hint", text));
+    }
+    table.push('\n');
+    table
+}
+
+/// What later steps of a GitHub job can read as `steps.ID.outputs`, in the form of its file.
+pub fn step_outputs(end: &End) -> String {
+    let rows = [
+        ("app", end.app.clone()),
+        ("namespace", end.namespace.clone()),
+        ("outcome", end.outcome.clone()),
+        ("exit-code", end.exit_code.to_string()),
+        ("message", clean(&end.message)),
+    ];
+    rows.iter().map(|(name, value)| format!("{name}={value}\n")).collect()
+}
+
+/// The one line that GitHub shows beside a job's steps.
+pub fn annotation(end: &End) -> Option<String> {
+    if end.succeeded() {
+        return None;
+    }
+    let data = |text: &str| text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
+    let title =
+        data(&format!("Spark application {}: {}", end.app, end.outcome)).replace(':', "%3A").replace(',', "%2C");
+    Some(format!("::error title={title}::{}", data(&end.explained().join("\n"))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed() -> End {
+        End {
+            app: "pi".into(),
+            namespace: "jobs".into(),
+            outcome: "Failed".into(),
+            exit_code: 1,
+            message: "the driver exited with code 1: 50% <done>".into(),
+            exception: Some("ValueError: a|b".into()),
+            hint: Some("look, there".into()),
+            durations: Durations {
+                queued: Some(SignedDuration::from_secs(2)),
+                starting: Some(SignedDuration::from_secs(3)),
+                ran: Some(SignedDuration::from_secs(41)),
+            },
+            log: Some("a \"b\"\nc\n".into()),
+        }
+    }
+
+    #[test]
+    fn a_failure_is_a_failed_case_after_those_that_passed() {
+        assert_eq!(
+            junit_suite(&failed()),
+            r#"<testsuite name="pi" tests="4" failures="1" errors="0" time="46.000">
+  <testcase classname="pi" name="submit" time="0.000"/>
+  <testcase classname="pi" name="schedule" time="2.000"/>
+  <testcase classname="pi" name="start" time="3.000"/>
+  <testcase classname="pi" name="run" time="41.000">
+    <failure type="Failed" message="the driver exited with code 1: 50% &lt;done&gt;">the driver exited with code 1: 50% &lt;done&gt;
+ValueError: a|b
+hint: look, there</failure>
+  </testcase>
+  <system-out>a &quot;b&quot;
+c</system-out>
+</testsuite>
+"#
+        );
+    }
+
+    #[test]
+    fn what_was_not_reached_is_no_case() {
+        let refused = End { outcome: "Refused".into(), exit_code: 3, durations: Durations::default(), ..failed() };
+        assert!(junit_suite(&refused).contains("tests=\"1\" failures=\"1\""));
+        assert!(junit_suite(&refused).contains("name=\"submit\""));
+        let unplaced = End { outcome: "CouldNotStart".into(), ..refused };
+        assert!(junit_suite(&unplaced).contains("tests=\"2\""));
+    }
+
+    #[test]
+    fn a_success_has_four_cases_and_no_annotation() {
+        let end = End { outcome: "Succeeded".into(), exit_code: 0, log: None, ..failed() };
+        assert!(junit_suite(&end).contains("tests=\"4\" failures=\"0\""));
+        assert_eq!(annotation(&end), None);
+    }
+
+    #[test]
+    fn an_annotation_is_one_line_with_githubs_escapes() {
+        assert_eq!(
+            annotation(&failed()).as_deref(),
+            Some(
+                "::error title=Spark application pi%3A Failed::the driver exited with code 1: 50%25 <done>%0AValueError: a|b%0Ahint: look, there"
+            )
+        );
+    }
+
+    #[test]
+    fn a_summary_is_a_table() {
+        assert_eq!(
+            step_summary(&failed()),
+            "### ❌ Spark application pi: Failed\n\n| | |\n| --- | --- |\n| namespace | jobs |\n| exit code | 1 |\n\
+             | durations | queued 2s, starting 3s, ran 41s |\n\
+             | what happened | the driver exited with code 1: 50% <done> |\n\
+             | exception | ValueError: a\\|b |\n| hint | look, there |\n\n"
+        );
+    }
+
+    #[test]
+    fn outputs_are_lines_of_names_and_values() {
+        assert!(step_outputs(&failed()).starts_with("app=pi\nnamespace=jobs\noutcome=Failed\nexit-code=1\nmessage="));
+    }
+}
