@@ -1,6 +1,8 @@
 //! What can be asked: one file per command.
 
 mod attach;
+mod config_files;
+mod convert;
 mod delete;
 mod describe;
 mod events;
@@ -49,6 +51,7 @@ enum Command {
     Submit(Box<submit::Submit>),
     Render(Box<render::Render>),
     Validate(Box<validate::Validate>),
+    Convert(convert::Convert),
     Explain(explain::Explain),
     Schema(schema::Schema),
     Attach(attach::Attach),
@@ -98,6 +101,7 @@ impl Cli {
             Command::Submit(submit) => submit.run().await,
             Command::Render(render) => render.run(),
             Command::Validate(validate) => validate.run(),
+            Command::Convert(convert) => convert.run(),
             Command::Explain(explain) => explain.run(),
             Command::Schema(schema) => schema.run(),
             Command::Attach(attach) => attach.run().await,

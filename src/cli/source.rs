@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
+use super::config_files::{self, Directories};
 use super::local_files::{self, Folders};
 use crate::job::node::place_in;
 use crate::job::overrides::pair;
 use crate::job::problem::{Problem, Severity};
-use crate::job::{self, Files, Job, Overrides, Variables};
-use crate::manifests::credentials;
+use crate::job::{self, Job, Overrides, Variables};
 use crate::report::talk;
 
 /// Where jobs come from.
@@ -27,6 +27,8 @@ pub struct Sources {
     /// An environment variable that the file may use as `${NAME}`; those called SPARKCTL_VAR_NAME it always may
     #[arg(long, value_name = "NAME")]
     pub set_env: Vec<String>,
+    #[command(flatten)]
+    pub directories: Directories,
     #[command(flatten)]
     pub overrides: Overrides,
     /// Whether the jobs run on this machine, where no file is too large to travel
@@ -72,7 +74,8 @@ impl Sources {
         for (source, path) in sources.iter_mut().zip(paths) {
             let folders = Folders::of(path, &self.overrides);
             for job in std::mem::take(&mut source.jobs) {
-                let job = source.completed(job.with(self.overrides.clone()), &folders, self.stay);
+                let job = job.with(self.overrides.clone());
+                let job = source.completed(job, &self.directories, &folders, self.stay);
                 let namespace = namespace.or(job.namespace.as_deref()).unwrap_or("default");
                 // A field that could not be read has its problem already; what follows from it would only confuse.
                 let checked =
@@ -120,12 +123,11 @@ impl Source {
         Ok(Self { name, text, jobs, problems })
     }
 
-    /// The job with the local files that its settings name.
-    fn completed(&mut self, mut job: Job, folders: &Folders, stays: bool) -> Job {
-        match files(&job) {
-            Ok(files) => job.files = files,
-            Err((key, message)) => self.problems.push(job.setting_problem(&key, Problem::error(message))),
-        }
+    /// The job with the files of this machine that it speaks of.
+    fn completed(&mut self, mut job: Job, directories: &Directories, folders: &Folders, stays: bool) -> Job {
+        let (files, problems) = config_files::read(&job, directories);
+        self.problems.extend(problems);
+        job.files = files;
         let (local, problems) = local_files::read(&job, folders);
         self.problems.extend(problems);
         job.files.local = local;
@@ -181,58 +183,4 @@ fn from_stdin() -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     stdin.read_to_end(&mut bytes).context("reading the job file from stdin")?;
     Ok(bytes)
-}
-
-/// The local files that settings name. An error has the setting and a message.
-fn files(job: &Job) -> Result<Files, (String, String)> {
-    let settings = job.settings("default");
-    let path_of = |key: &str| {
-        settings
-            .given(key)
-            .map(|uri| uri.strip_prefix("file://").or(uri.strip_prefix("file:")).unwrap_or(uri).to_owned())
-    };
-    let bytes = |key: &str, path: &str| {
-        std::fs::read(path).map_err(|error| (key.to_owned(), format!("reading {path}: {error}")))
-    };
-    let text = |key: &str, path: &str| {
-        String::from_utf8(bytes(key, path)?).map_err(|_| (key.to_owned(), format!("{path} is not a text in UTF-8")))
-    };
-    let mut files = Files::default();
-    let key = "spark.kubernetes.driver.podTemplateFile";
-    if let Some(path) = path_of(key) {
-        files.driver_template =
-            Some(template(&text(key, &path)?).map_err(|message| (key.to_owned(), format!("{path}: {message}")))?);
-    }
-    let key = "spark.kubernetes.executor.podTemplateFile";
-    if let Some(path) = path_of(key) {
-        let text = text(key, &path)?;
-        template(&text).map_err(|message| (key.to_owned(), format!("{path}: {message}")))?;
-        files.executor_template = Some(text);
-    }
-    let key = "spark.kubernetes.kerberos.krb5.path";
-    if let Some(path) = path_of(key) {
-        let name =
-            Path::new(&path).file_name().map_or_else(|| "krb5.conf".into(), |name| name.to_string_lossy().into_owned());
-        files.krb5 = Some((name, text(key, &path)?));
-    }
-    for key in credentials::file_settings() {
-        if let Some(path) = settings.given(&key) {
-            files.by_path.insert(path.to_owned(), bytes(&key, path)?);
-        }
-    }
-    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    files.pyspark_python = variable("PYSPARK_PYTHON");
-    files.pyspark_driver_python = variable("PYSPARK_DRIVER_PYTHON");
-    Ok(files)
-}
-
-/// A pod template of a file.
-fn template(text: &str) -> Result<serde_json::Value, String> {
-    let documents = job::node::documents(text, &mut Vec::new()).map_err(|problem| problem.message)?;
-    let template = documents.first().map(job::node::Node::json).unwrap_or_default();
-    match template.get("kind").and_then(serde_json::Value::as_str) {
-        None | Some("Pod") if template.is_object() => Ok(template),
-        Some(kind) if kind != "Pod" => Err(format!("expected a Pod, found a {kind}")),
-        _ => Err("expected a Pod, found nothing of it".into()),
-    }
 }

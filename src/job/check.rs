@@ -15,7 +15,7 @@ use crate::spark::{Conf, Version, names, quantity, secrets};
 
 /// All problems of the job. Paths begin with `spec`, wherever the document has it.
 pub fn job(job: &Job, namespace: &str) -> Vec<Problem> {
-    let conf = job.settings(namespace);
+    let conf = job.resolved(namespace);
     let mut problems = Vec::new();
     name(job, &mut problems);
     what_runs(job, &conf, &mut problems);
@@ -33,8 +33,41 @@ pub fn job(job: &Job, namespace: &str) -> Vec<Problem> {
             problems.push(job.setting_problem(key, problem));
         }
     }
+    combinations(job, &conf, &mut problems);
     dependencies(job, &mut problems);
     problems
+}
+
+/// Settings of which only one may be given.
+///
+/// Source: `KubernetesDriverConf` and `KerberosConfDriverFeatureStep` of Spark.
+const EXCLUSIVE: [(&str, &str); 1] =
+    [("spark.kubernetes.kerberos.krb5.path", "spark.kubernetes.kerberos.krb5.configMapName")];
+
+/// Settings that say something only together.
+const TOGETHER: [(&str, &str); 2] = [
+    ("spark.kerberos.principal", "spark.kerberos.keytab"),
+    ("spark.kubernetes.kerberos.tokenSecret.name", "spark.kubernetes.kerberos.tokenSecret.itemKey"),
+];
+
+fn combinations(job: &Job, conf: &Conf, problems: &mut Vec<Problem>) {
+    for (one, other) in EXCLUSIVE {
+        if conf.given(one).is_some() && conf.given(other).is_some() {
+            let both = Problem::error(format!("`{one}` and `{other}` say the same thing: Spark takes one of them"));
+            problems.push(job.setting_problem(one, both));
+        }
+    }
+    for (one, other) in TOGETHER.into_iter().flat_map(|(one, other)| [(one, other), (other, one)]) {
+        if conf.given(one).is_some() && conf.given(other).is_none() {
+            problems.push(job.setting_problem(one, Problem::error(format!("`{one}` needs `{other}`"))));
+        }
+    }
+    let key = "spark.kubernetes.hadoop.configMapName";
+    if job.files.hadoop.is_some() && conf.given(key).is_some() {
+        let both =
+            Problem::error(format!("`{key}` and a directory of Hadoop's configuration: Spark takes one of them"));
+        problems.push(job.setting_problem(key, both));
+    }
 }
 
 fn name(job: &Job, problems: &mut Vec<Problem>) {
@@ -555,11 +588,35 @@ fn setting(job: &Job, key: &str, value: &str, namespace: &str) -> Option<Problem
         (!words.contains(&value))
             .then(|| Problem::error(format!("`{key}`: expected one of {}, found `{value}`", words.join(", "))))
     };
+    let allocates =
+        key == "spark.executor.instances" && job.resolved(namespace).is_true("spark.dynamicAllocation.enabled");
     let form = match key {
         "spark.kubernetes.namespace" if value != namespace => Some(
             Problem::error(format!("`{key}` is `{value}`, but the application runs in `{namespace}`"))
                 .help("write `metadata.namespace`, or give --namespace"),
         ),
+        "spark.kubernetes.driver.service.ipFamilyPolicy" => {
+            words(&["SingleStack", "PreferDualStack", "RequireDualStack"])
+        }
+        "spark.kubernetes.driver.service.ipFamilies" => words(&["IPv4", "IPv6", "IPv4,IPv6", "IPv6,IPv4"]),
+        "spark.kubernetes.local.dirs.tmpfs"
+        | "spark.kubernetes.securityContext.allowPrivilegeEscalation"
+        | "spark.kubernetes.driver.securityContext.allowPrivilegeEscalation"
+        | "spark.kubernetes.driver.service.publishNotReadyAddresses"
+        | "spark.kubernetes.submission.waitAppCompletion"
+            if !["true", "false"].contains(&value.trim().to_lowercase().as_str()) =>
+        {
+            words(&["true", "false"])
+        }
+        "spark.driver.port" | "spark.driver.blockManager.port" | "spark.blockManager.port" | "spark.ui.port" => value
+            .trim()
+            .parse::<u16>()
+            .err()
+            .map(|_| Problem::error(format!("`{key}`: expected the number of a port, found `{value}`"))),
+        "spark.submit.deployMode" if value != "cluster" => {
+            Some(Problem::error(format!("`{key}`: the driver always runs in the cluster, found `{value}`")))
+        }
+        "spark.submit.deployMode" => return None,
         "spark.kubernetes.container.image.pullPolicy" => words(&["Always", "IfNotPresent", "Never"]),
         "spark.kubernetes.pyspark.pythonVersion" if job.version() >= Version(3, 1) && value != "3" => Some(
             Problem::error(format!("Spark {} runs Python 3 alone, found `{value}`", job.version()))
@@ -570,6 +627,9 @@ fn setting(job: &Job, key: &str, value: &str, namespace: &str) -> Option<Problem
         | "spark.driver.memoryOverhead"
         | "spark.executor.memoryOverhead"
         | "spark.executor.pyspark.memory" => memory::check(value).err(),
+        "spark.executor.cores" | "spark.executor.instances" if value.trim() == "0" && !allocates => {
+            Some(Problem::error(format!("`{key}`: expected a whole number from 1 on, found `{value}`")))
+        }
         "spark.driver.cores" | "spark.executor.cores" | "spark.executor.instances" => value
             .trim()
             .parse::<u32>()

@@ -1,6 +1,8 @@
 //! The job file: its sections, what flags change in it, what is wrong with it.
 
+pub mod annotation;
 mod check;
+pub mod convert;
 mod deps;
 mod driver;
 mod dynamic_allocation;
@@ -46,6 +48,7 @@ pub struct Job {
     /// `metadata.namespace`.
     pub namespace: Option<String>,
     pub labels: Texts,
+    pub annotations: Texts,
     pub spec: Spec,
     /// Of a `ScheduledSparkApplication`, whose `template` is in `spec`.
     pub schedule: Option<Schedule>,
@@ -97,6 +100,8 @@ pub struct Files {
     pub pyspark_python: Option<String>,
     /// `PYSPARK_DRIVER_PYTHON` of the submitter's environment.
     pub pyspark_driver_python: Option<String>,
+    /// Variables of the submitter's environment that settings refer to as `${env:NAME}`.
+    pub environment: BTreeMap<String, String>,
 }
 
 /// The jobs of a source, and all that is wrong with them.
@@ -134,7 +139,8 @@ read::section! {
         namespace: Option<String> => "namespace of all objects",
         /// Labels, also of the pods.
         labels: Texts => "labels of driver and executors",
-        /// Annotations of the document itself.
+        /// Annotations of the document itself. `sparkctl.dev/spark-conf-dir` and `sparkctl.dev/hadoop-conf-dir` name
+        /// directories as --spark-conf-dir and --hadoop-conf-dir do.
         annotations: Texts => "nothing: they are the document's",
     }
 }
@@ -179,6 +185,7 @@ impl Job {
             },
             namespace: metadata.namespace,
             labels: metadata.labels,
+            annotations: metadata.annotations,
             spec,
             schedule,
             conf: BTreeMap::new(),
@@ -211,6 +218,11 @@ impl Job {
         let mut conf = self.spec.settings(namespace, self.title());
         conf.extend(self.conf.clone());
         conf
+    }
+
+    /// All settings as Spark reads them: what they refer to is put in.
+    pub fn resolved(&self, namespace: &str) -> Conf {
+        self.settings(namespace).all_resolved(&self.files.environment)
     }
 
     /// The version of Spark as it was written, or as the image's tag says it.
@@ -271,18 +283,8 @@ impl Job {
         })
     }
 
-    /// Whether nothing is said of executors that is not in their template's own text.
-    pub fn has_plain_executor(&self) -> bool {
-        let role = &self.spec.executor.role;
-        let bare = Spec::default();
-        role.template.is_none()
-            && self.spread.is_empty()
-            && *role == bare.executor.role
-            && self.spec.batch_scheduler_options == bare.batch_scheduler_options
-    }
-
     /// Where the specification's field `path` was written, and its whole path.
-    fn located(&self, problem: Problem) -> Problem {
+    pub fn located(&self, problem: Problem) -> Problem {
         let path = match problem.path.strip_prefix("spec") {
             Some(rest) => format!("{}{rest}", self.root),
             None => problem.path.clone(),

@@ -80,6 +80,25 @@ impl Variables {
     }
 }
 
+/// The text that is `text` once its variables are replaced.
+pub fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("${") {
+        let (before, variable) = rest.split_at(at);
+        escaped.push_str(before);
+        // Spark's own, which nothing replaces, look better as they are.
+        let inner = variable[2..].split_once('}').map_or("", |(inner, _)| inner);
+        let sparks = ["spark.", "env:", "system:"].iter().any(|prefix| inner.starts_with(prefix));
+        if before.ends_with('$') || !sparks || inner.contains("${") {
+            escaped.push('$');
+        }
+        escaped.push_str("${");
+        rest = &variable[2..];
+    }
+    escaped + rest
+}
+
 fn is_name(name: &str) -> bool {
     let mut chars = name.chars();
     chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
@@ -107,6 +126,17 @@ mod tests {
             json,
             serde_json::json!({"${DAY}": "x-2026: 1-7", "keep": ["${DAY}", "${spark.x}", "${env:HOME}", "$(POD)", "${"]})
         );
+    }
+
+    #[test]
+    fn escapes_what_would_be_replaced() {
+        for text in
+            ["${DAY}", "$${DAY}", "$$${DAY:-x}", "${spark.x}-${DAY", "a ${${DAY}} b", "$", "${env:A}", "${spark.${X}}"]
+        {
+            let (json, problems) = replaced(&serde_json::json!([escaped(text)]).to_string());
+            assert_eq!((json, problems), (serde_json::json!([text]), Vec::new()));
+        }
+        assert_eq!(escaped("${spark.x}"), "${spark.x}");
     }
 
     #[test]

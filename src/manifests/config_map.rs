@@ -22,7 +22,7 @@ pub fn driver(plan: &Plan) -> Object {
     let heading = format!("Spark's properties of {}, written by sparkctl", plan.name());
     let mut data: Map<String, serde_json::Value> =
         plan.files().spark_conf.iter().map(|(name, text)| (name.clone(), text.as_str().into())).collect();
-    data.insert(PROPERTIES.into(), properties::file(&plan.conf, &heading).into());
+    data.insert(PROPERTIES.into(), properties::file(&plan.properties, &heading).into());
     if plan.version >= Version(3, 3) {
         data.insert("spark.kubernetes.namespace".into(), plan.names.namespace.as_str().into());
     }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::plan::{CONF_DIR, Plan, Ports, TEMPLATE_DIR, TEMPLATE_FILE};
 use super::pod::Pod;
 use super::{HOLD, Object};
+use crate::job::annotation;
 use crate::job::problem::Problem;
 use crate::job::role::RoleSpec;
 use crate::spark::memory::{self, Role};
@@ -56,7 +57,8 @@ fn spark(plan: &Plan, pod: &mut Pod) -> Result<(), Problem> {
     );
     let scheduler =
         conf.given("spark.kubernetes.driver.scheduler.name").or(conf.given("spark.kubernetes.scheduler.name"));
-    pod.set_some("schedulerName", scheduler);
+    let scheduler = scheduler.filter(|_| plan.version >= Version(3, 3));
+    pod.set_some("schedulerName", plan.scheduler.name().or(scheduler));
     if let Some(account) = conf.given("spark.kubernetes.authenticate.driver.serviceAccountName") {
         pod.set("serviceAccountName", account);
         pod.set("serviceAccount", account);
@@ -117,7 +119,7 @@ fn container_ports(plan: &Plan) -> Vec<Value> {
 
 /// The block manager's port as the container has it: by the settings before Spark completed them.
 fn container_block_manager(plan: &Plan) -> i64 {
-    Ports::of(&plan.job.settings(&plan.names.namespace)).block_manager
+    Ports::of(&plan.job.resolved(&plan.names.namespace)).block_manager
 }
 
 fn resources(plan: &Plan, pod: &mut Pod) -> Result<(), Problem> {
@@ -172,7 +174,8 @@ pub fn custom_resources(conf: &Conf, role: Role) -> Result<Vec<(String, String)>
 
 fn environment(plan: &Plan, pod: &mut Pod) {
     let conf = &plan.conf;
-    let user = plan.job.spec.proxy_user.as_ref().unwrap_or(&plan.submission.user);
+    let user = plan.job.annotations.get(annotation::USER).unwrap_or(&plan.submission.user);
+    let user = plan.job.spec.proxy_user.as_ref().unwrap_or(user);
     pod.env("SPARK_USER", user);
     pod.spark_container().append("env", super::job::environment(plan));
     pod.env("SPARK_APPLICATION_ID", &super::job::application_id(plan));

@@ -18,9 +18,8 @@ pub const KEY: &str = "podspec-configmap-key";
 /// The template: the user's, and over it the fields of `executor`. The driver's Spark writes
 /// its own part into each pod that it makes of it.
 pub fn template(job: &Job, version: Version, scheduler: &Scheduler, name: &str) -> Pod {
-    let given = job.executor_template();
-    let container = job.spec.spark_conf.get("spark.kubernetes.executor.podTemplateContainerName");
-    let mut pod = Pod::of_template(given.as_ref(), container.map_or(EXECUTOR_CONTAINER, String::as_str));
+    let given = given(job);
+    let mut pod = given.clone();
     let spec = &job.spec;
     pod_priority(job, &mut pod);
     if version < Version(3, 3) {
@@ -33,7 +32,9 @@ pub fn template(job: &Job, version: Version, scheduler: &Scheduler, name: &str) 
         monitoring.overlay(Role::Executor, name, &mut pod);
     }
     pod.append("topologySpreadConstraints", job.spread.iter().map(|key| spread(key)));
-    if !pod.is_blank() && !pod.spec.0.contains_key("enableServiceLinks") {
+    // A file's template that nothing was added to is the user's, word for word.
+    let is_own = pod != given || spec.executor.role.template.is_some();
+    if is_own && !pod.is_blank() && !pod.spec.0.contains_key("enableServiceLinks") {
         pod.set("enableServiceLinks", false);
     }
     pod
@@ -50,12 +51,24 @@ fn spread(key: &str) -> Value {
     })
 }
 
+/// The user's template.
+fn given(job: &Job) -> Pod {
+    let container = job.spec.spark_conf.get("spark.kubernetes.executor.podTemplateContainerName");
+    Pod::of_template(job.executor_template().as_ref(), container.map_or(EXECUTOR_CONTAINER, String::as_str))
+}
+
+/// The name of Spark's container in the template, where Spark would not find it by itself: it takes the first.
+pub fn container(plan: &Plan) -> Option<String> {
+    let pod = template(plan.job, plan.version, &plan.scheduler, &plan.name());
+    (pod != given(plan.job)).then(|| pod.container_name().to_owned())
+}
+
 /// The ConfigMap that takes the template to the driver, if there is one.
 pub fn config_map(plan: &Plan) -> Option<Object> {
-    let text = match (&plan.files().executor_template, template(plan.job, plan.version, &plan.scheduler, &plan.name()))
-    {
+    let pod = template(plan.job, plan.version, &plan.scheduler, &plan.name());
+    let text = match (&plan.files().executor_template, pod) {
         (None, pod) if pod.is_blank() => return None,
-        (Some(text), _) if plan.job.has_plain_executor() => text.clone(),
+        (Some(text), pod) if pod == given(plan.job) => text.clone(),
         (_, pod) => text_of(pod.into_template()),
     };
     Some(Object(json!({

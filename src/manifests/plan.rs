@@ -47,7 +47,9 @@ impl Submission {
 pub struct Plan<'a> {
     pub job: &'a Job,
     pub submission: &'a Submission,
-    /// All settings, Spark's own among them: the content of `spark.properties`.
+    /// All settings as they are written into `spark.properties`, Spark's own among them.
+    pub properties: Conf,
+    /// The same as Spark reads them: what they refer to is put in.
     pub conf: Conf,
     pub version: Version,
     pub scheduler: Scheduler,
@@ -133,15 +135,25 @@ fn unique(name: &str, id: &str, suffix: &str, limit: usize) -> String {
 
 impl<'a> Plan<'a> {
     pub fn of(job: &'a Job, namespace: &str, submission: &'a Submission) -> Self {
-        let mut conf = job.settings(namespace);
+        let mut properties = job.settings(namespace);
         let version = job.version();
         let scheduler = Scheduler::of(job);
         let carrier = job.carrier();
-        let names = Names::of(job, namespace, &conf, submission, carrier);
-        let mut plan =
-            Self { job, submission, conf: Conf::default(), version, scheduler, carrier, names, local_dirs: Vec::new() };
-        plan.complete(&mut conf);
-        plan.conf = conf;
+        let names = Names::of(job, namespace, &job.resolved(namespace), submission, carrier);
+        let mut plan = Self {
+            job,
+            submission,
+            properties: Conf::default(),
+            conf: Conf::default(),
+            version,
+            scheduler,
+            carrier,
+            names,
+            local_dirs: Vec::new(),
+        };
+        plan.complete(&mut properties);
+        plan.conf = properties.all_resolved(&job.files.environment);
+        plan.properties = properties;
         plan.local_dirs = plan.scratch();
         plan
     }
@@ -192,10 +204,11 @@ impl<'a> Plan<'a> {
         }
         conf.set("spark.kubernetes.submitInDriver", "true");
         conf.set("spark.kubernetes.resource.type", job.language().resource_type());
-        let ports = Ports::of(conf);
+        let read = conf.all_resolved(&job.files.environment);
+        let ports = Ports::of(&read);
         conf.set("spark.driver.port", ports.rpc.to_string());
         conf.set("spark.driver.blockManager.port", ports.service_block_manager.to_string());
-        if let Ok(factor) = crate::spark::memory::overhead_factor(conf, job.language().is_foreign()) {
+        if let Ok(factor) = crate::spark::memory::overhead_factor(&read, job.language().is_foreign()) {
             conf.set("spark.kubernetes.memoryOverheadFactor", java_double(factor));
         }
         conf.set_default("spark.submit.pyFiles", "");
@@ -208,7 +221,7 @@ impl<'a> Plan<'a> {
         super::files::locate(self, conf);
         if self.needs_template() {
             conf.set("spark.kubernetes.executor.podTemplateFile", format!("{TEMPLATE_DIR}/{TEMPLATE_FILE}"));
-            conf.set_default("spark.kubernetes.executor.podTemplateContainerName", EXECUTOR_CONTAINER);
+            conf.set_some("spark.kubernetes.executor.podTemplateContainerName", super::executor::container(self));
         }
         if self.version >= Version(3, 5) {
             let hadoop = conf.get("spark.kubernetes.hadoop.configMapName").map(str::to_owned);

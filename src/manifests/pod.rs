@@ -42,10 +42,24 @@ impl Pod {
             None => before.remove(0),
         };
         let mut spark = Part(spark.as_object().cloned().unwrap_or_default());
+        // Spark's library writes quantities as text, however the template did.
+        for kind in ["requests", "limits"] {
+            let quantities = spark.0.get_mut("resources").and_then(|resources| resources[kind].as_object_mut());
+            for quantity in quantities.into_iter().flat_map(|quantities| quantities.values_mut()) {
+                if quantity.is_number() {
+                    *quantity = quantity.to_string().into();
+                }
+            }
+        }
         if !spark.0.contains_key("name") {
             spark.set("name", container);
         }
         Self { metadata: part("metadata"), spec, container: spark, before, after: Vec::new() }
+    }
+
+    /// The name of Spark's container.
+    pub fn container_name(&self) -> &str {
+        self.container.0.get("name").and_then(Value::as_str).unwrap_or_default()
     }
 
     pub fn spark_container(&mut self) -> &mut Part {

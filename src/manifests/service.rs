@@ -10,9 +10,11 @@ use crate::spark::Version;
 pub fn driver(plan: &Plan) -> Object {
     let conf = &plan.conf;
     let mut labels = plan.own_labels();
-    labels.extend(
-        conf.with_prefix("spark.kubernetes.driver.service.label.").map(|(key, value)| (key.into(), value.into())),
-    );
+    if plan.version >= Version(3, 4) {
+        labels.extend(
+            conf.with_prefix("spark.kubernetes.driver.service.label.").map(|(key, value)| (key.into(), value.into())),
+        );
+    }
     labels.insert("spark-app-selector".into(), plan.submission.application());
     let annotations: Value = conf
         .with_prefix("spark.kubernetes.driver.service.annotation.")

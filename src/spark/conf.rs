@@ -25,6 +25,51 @@ impl Conf {
         self.0.insert(key.into(), value.into());
     }
 
+    pub fn remove(&mut self, key: &str) {
+        self.0.remove(key);
+    }
+
+    /// The value with the variables replaced that it refers to: `${spark.key}` and `${env:NAME}`.
+    /// What is unknown stays.
+    ///
+    /// Source: `ConfigReader.substitute` of Spark.
+    pub fn resolved(&self, key: &str, environment: &BTreeMap<String, String>) -> Option<String> {
+        self.get(key).map(|value| self.substituted(value, environment, 0))
+    }
+
+    /// All settings with the variables of their values replaced, but for those that Spark reads as they are: whole
+    /// families, and what it looks at before it replaces anything.
+    pub fn all_resolved(&self, environment: &BTreeMap<String, String>) -> Conf {
+        let resolved = |(key, value): (&String, &String)| {
+            let value = match value.contains("${") && is_resolved(key) {
+                true => self.substituted(value, environment, 0),
+                false => value.clone(),
+            };
+            (key.clone(), value)
+        };
+        self.0.iter().map(resolved).collect()
+    }
+
+    fn substituted(&self, text: &str, environment: &BTreeMap<String, String>, depth: usize) -> String {
+        let mut whole = String::new();
+        let mut rest = text;
+        while let Some((before, inner, after)) = reference(rest).filter(|_| depth < MAX_REFERENCES) {
+            whole.push_str(before);
+            let value = match inner.split_once(':') {
+                Some(("env", name)) => environment.get(name).map(String::as_str),
+                Some(_) => None,
+                None if inner.starts_with("spark.") => self.get(inner),
+                None => None,
+            };
+            match value {
+                Some(value) => whole += &self.substituted(value, environment, depth + 1),
+                None => whole += &format!("${{{inner}}}"),
+            }
+            rest = after;
+        }
+        whole + rest
+    }
+
     /// Sets `key` if there is a value.
     pub fn set_some(&mut self, key: &str, value: Option<impl ToString>) {
         if let Some(value) = value {
@@ -61,6 +106,35 @@ impl Conf {
     }
 }
 
+/// How deep settings may refer to each other: Spark refuses a circle, here it ends.
+const MAX_REFERENCES: usize = 16;
+
+/// What is before `${…}`, in it, and behind.
+fn reference(text: &str) -> Option<(&str, &str, &str)> {
+    let (before, rest) = text.split_once("${")?;
+    let (inner, after) = rest.split_once('}')?;
+    Some((before, inner, after))
+}
+
+/// Settings that are read without a definition of their own.
+///
+/// Source: `KubernetesUtils.parsePrefixedKeyValuePairs` and `SparkSubmitArguments` of Spark.
+fn is_resolved(key: &str) -> bool {
+    let raw = ["spark.driver.memory", "spark.executor.memory", "spark.executor.cores", "spark.executor.instances"];
+    let families = [
+        ".label.",
+        ".annotation.",
+        ".node.selector.",
+        "driverEnv.",
+        "executorEnv.",
+        ".secrets.",
+        ".secretKeyRef.",
+        ".volumes.",
+        ".resource.",
+    ];
+    !raw.contains(&key) && !families.iter().any(|family| key.contains(family))
+}
+
 impl FromIterator<(String, String)> for Conf {
     fn from_iter<I: IntoIterator<Item = (String, String)>>(settings: I) -> Self {
         Self(settings.into_iter().collect())
@@ -70,5 +144,22 @@ impl FromIterator<(String, String)> for Conf {
 impl Extend<(String, String)> for Conf {
     fn extend<I: IntoIterator<Item = (String, String)>>(&mut self, settings: I) {
         self.0.extend(settings);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_refer_to_each_other_and_to_the_environment() {
+        let conf = Conf::from_iter(
+            [("spark.a", "${spark.b}-${env:X}${system:y}"), ("spark.b", "b${spark.c}"), ("spark.c", "${spark.c}x")]
+                .map(|(key, value)| (key.to_owned(), value.to_owned())),
+        );
+        let environment = [("X".to_owned(), "x".to_owned())].into();
+        let resolved = conf.resolved("spark.a", &environment).unwrap();
+        assert!(resolved.starts_with("b${spark.c}xx") && resolved.ends_with("-x${system:y}"), "{resolved}");
+        assert_eq!(conf.resolved("spark.none", &environment), None);
     }
 }

@@ -1,6 +1,8 @@
 //! Spark's own rules: its settings, its units, its names, its properties file.
 
+pub mod command_line;
 pub mod conf;
+pub mod conf_dir;
 pub mod memory;
 pub mod names;
 pub mod properties;
@@ -8,6 +10,7 @@ pub mod quantity;
 pub mod secrets;
 pub mod version;
 
+pub use command_line::CommandLine;
 pub use conf::Conf;
 pub use memory::Memory;
 pub use version::Version;

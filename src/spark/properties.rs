@@ -36,7 +36,6 @@ fn escape(part: &str, key: bool, text: &mut String) {
 ///
 /// Source: `Properties.load(Reader)`, and `Utils.getPropertiesFromFile` of Spark, which trims
 /// values at both ends.
-#[cfg_attr(not(test), expect(dead_code, reason = "for --properties-file"))]
 pub fn parse(text: &str) -> Vec<(String, String)> {
     logical_lines(text)
         .iter()
@@ -86,8 +85,13 @@ fn key_end(line: &str) -> usize {
 
 fn unescape(part: &str) -> String {
     let mut text = String::with_capacity(part.len());
-    let mut chars = part.chars();
+    // A character beyond the first 65,536 is written as two escapes, one behind the other.
+    let mut units: Vec<u16> = Vec::new();
+    let mut chars = part.chars().peekable();
     while let Some(c) = chars.next() {
+        if c != '\\' || chars.peek() != Some(&'u') {
+            text.extend(char::decode_utf16(units.drain(..)).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)));
+        }
         if c != '\\' {
             text.push(c);
             continue;
@@ -99,12 +103,14 @@ fn unescape(part: &str) -> String {
             Some('f') => text.push('\u{c}'),
             Some('u') => {
                 let digits: String = chars.by_ref().take(4).collect();
-                text.extend(u32::from_str_radix(&digits, 16).ok().and_then(char::from_u32));
+                units.extend(u16::from_str_radix(&digits, 16));
+                continue;
             }
             Some(c) => text.push(c),
             None => {}
         }
     }
+    text.extend(char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)));
     text
 }
 
