@@ -41,6 +41,17 @@ pub struct Identity {
     /// Identity of the submission, 32 hexadecimal digits: Spark's application id is `spark-ID`
     #[arg(long, value_name = "ID", value_parser = id)]
     pub id: Option<String>,
+    /// Name of this one run, such as a date or a pipeline's number. Submitted again under the same key, a run is
+    /// joined wherever it is, or its end is told; under another, another is started beside it
+    #[arg(long, value_name = "KEY", value_parser = key, conflicts_with = "id")]
+    pub run_key: Option<String>,
+}
+
+fn key(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("expected a name for the run, such as a date".into()),
+        key => Ok(key.to_owned()),
+    }
 }
 
 fn id(text: &str) -> Result<String, String> {
@@ -52,21 +63,30 @@ fn id(text: &str) -> Result<String, String> {
 }
 
 impl Identity {
-    /// A new identity, unless one is given.
-    pub fn submission(&self) -> Submission {
-        let id = self.id.clone().unwrap_or_else(|| Uuid::now_v7().simple().to_string());
-        Submission { id, user: user() }
+    /// A new identity, unless one is given, or made by the name of the run.
+    pub fn submission(&self, job: &Job) -> Submission {
+        let id = self.id.clone().or_else(|| self.of_key(job));
+        let id = id.unwrap_or_else(|| Uuid::now_v7().simple().to_string());
+        Submission { id, user: user(), key: self.run_key.clone() }
+    }
+
+    /// The same for the same application and key, wherever it is submitted.
+    fn of_key(&self, job: &Job) -> Option<String> {
+        let key = self.run_key.as_ref()?;
+        Some(of_hash(&format!("{}\n{key}", job.title())))
     }
 
     /// The given identity, or one that is the same whenever the job is.
     fn of_content(&self, job: &Job) -> Submission {
-        let id = self.id.clone().unwrap_or_else(|| {
-            // The digit that tells a UUID's version is 8, "made by a rule of one's own" (RFC 9562).
-            let hash = spark::names::hash(format!("{job:?}"), 32);
-            format!("{}8{}", &hash[..12], &hash[13..])
-        });
-        Submission { id, user: user() }
+        let id = self.id.clone().or_else(|| self.of_key(job)).unwrap_or_else(|| of_hash(&format!("{job:?}")));
+        Submission { id, user: user(), key: self.run_key.clone() }
     }
+}
+
+/// An id made of a text: its version as a UUID is 8, "made by a rule of one's own" (RFC 9562).
+fn of_hash(text: &str) -> String {
+    let hash = spark::names::hash(text, 32);
+    format!("{}8{}", &hash[..12], &hash[13..])
 }
 
 /// The user that Spark is told of.

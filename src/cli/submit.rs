@@ -11,9 +11,9 @@ use super::local_files;
 use super::place::Place;
 use super::render::{Identity, manifests_of};
 use super::source::{self, Sources};
-use crate::cluster::{self, Cluster};
+use crate::cluster::{self, Cluster, Refusal, Submitted};
 use crate::job::Job;
-use crate::manifests::Application;
+use crate::manifests::{Application, Manifests};
 use crate::report::{self, Output, talk};
 
 /// Run an application: submit it, say what happens until its end, and exit with its outcome
@@ -84,7 +84,7 @@ impl Submit {
     }
 
     async fn submit(&self, job: &Job, cluster: &Cluster, interrupt: &Interrupt) -> Result<Application> {
-        let (manifests, application) = manifests_of(job, &self.place, &self.identity.submission())?;
+        let (manifests, application) = manifests_of(job, &self.place, &self.identity.submission(job))?;
         if self.dry_run {
             cluster::dry_run(cluster, &manifests).await?;
             let count = manifests.owned.len() + 1;
@@ -95,11 +95,13 @@ impl Submit {
             return Ok(application);
         }
         let start = Instant::now();
-        let heard = async {
-            interrupt.heard().await;
-        };
-        let submitted = cluster::submit(cluster, &manifests, heard).await?;
-        if self.follow.output() == Output::Text {
+        let submitted = self.persist(job, cluster, &manifests, interrupt).await?;
+        if let Some(since) = submitted.since {
+            let key = self.identity.run_key.as_deref().unwrap_or_default();
+            if self.follow.output() == Output::Text {
+                talk::line(&format!("run {key} of {} was submitted at {since}, and is joined", application.name));
+            }
+        } else if self.follow.output() == Output::Text {
             let seconds = start.elapsed().as_secs_f64();
             talk::line(&format!("submitted {} to {} ({seconds:.2}s)", application.id, place(cluster, &application)));
             talk::line(&format!("  created {}", submitted.created.join(", ")));
@@ -113,6 +115,37 @@ impl Submit {
             self.receipt(&application)?;
         }
         Ok(application)
+    }
+
+    /// Submits, and submits again as often as the job file says, where that may be of use.
+    async fn persist(
+        &self,
+        job: &Job,
+        cluster: &Cluster,
+        manifests: &Manifests,
+        interrupt: &Interrupt,
+    ) -> Result<Submitted, Refusal> {
+        let (retries, interval) = job.spec.restart_policy.submission_retries();
+        let mut tried = 0;
+        loop {
+            let heard = async {
+                interrupt.heard().await;
+            };
+            let refusal = match cluster::submit(cluster, manifests, tried > 0, heard).await {
+                Err(refusal) if tried < retries && refusal.may_pass() => refusal,
+                settled => return settled,
+            };
+            talk::warn(&format!(
+                "{refusal}; submitting again in {} s ({} of {retries})",
+                interval.as_secs(),
+                tried + 1
+            ));
+            tokio::select! {
+                () = tokio::time::sleep(interval) => {}
+                _ = interrupt.heard() => return Err(refusal),
+            }
+            tried += 1;
+        }
     }
 
     /// What a script reads after --detach.

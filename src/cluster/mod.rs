@@ -3,6 +3,7 @@
 
 mod connect;
 mod delete;
+mod difference;
 mod find;
 mod forward;
 mod kinds;
@@ -26,7 +27,7 @@ pub use logs::{Heard, Line, Logs, Part, Source, log_tail, whole_log};
 pub use namespace::namespace;
 pub use observe::{Change, Sight, observe};
 pub use refusal::{Failure, Refusal};
-pub use submit::{dry_run, submit};
+pub use submit::{Submitted, dry_run, submit};
 
 /// A cluster and a namespace in it, as one user sees them.
 #[derive(Clone)]

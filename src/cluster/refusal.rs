@@ -17,6 +17,8 @@ pub enum Failure {
     NotSent(String),
     /// What was looked for is not there.
     Missing(String),
+    /// What is there is not what would be created.
+    Differs(String),
     /// The user stopped it.
     Interrupted,
 }
@@ -49,7 +51,7 @@ impl Failure {
         match self {
             Failure::Refused(status) => matches!(status.code, 429 | 500..=599) || status.reason == "Conflict",
             Failure::NoAnswer(_) => true,
-            Failure::NotSent(_) | Failure::Missing(_) | Failure::Interrupted => false,
+            Failure::NotSent(_) | Failure::Missing(_) | Failure::Differs(_) | Failure::Interrupted => false,
         }
     }
 
@@ -67,7 +69,7 @@ impl Failure {
     fn message(&self) -> &str {
         match self {
             Failure::Refused(status) => &status.message,
-            Failure::NoAnswer(why) | Failure::NotSent(why) | Failure::Missing(why) => why,
+            Failure::NoAnswer(why) | Failure::NotSent(why) | Failure::Missing(why) | Failure::Differs(why) => why,
             Failure::Interrupted => "interrupted",
         }
     }
@@ -112,11 +114,18 @@ impl Refusal {
         Refusal { doing: doing.into(), failure, hint: None, undone: Vec::new() }
     }
 
+    /// Whether the same submission may be taken later, with nothing changed in it: there was no room, or what
+    /// judges it was out of order.
+    pub fn may_pass(&self) -> bool {
+        let passing = ["exceeded quota", "failed calling webhook", "can only submit PodGroup to queue"];
+        self.failure.may_pass() || passing.iter().any(|words| self.failure.says(words))
+    }
+
     /// sparkctl's exit code: refused, or not reached. An interrupt has its signal's own.
     pub fn exit_code(&self) -> u8 {
         match &self.failure {
             Failure::Refused(status) if status.code < 500 && status.code != 429 => 3,
-            Failure::NotSent(_) => 3,
+            Failure::NotSent(_) | Failure::Differs(_) => 3,
             Failure::Refused(_) | Failure::NoAnswer(_) | Failure::Missing(_) => 6,
             Failure::Interrupted => 130,
         }
@@ -199,6 +208,14 @@ mod tests {
             "creating driver pod pi-driver: pods \"pi-driver\" is forbidden: exceeded quota: q, requested: pods=1"
         );
         assert!(refusal.hint.is_some_and(|hint| hint.contains("kubectl describe quota -n jobs")));
+    }
+
+    #[test]
+    fn only_what_may_pass_is_worth_another_try() {
+        assert!(refusal(403, "pods \"x\" is forbidden: exceeded quota: q").may_pass());
+        assert!(refusal(503, "").may_pass());
+        assert!(!refusal(403, "pods is forbidden: User \"jo\" cannot create resource").may_pass());
+        assert!(!refusal(422, "Pod \"x\" is invalid").may_pass());
     }
 
     #[test]

@@ -5,8 +5,8 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::request::Call;
-use super::{Cluster, Failure, Refusal, kinds};
-use crate::manifests::{HOLD, Manifests, Object};
+use super::{Cluster, Failure, Refusal, difference, kinds};
+use crate::manifests::{HOLD, Manifests, Object, RUN_KEY, SPECIFICATION};
 use crate::report::talk;
 
 /// How long a request under way may still take when the user interrupts: dropped, its fate were unknown.
@@ -17,19 +17,23 @@ const LAST_REQUEST: Duration = Duration::from_secs(3);
 pub struct Submitted {
     /// What was created, as it is spoken of, in order.
     pub created: Vec<String>,
+    /// Since when the very same run has been there, if it was submitted before.
+    pub since: Option<String>,
 }
 
 /// Creates an application whole or not at all: the carrier held, all else with it as the owner, then
-/// the release. `interrupted` ends the attempt; after the release it has no effect.
+/// the release. `interrupted` ends the attempt; after the release it has no effect. `again`: the same
+/// manifests were sent before, and what came of it may not be known.
 ///
 /// # Errors
 /// Any of it is refused: what was created is deleted again, and the refusal says so.
 pub async fn submit(
     cluster: &Cluster,
     manifests: &Manifests,
+    again: bool,
     interrupted: impl Future<Output = ()>,
 ) -> Result<Submitted, Refusal> {
-    let mut submission = Submission::of(cluster, manifests);
+    let mut submission = Submission { again, ..Submission::of(cluster, manifests) };
     let stop = AtomicBool::new(false);
     let outcome = {
         let steps = submission.steps(&stop);
@@ -82,11 +86,15 @@ struct Submission<'a> {
     begun: bool,
     /// Objects created with no owner: nothing would collect them.
     loose: Vec<(Object, Value)>,
+    /// The carrier was there before, from a submission of the same run that may still be under way.
+    resumed: bool,
+    /// It may be there from an earlier try.
+    again: bool,
 }
 
 impl<'a> Submission<'a> {
     fn of(cluster: &'a Cluster, manifests: &'a Manifests) -> Self {
-        Submission { cluster, manifests, carrier: None, begun: false, loose: Vec::new() }
+        Submission { cluster, manifests, carrier: None, begun: false, loose: Vec::new(), resumed: false, again: false }
     }
 
     /// All requests in their order; `stop` ends them at the next step.
@@ -95,6 +103,10 @@ impl<'a> Submission<'a> {
             if stop.load(Ordering::Relaxed) { Err(stopped()) } else { Ok(()) }
         };
         let carrier = self.create_carrier().await?;
+        if self.resumed && !is_held(&carrier) {
+            let since = carrier["metadata"]["creationTimestamp"].as_str().map(str::to_owned);
+            return Ok(Submitted { created: Vec::new(), since });
+        }
         go_on()?;
         let owner = owner(&self.manifests.carrier, &carrier);
         for (object, created) in &self.loose {
@@ -107,7 +119,7 @@ impl<'a> Submission<'a> {
         go_on()?;
         self.release(&carrier).await?;
         let all = std::iter::once(&self.manifests.carrier).chain(&self.manifests.owned);
-        Ok(Submitted { created: all.map(kinds::called).collect() })
+        Ok(Submitted { created: all.map(kinds::called).collect(), since: None })
     }
 
     async fn create_carrier(&mut self) -> Result<Value, Refusal> {
@@ -122,7 +134,7 @@ impl<'a> Submission<'a> {
             }
             Err(refusal) if refusal.failure.already_exists() => {
                 self.begun = false;
-                return Err(self.name_taken(refusal).await);
+                self.earlier(refusal).await?
             }
             created => created?,
         };
@@ -144,7 +156,7 @@ impl<'a> Submission<'a> {
         let call = Call::post(format!("{path}?fieldManager=sparkctl&fieldValidation=Strict{dry}"), &body);
         let answer = self.cluster.send_until_answered(&doing, &call).await;
         match answer.result {
-            Err(failure) if failure.already_exists() && answer.repeated => {
+            Err(failure) if failure.already_exists() && (answer.repeated || self.resumed) => {
                 let found = Call::get(format!("{path}/{}", object.name()));
                 let found = self.cluster.send_until_answered(&doing, &found).await.result.map_err(refusal)?;
                 if is_ours(&body, &found) { Ok(found) } else { Err(refusal(failure)) }
@@ -189,6 +201,10 @@ impl<'a> Submission<'a> {
 
     /// Takes back what was created. Each line says what became of one object.
     async fn undo(&mut self) -> Vec<String> {
+        if self.resumed {
+            let carrier = kinds::called(&self.manifests.carrier);
+            return vec![format!("{carrier} was there before, and is left: submitted again, it is completed")];
+        }
         let mut undone = Vec::new();
         for (object, created) in std::mem::take(&mut self.loose) {
             undone.push(self.take_back(&object, &created).await);
@@ -239,21 +255,66 @@ impl<'a> Submission<'a> {
         }
     }
 
-    /// Says who has the name.
-    async fn name_taken(&self, refusal: Refusal) -> Refusal {
+    /// The carrier that has the name, if it is this very run's: a submission that was killed is gone on with.
+    async fn earlier(&mut self, refusal: Refusal) -> Result<Value, Refusal> {
         let object = &self.manifests.carrier;
-        let Ok(path) = self.collection(object) else {
-            return refusal;
+        let path = format!("{}/{}", self.collection(object)?, object.name());
+        let answer = self.cluster.send_until_answered(&refusal.doing, &Call::get(path)).await;
+        let Ok(found) = answer.result else { return Err(refusal) };
+        if !is_ours(&object.0, &found) || !(self.again || run_key(&object.0).is_some()) {
+            return Err(self.name_taken(refusal, &found));
+        }
+        if found["metadata"]["deletionTimestamp"].is_string() {
+            let hint = "its earlier submission is being deleted: submit it again when it is gone".to_owned();
+            return Err(Refusal { hint: Some(hint), ..refusal });
+        }
+        if annotation(&object.0, SPECIFICATION) != annotation(&found, SPECIFICATION) {
+            return Err(self.another_specification(&found).await);
+        }
+        self.resumed = true;
+        Ok(found)
+    }
+
+    /// The key is that of a run which is not the same: in what.
+    async fn another_specification(&self, found: &Value) -> Refusal {
+        let mut differences = Vec::new();
+        difference::between(found, &self.manifests.carrier.0, &mut differences);
+        for object in &self.manifests.owned {
+            let Ok(path) = self.collection(object) else { continue };
+            match self.cluster.send(&Call::get(format!("{path}/{}", object.name()))).await {
+                Ok(there) => difference::between(&there, &object.0, &mut differences),
+                Err((failure, _)) if failure.code() == 404 => {
+                    differences.push(format!("{} is not there", kinds::called(object)));
+                }
+                Err(_) => {}
+            }
+        }
+        let key = run_key(&self.manifests.carrier.0).unwrap_or_default();
+        let since = text(found, "/metadata/creationTimestamp");
+        let said = match differences.is_empty() {
+            true => "something was left out since".to_owned(),
+            false => differences.join("; "),
         };
-        let found = self.cluster.send(&Call::get(format!("{path}/{}", object.name()))).await;
-        let Ok(found) = found else { return refusal };
-        let text = |pointer: &str| found.pointer(pointer).and_then(Value::as_str).unwrap_or("?");
-        let name = found.pointer("/metadata/labels/sparkoperator.k8s.io~1app-name").and_then(Value::as_str);
+        let failure =
+            Failure::Differs(format!("run `{key}` was submitted at {since} with another specification: {said}"));
+        let hint = format!(
+            "choose another key, or delete that run first: sparkctl delete {} -n {}",
+            name_of(found).unwrap_or(self.manifests.carrier.name()),
+            self.namespace()
+        );
+        let doing = format!("creating {}", kinds::called(&self.manifests.carrier));
+        Refusal { doing, failure, hint: Some(hint), undone: Vec::new() }
+    }
+
+    /// Says who has the name.
+    fn name_taken(&self, refusal: Refusal, found: &Value) -> Refusal {
+        let object = &self.manifests.carrier;
+        let name = name_of(found);
         let hint = format!(
             "{} exists since {} ({}). Delete it: sparkctl delete {} -n {}; or let each run have its own name: metadata.generateName",
             kinds::called(object),
-            text("/metadata/creationTimestamp"),
-            text("/status/phase"),
+            text(found, "/metadata/creationTimestamp"),
+            text(found, "/status/phase"),
             name.unwrap_or(object.name()),
             self.namespace(),
         );
@@ -290,6 +351,29 @@ fn owner(object: &Object, created: &Value) -> Value {
         "uid": uid(created),
         "controller": true,
     })
+}
+
+fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
+    object.pointer(pointer).and_then(Value::as_str).unwrap_or("?")
+}
+
+/// The application's name.
+fn name_of(carrier: &Value) -> Option<&str> {
+    carrier.pointer("/metadata/labels/sparkoperator.k8s.io~1app-name").and_then(Value::as_str)
+}
+
+fn annotation<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
+    object["metadata"]["annotations"][name].as_str()
+}
+
+fn run_key(carrier: &Value) -> Option<&str> {
+    annotation(carrier, RUN_KEY)
+}
+
+/// Whether a carrier waits for its companions, or for its submitter.
+fn is_held(carrier: &Value) -> bool {
+    let gates = carrier["spec"]["schedulingGates"].as_array();
+    annotation(carrier, HOLD).is_some() || gates.is_some_and(|gates| gates.iter().any(|gate| gate["name"] == HOLD))
 }
 
 fn uid(created: &Value) -> &str {

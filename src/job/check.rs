@@ -218,12 +218,6 @@ fn without_effect(job: &Job, problems: &mut Vec<Problem>) {
     let dead = "no effect: the operator does not read it either; `restartPolicy` is what it was meant for";
     warn(spec.failure_retries.is_some(), "spec.failureRetries", dead);
     warn(spec.retry_interval.is_some(), "spec.retryInterval", dead);
-    let restart = &spec.restart_policy;
-    warn(
-        restart.on_submission_failure_retries.is_some_and(|retries| *retries > 0),
-        "spec.restartPolicy.onSubmissionFailureRetries",
-        "a refused submission is not tried again yet",
-    );
     supervision(job, &mut warn);
     let allocation = &spec.dynamic_allocation;
     let unused = *allocation != Default::default() && allocation.enabled != Some(true);

@@ -1,5 +1,7 @@
 //! `restartPolicy`.
 
+use std::time::Duration;
+
 use super::read::{Count, Whole, section, word};
 
 section! {
@@ -66,6 +68,15 @@ impl CarrierKind {
 }
 
 impl RestartPolicy {
+    /// How often a refused submission is tried again, and how long after the refusal. As with the operator,
+    /// none unless retries of that kind are asked for, with 5 s between them.
+    pub fn submission_retries(&self) -> (i64, Duration) {
+        let retried = matches!(self.kind, Some(Restart::OnFailure | Restart::Always));
+        let retries = self.on_submission_failure_retries.filter(|_| retried).map_or(0, |retries| *retries);
+        let seconds = self.on_submission_failure_retry_interval.map_or(5, |seconds| *seconds);
+        (retries, Duration::from_secs(seconds.unsigned_abs()))
+    }
+
     /// The operator never retries a run when the number of retries is not said.
     fn retries(&self) -> i32 {
         self.on_failure_retries.as_ref().map_or(0, |retries| i32::try_from(**retries).unwrap_or(i32::MAX))

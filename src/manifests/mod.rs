@@ -26,7 +26,9 @@ use crate::job::restart::CarrierKind;
 use crate::job::scheduling::Scheduler;
 pub use job::JOB_NAME;
 use plan::Plan;
-pub use plan::SUBMISSION;
+pub use plan::{RUN_KEY, SPECIFICATION, SUBMISSION};
+
+use crate::spark::names;
 use pod::Pod;
 
 /// Everything that a submission creates. It runs whole or not at all: the carrier is created
@@ -121,6 +123,21 @@ impl Object {
 /// # Errors
 /// Settings that Spark would refuse, at the place where they were written.
 pub fn of(job: &Job, namespace: &str, submission: &Submission) -> Result<(Manifests, Application), Problem> {
+    let (mut manifests, application) = objects(job, namespace, submission)?;
+    if let Some(key) = &submission.key {
+        // Who submits it is not a part of it.
+        let anybody = Submission { user: String::new(), ..submission.clone() };
+        let (anybodys, _) = objects(job, namespace, &anybody)?;
+        let all: Vec<String> =
+            std::iter::once(&anybodys.carrier).chain(&anybodys.owned).map(|object| object.0.to_string()).collect();
+        let annotations = &mut manifests.carrier.0["metadata"]["annotations"];
+        annotations[RUN_KEY] = key.as_str().into();
+        annotations[SPECIFICATION] = names::hash(all.concat(), 64).into();
+    }
+    Ok((manifests, application))
+}
+
+fn objects(job: &Job, namespace: &str, submission: &Submission) -> Result<(Manifests, Application), Problem> {
     let plan = Plan::of(job, namespace, submission);
     let pod_group = pod_group::gang(&plan)?;
     let volcano = pod_group.as_ref().filter(|_| plan.scheduler == Scheduler::Volcano);

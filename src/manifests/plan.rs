@@ -16,6 +16,8 @@ pub struct Submission {
     pub id: String,
     /// The user that Spark is told of, `SPARK_USER`.
     pub user: String,
+    /// What the user calls this run: submitted again under the same key, it is the same.
+    pub key: Option<String>,
 }
 
 impl Submission {
@@ -100,13 +102,15 @@ impl Names {
     fn of(job: &Job, namespace: &str, conf: &Conf, submission: &Submission, carrier: CarrierKind) -> Self {
         let name = job.name(submission);
         let stem = format!("{}-{}", names::prefix(&name), submission.short());
+        // Runs with keys of their own stand side by side.
+        let own = submission.key.as_ref().map(|_| format!("-{}", submission.short())).unwrap_or_default();
         let named = |suffix: &str| unique(&names::prefix(&name), submission.short(), suffix, names::LABEL);
         Self {
             namespace: namespace.to_owned(),
             carrier: match (carrier, conf.given("spark.kubernetes.driver.pod.name")) {
                 (CarrierKind::Pod, Some(given)) => given.to_owned(),
-                (CarrierKind::Pod, None) => names::cut(&name, "-driver", names::LABEL),
-                (CarrierKind::Job(_), _) => names::cut(&name.replace('.', "-"), "", JOB),
+                (CarrierKind::Pod, None) => names::cut(&name, &format!("{own}-driver"), names::LABEL),
+                (CarrierKind::Job(_), _) => names::cut(&name.replace('.', "-"), &own, JOB),
             },
             service: named("-driver-svc"),
             conf: named("-driver-conf"),
@@ -411,6 +415,11 @@ pub const NAME_ANNOTATION: &str = "sparkctl.dev/name";
 
 /// The label with the submission's id.
 pub const SUBMISSION: &str = "sparkoperator.k8s.io/submission-id";
+
+/// What the user calls a run.
+pub const RUN_KEY: &str = "sparkctl.dev/run-key";
+/// A hash of all that a run with a key consists of.
+pub const SPECIFICATION: &str = "sparkctl.dev/specification";
 
 /// Ports of the driver.
 ///

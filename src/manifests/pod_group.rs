@@ -223,7 +223,7 @@ mod tests {
         let (jobs, problems) = job::read(&text, &Variables::default());
         assert!(problems.iter().all(|problem| !problem.is_error()), "{problems:?}");
         let job = jobs.into_iter().next().expect("a job").with(Overrides::default());
-        let submission = Submission { id: "0".repeat(32), user: "jo".into() };
+        let submission = Submission { id: "0".repeat(32), user: "jo".into(), key: None };
         let (manifests, _) = manifests::of(&job, "jobs", &submission).expect("manifests");
         std::iter::once(manifests.carrier).chain(manifests.owned).collect()
     }

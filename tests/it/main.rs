@@ -7,3 +7,4 @@ mod files;
 mod observe;
 mod runs;
 mod submission;
+mod supervision;

@@ -29,6 +29,16 @@ impl Api {
     }
 
     fn send(&self, method: Method, path: &str, content_type: &str, body: Vec<u8>) -> Result<Value, Box<Status>> {
+        let (code, body) = self.pass_on(method, path, content_type, body);
+        let json = serde_json::from_slice(&body).unwrap_or_default();
+        match code {
+            200..300 => Ok(json),
+            _ => Err(serde_json::from_value(json).unwrap_or_default()),
+        }
+    }
+
+    /// Sends a request as it is. Returns the status' code and the body.
+    pub fn pass_on(&self, method: Method, path: &str, content_type: &str, body: Vec<u8>) -> (u16, Vec<u8>) {
         let request =
             Request::builder().method(method).uri(path).header("content-type", content_type).body(Body::from(body));
         let answer = self.runtime.block_on(async {
@@ -37,11 +47,7 @@ impl Api {
             Ok::<_, kube::Error>((head.status, body.collect_bytes().await?))
         });
         let (status, body) = answer.unwrap_or_else(|error| panic!("no answer to {path}: {error}"));
-        let json = serde_json::from_slice(&body).unwrap_or_default();
-        match status.is_success() {
-            true => Ok(json),
-            false => Err(serde_json::from_value(json).unwrap_or_default()),
-        }
+        (status.as_u16(), body.to_vec())
     }
 
     pub fn get(&self, path: &str) -> Result<Value, Box<Status>> {
