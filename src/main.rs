@@ -8,6 +8,7 @@
 
 mod cli;
 mod cluster;
+mod doctor;
 mod job;
 mod local;
 mod manifests;

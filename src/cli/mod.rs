@@ -5,6 +5,7 @@ mod config_files;
 mod convert;
 mod delete;
 mod describe;
+mod doctor;
 mod events;
 mod explain;
 pub mod failure;
@@ -52,6 +53,7 @@ enum Command {
     Render(Box<render::Render>),
     Validate(Box<validate::Validate>),
     Convert(convert::Convert),
+    Doctor(Box<doctor::Doctor>),
     Explain(explain::Explain),
     Schema(schema::Schema),
     Attach(attach::Attach),
@@ -102,6 +104,7 @@ impl Cli {
             Command::Render(render) => render.run(),
             Command::Validate(validate) => validate.run(),
             Command::Convert(convert) => convert.run(),
+            Command::Doctor(doctor) => doctor.run().await,
             Command::Explain(explain) => explain.run(),
             Command::Schema(schema) => schema.run(),
             Command::Attach(attach) => attach.run().await,

@@ -100,14 +100,18 @@ fn user() -> String {
         .unwrap_or_else(|| "spark".into())
 }
 
+/// The namespace of a job: the flag's, the file's, or the kubeconfig's.
+pub fn namespace_of(job: &Job, place: &Place) -> String {
+    let given = place.namespace.clone().or_else(|| job.namespace.clone());
+    given.unwrap_or_else(|| cluster::namespace(&place.options()))
+}
+
 /// The objects of a job in its namespace: the flag's, the file's, or the kubeconfig's.
 ///
 /// # Errors
 /// A setting that Spark would refuse.
 pub fn manifests_of(job: &Job, place: &Place, submission: &Submission) -> Result<(Manifests, Application)> {
-    let given = place.namespace.clone().or_else(|| job.namespace.clone());
-    let namespace = given.unwrap_or_else(|| cluster::namespace(&place.options()));
-    manifests::of(job, &namespace, submission).map_err(|problem| anyhow::anyhow!(problem.message))
+    manifests::of(job, &namespace_of(job, place), submission).map_err(|problem| anyhow::anyhow!(problem.message))
 }
 
 impl Render {

@@ -3,6 +3,7 @@ use std::time::Instant;
 use anyhow::Result;
 use k8s_openapi::jiff::Timestamp;
 
+use super::doctor;
 use super::failure;
 use super::follow::{FollowOptions, follow};
 use super::interrupt::Interrupt;
@@ -32,6 +33,9 @@ pub struct Submit {
     /// Have the API server judge all objects, and create none
     #[arg(long)]
     dry_run: bool,
+    /// Look first at what stands between the job and a running application, as `sparkctl doctor` does
+    #[arg(long)]
+    check: bool,
     #[command(flatten)]
     local: Local,
     #[command(flatten)]
@@ -59,6 +63,9 @@ impl Submit {
         }
         let interrupt = Interrupt::listen()?;
         let cluster = cluster::connect(self.place.options()).await?;
+        if self.check && !doctor::all_is_well(&jobs, &self.place, &cluster).await? {
+            return Ok(doctor::FAILED);
+        }
         let mut applications = Vec::new();
         for job in &jobs {
             match self.submit(job, &cluster, &interrupt).await {

@@ -1,34 +1,16 @@
-//! Where the API server keeps each kind. A table, because asking it costs two requests for each submission.
+//! Paths of collections, and how objects are spoken of.
 
 use crate::manifests::Object;
-
-/// `apiVersion`, `kind` and the plural in the path, for all that a submission may create.
-const KINDS: [(&str, &str, &str); 12] = [
-    ("v1", "Pod", "pods"),
-    ("v1", "Service", "services"),
-    ("v1", "ConfigMap", "configmaps"),
-    ("v1", "Secret", "secrets"),
-    ("v1", "PersistentVolumeClaim", "persistentvolumeclaims"),
-    ("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
-    ("networking.k8s.io/v1", "Ingress", "ingresses"),
-    ("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
-    ("scheduling.volcano.sh/v1beta1", "PodGroup", "podgroups"),
-    ("scheduling.x-k8s.io/v1alpha1", "PodGroup", "podgroups"),
-    ("batch/v1", "Job", "jobs"),
-    ("batch/v1", "CronJob", "cronjobs"),
-];
 
 /// Path of the collection that an object belongs to.
 ///
 /// # Errors
 /// Its kind is not in the table.
 pub(super) fn collection(object: &Object, namespace: &str) -> Result<String, String> {
-    let version = object.0["apiVersion"].as_str().unwrap_or_default();
-    let plural = KINDS
-        .iter()
-        .find(|(known, kind, _)| *known == version && *kind == object.kind())
-        .map(|(_, _, plural)| *plural)
-        .ok_or_else(|| format!("sparkctl does not create objects of kind {version} {}", object.kind()))?;
+    let (version, plural) = object.place().ok_or_else(|| {
+        let version = object.0["apiVersion"].as_str().unwrap_or_default();
+        format!("sparkctl does not create objects of kind {version} {}", object.kind())
+    })?;
     Ok(in_namespace(version, plural, namespace))
 }
 

@@ -13,6 +13,7 @@ mod observe;
 mod refusal;
 mod request;
 mod submit;
+mod survey;
 mod watch;
 
 use std::sync::Arc;
@@ -28,6 +29,7 @@ pub use namespace::namespace;
 pub use observe::{Change, Sight, observe};
 pub use refusal::{Failure, Refusal};
 pub use submit::{Submitted, dry_run, submit};
+pub use survey::survey;
 
 /// A cluster and a namespace in it, as one user sees them.
 #[derive(Clone)]

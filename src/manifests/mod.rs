@@ -8,6 +8,8 @@ pub mod executor;
 mod files;
 mod hadoop;
 mod job;
+mod kinds;
+mod needs;
 mod network_policy;
 mod plan;
 pub mod pod;
@@ -25,6 +27,8 @@ use crate::job::problem::Problem;
 use crate::job::restart::CarrierKind;
 use crate::job::scheduling::Scheduler;
 pub use job::JOB_NAME;
+pub use kinds::KINDS;
+pub use needs::Needs;
 use plan::Plan;
 pub use plan::{RUN_KEY, SPECIFICATION, SUBMISSION};
 

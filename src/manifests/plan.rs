@@ -266,9 +266,14 @@ impl<'a> Plan<'a> {
 
     /// Kueue lets pods in one by one, so each has the label of the queue.
     fn kueue_label(&self) -> Option<(String, String)> {
+        let queue = self.queue().filter(|_| self.scheduler == Scheduler::Kueue);
+        queue.map(|queue| (KUEUE_QUEUE.to_owned(), queue.clone()))
+    }
+
+    /// The queue that was named.
+    pub fn queue(&self) -> Option<&String> {
         let options = &self.job.spec.batch_scheduler_options;
-        let queue = options.queue.as_ref().or(self.job.labels.get(KUEUE_QUEUE));
-        queue.filter(|_| self.scheduler == Scheduler::Kueue).map(|queue| (KUEUE_QUEUE.to_owned(), queue.clone()))
+        options.queue.as_ref().or(self.job.labels.get(KUEUE_QUEUE))
     }
 
     /// Labels by which the application is found, on all of its pods and objects.

@@ -1,0 +1,134 @@
+use anyhow::Result;
+use serde_json::json;
+
+use super::place::Place;
+use super::render::{Identity, namespace_of};
+use super::source::{self, Sources};
+use crate::cluster::{self, Cluster};
+use crate::doctor::{Check, Subject, Verdict};
+use crate::job::{Job, Overrides};
+use crate::manifests::Needs;
+use crate::report::{clean, talk};
+
+/// Say what stands between a job and a running application, before anything is created
+///
+/// The cluster is asked for all that the job needs: the server, rights, the driver's service account, the scheduler
+/// and its queue, classes, secrets, config maps and claims, nodes, quotas; and it judges every object, and an
+/// executor, without storing them. Each check passed, failed, or is not readable for you. Without a file, what any
+/// job needs is looked at. Exit code 3 if a check failed.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Doctor {
+    #[command(flatten)]
+    sources: Sources,
+    /// How to say it: `json` is one object per check on stdout
+    #[arg(long, short, value_enum, default_value = "text")]
+    output: Form,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Form {
+    Text,
+    Json,
+}
+
+/// The exit code when something stands in the way.
+pub const FAILED: u8 = 3;
+/// The exit code when nobody answers.
+const UNREACHED: u8 = 6;
+
+impl Doctor {
+    pub async fn run(self) -> Result<u8> {
+        let jobs = match self.sources.job_files.is_empty() && self.sources.overrides == Overrides::default() {
+            true => Vec::new(),
+            false => source::jobs(self.sources.read(self.place.namespace.as_deref())?)?,
+        };
+        let cluster = cluster::connect(self.place.options()).await?;
+        let mut code = 0;
+        if jobs.is_empty() {
+            let subject = Subject { namespace: &cluster.namespace, needs: None };
+            let checks = examine(&cluster, &subject).await;
+            code = self.tell(&cluster.namespace, &checks)?;
+        }
+        for job in &jobs {
+            let needs = needs(job, &self.place)?;
+            let checks = examine(&cluster, &Subject { namespace: &needs.namespace, needs: Some(&needs) }).await;
+            code = code.max(self.tell(&needs.name, &checks)?);
+        }
+        Ok(code)
+    }
+
+    /// Returns the exit code.
+    fn tell(&self, subject: &str, checks: &[Check]) -> Result<u8> {
+        let mut out = anstream::stdout().lock();
+        for check in checks {
+            super::write(&mut out, &self.line(subject, check))?;
+        }
+        let count = |verdict| checks.iter().filter(|check| check.verdict == verdict).count();
+        let (failed, unread) = (count(Verdict::Failed), count(Verdict::NotReadable));
+        let code = match failed {
+            0 => 0,
+            _ if checks.len() == 1 => UNREACHED,
+            _ => FAILED,
+        };
+        if self.output == Form::Json {
+            let result = json!({
+                "v": 1, "type": "result", "subject": subject, "checks": checks.len(), "failed": failed,
+                "notReadable": unread, "exitCode": code,
+            });
+            super::write(&mut out, &format!("{result}\n"))?;
+        } else {
+            talk::line(&format!("{subject}: {} checks, {failed} failed, {unread} not readable", checks.len()));
+        }
+        Ok(code)
+    }
+
+    fn line(&self, subject: &str, check: &Check) -> String {
+        let Check { what, verdict, message, remedy } = check;
+        if self.output == Form::Json {
+            let line = json!({
+                "v": 1, "type": "check", "subject": subject, "check": what, "verdict": verdict.word(),
+                "message": message, "remedy": remedy,
+            });
+            return format!("{line}\n");
+        }
+        let style = match verdict {
+            Verdict::Passed => talk::GOOD,
+            Verdict::Failed => talk::BAD,
+            Verdict::NotReadable => talk::DOUBTFUL,
+        };
+        let mut line = format!("{style}{:<12}{style:#}  {what}: {}\n", verdict.word(), clean(message));
+        if let Some(remedy) = remedy {
+            line += &format!("              {}hint:{:#} {}\n", talk::FAINT, talk::FAINT, clean(remedy));
+        }
+        line
+    }
+}
+
+async fn examine(cluster: &Cluster, subject: &Subject<'_>) -> Vec<Check> {
+    subject.checks(&cluster::survey(cluster, &subject.asks()).await)
+}
+
+fn needs(job: &Job, place: &Place) -> Result<Needs> {
+    let submission = Identity::default().submission(job);
+    Needs::of(job, &namespace_of(job, place), &submission).map_err(|problem| anyhow::anyhow!(problem.message))
+}
+
+/// Whether nothing is found to stand in the way of any of the jobs. What does is told.
+///
+/// # Errors
+/// A setting that Spark would refuse.
+pub async fn all_is_well(jobs: &[Job], place: &Place, cluster: &Cluster) -> Result<bool> {
+    let mut well = true;
+    for job in jobs {
+        let needs = needs(job, place)?;
+        let checks = examine(cluster, &Subject { namespace: &needs.namespace, needs: Some(&needs) }).await;
+        for check in checks.iter().filter(|check| check.verdict == Verdict::Failed) {
+            well = false;
+            talk::error(&format!("{}: {}: {}", needs.name, check.what, check.message));
+            check.remedy.iter().for_each(|remedy| talk::hint(remedy));
+        }
+    }
+    Ok(well)
+}

@@ -1,0 +1,293 @@
+//! What stands between a job and a running application: which questions a cluster is asked, and what the
+//! answers mean. Nothing is created.
+
+mod access;
+mod nodes;
+mod queue;
+mod references;
+mod room;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::manifests::{Needs, Object};
+
+/// One look at a cluster.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Check {
+    /// What was looked at, in a word or two.
+    pub what: String,
+    pub verdict: Verdict,
+    /// What was found.
+    pub message: String,
+    /// What to do about it.
+    pub remedy: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Passed,
+    Failed,
+    /// The caller may not see it: it may be right or wrong.
+    NotReadable,
+}
+
+impl Verdict {
+    pub fn word(self) -> &'static str {
+        match self {
+            Verdict::Passed => "passed",
+            Verdict::Failed => "failed",
+            Verdict::NotReadable => "not readable",
+        }
+    }
+}
+
+impl Check {
+    fn passed(what: &str, message: impl Into<String>) -> Check {
+        Check { what: what.into(), verdict: Verdict::Passed, message: message.into(), remedy: None }
+    }
+
+    fn failed(what: &str, message: impl Into<String>, remedy: impl Into<String>) -> Check {
+        let remedy = Some(remedy.into());
+        Check { what: what.into(), verdict: Verdict::Failed, message: message.into(), remedy }
+    }
+
+    fn not_readable(what: &str, message: impl Into<String>) -> Check {
+        Check { what: what.into(), verdict: Verdict::NotReadable, message: message.into(), remedy: None }
+    }
+
+    /// An object that must be there.
+    fn of(what: &str, answer: &Answer, judge: impl FnOnce(&Value) -> Check, missing: impl FnOnce() -> Check) -> Check {
+        match answer {
+            Ok(object) => judge(object),
+            Err(Unread::Missing) => missing(),
+            Err(unread) => unread.check(what),
+        }
+    }
+}
+
+/// One question to the API server.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ask {
+    /// By which the answer is found again.
+    pub key: String,
+    /// `v1`, `apps/v1`; empty for a path of the server itself, which is then in `plural`.
+    pub version: String,
+    pub plural: String,
+    pub namespace: String,
+    pub name: String,
+    /// What is posted: a review, or an object to be judged and not stored.
+    pub body: Option<Value>,
+}
+
+impl Ask {
+    fn get(key: impl Into<String>, version: &str, namespace: &str, plural: &str, name: &str) -> Ask {
+        Ask {
+            key: key.into(),
+            version: version.into(),
+            plural: plural.into(),
+            namespace: namespace.into(),
+            name: name.into(),
+            body: None,
+        }
+    }
+
+    fn post(key: impl Into<String>, version: &str, namespace: &str, plural: &str, body: Value) -> Ask {
+        Ask { body: Some(body), ..Ask::get(key, version, namespace, plural, "") }
+    }
+}
+
+/// An object, or why it was not to be had.
+pub type Answer = Result<Value, Unread>;
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Unread {
+    Missing,
+    /// The caller may not.
+    Forbidden(String),
+    /// Refused, in the server's words, with what to do about it.
+    Refused {
+        message: String,
+        remedy: Option<String>,
+    },
+    /// No answer came.
+    Unreached(String),
+    NotAsked,
+}
+
+impl Unread {
+    fn check(&self, what: &str) -> Check {
+        match self {
+            Unread::Missing => Check::not_readable(what, "there is none"),
+            Unread::Forbidden(why) | Unread::Unreached(why) => Check::not_readable(what, why),
+            Unread::Refused { message, .. } => Check::not_readable(what, message),
+            Unread::NotAsked => Check::not_readable(what, "it was not asked for"),
+        }
+    }
+}
+
+/// All answers by the keys of their questions.
+#[derive(Clone, Debug, Default)]
+pub struct Facts(pub BTreeMap<String, Answer>);
+
+impl Facts {
+    fn get(&self, key: &str) -> &Answer {
+        self.0.get(key).unwrap_or(&Err(Unread::NotAsked))
+    }
+}
+
+const VERSION: &str = "version";
+const NAMESPACE: &str = "namespace";
+
+/// Whom the questions are about: a namespace, and, if there is a job, what it needs.
+pub struct Subject<'a> {
+    pub namespace: &'a str,
+    pub needs: Option<&'a Needs>,
+}
+
+impl Subject<'_> {
+    /// All questions. None depends on another's answer, so they may be asked at once.
+    pub fn asks(&self) -> Vec<Ask> {
+        let mut asks =
+            vec![Ask::get(VERSION, "", "", "version", ""), Ask::get(NAMESPACE, "v1", "", "namespaces", self.namespace)];
+        asks.extend(access::own_asks(self.namespace));
+        if let Some(needs) = self.needs {
+            asks.extend(access::account_asks(needs));
+            asks.extend(judged(needs));
+            asks.extend(nodes::asks());
+            asks.extend(queue::asks(needs));
+            asks.extend(references::asks(needs));
+            asks.extend(room::asks(needs));
+        }
+        asks
+    }
+
+    /// What the answers mean.
+    pub fn checks(&self, facts: &Facts) -> Vec<Check> {
+        let server = server(facts);
+        let is_reached = server.verdict == Verdict::Passed;
+        let mut checks = vec![server];
+        if !is_reached {
+            return checks;
+        }
+        let namespace = self.namespace(facts);
+        let is_there = namespace.verdict != Verdict::Failed;
+        checks.push(namespace);
+        // In a namespace that is not there everything else is missing too.
+        if !is_there {
+            return checks;
+        }
+        checks.extend(access::own(self, facts));
+        if let Some(needs) = self.needs {
+            checks.extend(access::account(needs, facts));
+            checks.extend(queue::checks(needs, facts));
+            checks.extend(references::checks(needs, facts));
+            checks.extend(nodes::checks(needs, facts));
+            checks.extend(room::checks(needs, facts));
+            checks.extend(admission(needs, facts));
+        }
+        checks
+    }
+
+    fn namespace(&self, facts: &Facts) -> Check {
+        let name = self.namespace;
+        let remedy = format!("choose another with -n, or have it made: sparkctl setup -n {name}");
+        let judge = |namespace: &Value| match namespace.pointer("/status/phase").and_then(Value::as_str) {
+            Some("Terminating") => Check::failed(NAMESPACE, format!("{name} is being deleted"), remedy.clone()),
+            _ => Check::passed(NAMESPACE, name),
+        };
+        let missing = || Check::failed(NAMESPACE, format!("there is no namespace {name}"), remedy.clone());
+        Check::of(NAMESPACE, facts.get(NAMESPACE), judge, missing)
+    }
+}
+
+/// The oldest minor version whose pods can be held by a scheduling gate without a switch.
+const OLDEST: u64 = 27;
+
+fn server(facts: &Facts) -> Check {
+    let what = "API server";
+    match facts.get(VERSION) {
+        Ok(version) => {
+            let text = |key: &str| version[key].as_str().unwrap_or_default();
+            let minor = text("minor").trim_end_matches(|c: char| !c.is_ascii_digit()).parse::<u64>();
+            match minor {
+                Ok(minor) if text("major") == "1" && minor < OLDEST => Check::failed(
+                    what,
+                    format!(
+                        "Kubernetes {} has no scheduling gates, which hold a driver until all else exists",
+                        text("gitVersion")
+                    ),
+                    format!("Kubernetes 1.{OLDEST} or later is needed"),
+                ),
+                _ => Check::passed(what, format!("Kubernetes {}", text("gitVersion"))),
+            }
+        }
+        Err(Unread::Refused { message, remedy }) => {
+            Check::failed(what, message, remedy.clone().unwrap_or_else(|| "look at the kubeconfig".into()))
+        }
+        Err(Unread::Unreached(why) | Unread::Forbidden(why)) => {
+            Check::failed(what, why, "is this the right cluster, and can it be reached from here?")
+        }
+        Err(Unread::Missing | Unread::NotAsked) => {
+            Check::failed(what, "this is no Kubernetes", "look at the kubeconfig's server")
+        }
+    }
+}
+
+/// Every object as it would be sent, and an executor as its driver would make it: admission is asked.
+fn judged(needs: &Needs) -> Vec<Ask> {
+    let executor = Object(needs.executor.clone());
+    let all = std::iter::once(&needs.manifests.carrier).chain(&needs.manifests.owned).chain([&executor]);
+    let ask = |object: &Object| {
+        let (version, plural) = object.place()?;
+        Some(Ask::post(admitted(object), version, &needs.namespace, &format!("{plural}?dryRun=All"), object.0.clone()))
+    };
+    all.filter_map(ask).collect()
+}
+
+fn admitted(object: &Object) -> String {
+    format!("admission of {} {}", object.kind(), object.name())
+}
+
+fn admission(needs: &Needs, facts: &Facts) -> Vec<Check> {
+    let executor = Object(needs.executor.clone());
+    let carrier = &needs.manifests.carrier;
+    let mut checks = Vec::new();
+    for (what, objects) in [
+        ("driver's admission", vec![carrier]),
+        ("executors' admission", vec![&executor]),
+        ("companions' admission", needs.manifests.owned.iter().collect::<Vec<_>>()),
+    ] {
+        let refused = objects.iter().find_map(|object| match facts.get(&admitted(object)) {
+            Err(unread) => Some((object, unread)),
+            Ok(_) => None,
+        });
+        checks.push(match refused {
+            None => Check::passed(what, "the API server takes what would be sent"),
+            Some((object, Unread::Refused { message, remedy })) => Check::failed(
+                what,
+                format!("{} {}: {message}", object.kind(), object.name()),
+                remedy.clone().unwrap_or_else(|| "it is a rule of this cluster: ask its administrators".into()),
+            ),
+            Some((object, Unread::Missing)) => Check::failed(
+                what,
+                format!(
+                    "the cluster does not know objects of kind {} {}",
+                    object.0["apiVersion"].as_str().unwrap_or_default(),
+                    object.kind()
+                ),
+                "is the scheduler that the job names installed?",
+            ),
+            Some((_, unread)) => unread.check(what),
+        });
+    }
+    checks
+}
+
+/// A review of whether somebody may do something.
+fn attributes(namespace: &str, verb: &str, group: &str, resource: &str) -> Value {
+    json!({"namespace": namespace, "verb": verb, "group": group, "resource": resource})
+}

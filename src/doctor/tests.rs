@@ -1,0 +1,249 @@
+//! A healthy set-up in which nothing is found, and faults of which each is.
+
+use serde_json::{Value, json};
+
+use super::{Answer, Check, Facts, Subject, Unread, Verdict};
+use crate::job::{self, Overrides, Variables};
+use crate::manifests::{Needs, Submission};
+
+const JOB: &str = "
+apiVersion: sparkoperator.k8s.io/v1beta2
+kind: SparkApplication
+metadata: {name: pi}
+spec:
+  type: Scala
+  sparkVersion: 4.1.4
+  image: spark:4.1.4
+  imagePullSecrets: [registry]
+  mainClass: Pi
+  mainApplicationFile: local:///pi.jar
+  batchScheduler: volcano
+  batchSchedulerOptions: {queue: etl, priorityClassName: rush}
+  volumes: [{name: data, persistentVolumeClaim: {claimName: data}}]
+  sparkConf:
+    spark.kubernetes.executor.volumes.persistentVolumeClaim.spark-local-dir-1.options.claimName: OnDemand
+    spark.kubernetes.executor.volumes.persistentVolumeClaim.spark-local-dir-1.options.storageClass: fast
+    spark.kubernetes.executor.volumes.persistentVolumeClaim.spark-local-dir-1.options.sizeLimit: 1Gi
+    spark.kubernetes.executor.volumes.persistentVolumeClaim.spark-local-dir-1.mount.path: /scratch
+  driver:
+    memory: 512m
+    serviceAccount: spark
+    nodeSelector: {type: driver}
+    configMaps: [{name: site, path: /etc/site}]
+    envSecretKeyRefs: {PASSWORD: {name: database, key: password}}
+    volumeMounts: [{name: data, mountPath: /data}]
+  executor:
+    instances: 2
+    memory: 512m
+    affinity:
+      nodeAffinity:
+        requiredDuringSchedulingIgnoredDuringExecution:
+          nodeSelectorTerms: [{matchExpressions: [{key: type, operator: In, values: [compute, large]}]}]
+";
+
+fn needs(text: &str) -> Needs {
+    let (jobs, problems) = job::read(text, &Variables::default());
+    assert!(problems.iter().all(|problem| !problem.is_error()), "{problems:?}");
+    let job = jobs.into_iter().next().expect("a job").with(Overrides::default());
+    Needs::of(&job, "jobs", &Submission { id: "0".repeat(32), user: "jo".into(), key: None }).expect("its needs")
+}
+
+fn node(kind: &str, taints: Value) -> Value {
+    json!({
+        "metadata": {"name": kind, "labels": {"type": kind}},
+        "spec": {"taints": taints},
+        "status": {
+            "allocatable": {"cpu": "4", "memory": "16Gi", "pods": "110"},
+            "conditions": [{"type": "Ready", "status": "True"}],
+        },
+    })
+}
+
+/// Answers as a cluster gives them in which nothing is wrong.
+fn healthy(needs: &Needs) -> Facts {
+    let mut facts = Facts::default();
+    for ask in (Subject { namespace: "jobs", needs: Some(needs) }).asks() {
+        let answer = match ask.key.as_str() {
+            "version" => json!({"major": "1", "minor": "34", "gitVersion": "v1.34.4"}),
+            "own rights" => json!({"status": {"resourceRules": [
+                {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]},
+            ]}}),
+            key if key.starts_with("account may") => json!({"status": {"allowed": true}}),
+            "queue" => json!({
+                "spec": {"capability": {"cpu": "8"}}, "status": {"state": "Open", "allocated": {"cpu": "1"}},
+            }),
+            "configuration of Volcano" => json!({"data": {
+                "volcano-scheduler.conf": "actions: \"enqueue, allocate, preempt, backfill\"\ntiers: []\n",
+            }}),
+            "nodes" => json!({"items": [node("driver", json!([])), node("compute", json!([]))]}),
+            "quotas" => json!({"items": [{
+                "metadata": {"name": "team"},
+                "status": {"hard": {"requests.cpu": "10", "pods": "20"}, "used": {"requests.cpu": "2", "pods": "3"}},
+            }]}),
+            "Secret database" => json!({"data": {"password": "eA=="}}),
+            "PriorityClass rush" => json!({"value": 100, "preemptionPolicy": "PreemptLowerPriority"}),
+            "PersistentVolumeClaim data" => json!({"status": {"phase": "Bound"}}),
+            _ => json!({}),
+        };
+        facts.0.insert(ask.key, Ok(answer));
+    }
+    facts
+}
+
+fn checks(needs: &Needs, facts: &Facts) -> Vec<Check> {
+    Subject { namespace: "jobs", needs: Some(needs) }.checks(facts)
+}
+
+fn failed(checks: &[Check]) -> Vec<&Check> {
+    checks.iter().filter(|check| check.verdict == Verdict::Failed).collect()
+}
+
+#[test]
+fn finds_nothing_in_a_healthy_set_up() {
+    let needs = needs(JOB);
+    let checks = checks(&needs, &healthy(&needs));
+    assert!(checks.iter().all(|check| check.verdict == Verdict::Passed), "{checks:#?}");
+    assert!(checks.len() >= 18, "{checks:#?}");
+}
+
+#[test]
+fn what_may_not_be_read_is_no_fault() {
+    let needs = needs(JOB);
+    let mut facts = healthy(&needs);
+    for answer in facts.0.iter_mut().filter(|(key, _)| *key != "version").map(|(_, answer)| answer) {
+        *answer = Err(Unread::Forbidden("is forbidden".into()));
+    }
+    let checks = checks(&needs, &facts);
+    assert!(failed(&checks).is_empty(), "{checks:#?}");
+    assert!(checks.iter().filter(|check| check.verdict == Verdict::NotReadable).count() >= 15, "{checks:#?}");
+}
+
+fn refused(message: &str) -> Answer {
+    Err(Unread::Refused { message: message.into(), remedy: None })
+}
+
+/// A fault in the cluster: which answer it changes, to what, and which check fails with which words.
+fn faults() -> Vec<(&'static str, Answer, &'static str, &'static str)> {
+    let denied = || Ok(json!({"status": {"allowed": false}}));
+    let missing = || Err(Unread::Missing);
+    let old = json!({"major": "1", "minor": "26+", "gitVersion": "v1.26.3"});
+    let rules = |verb: &str, group: &str, resource: &str| {
+        Ok(json!({"status": {"resourceRules": [{"verbs": [verb], "apiGroups": [group], "resources": [resource]}]}}))
+    };
+    let queue = |state: &str, cpu: &str| Ok(json!({"spec": {"capability": {"cpu": cpu}}, "status": {"state": state}}));
+    let nodes = |driver: Value| Ok(json!({"items": [driver, node("compute", json!([]))]}));
+    let with = |pointer: &str, value: Value| {
+        let mut driver = node("driver", json!([]));
+        *driver.pointer_mut(pointer).expect(pointer) = value;
+        driver
+    };
+    let cordoned = json!({"unschedulable": true});
+    let quota = |hard: Value, used: Value| {
+        Ok(json!({"items": [{"metadata": {"name": "team"}, "status": {"hard": hard, "used": used}}]}))
+    };
+    let taint = json!([{"key": "gpu", "value": "yes", "effect": "NoSchedule"}]);
+    let driver = "admission of Pod pi-driver";
+    let executor = "admission of Pod pi-00000000-exec-1";
+    let group = "admission of PodGroup pi-00000000-pg";
+    vec![
+        ("version", Err(Unread::Unreached("connection refused".into())), "API server", "connection refused"),
+        ("version", refused("Unauthorized"), "API server", "Unauthorized"),
+        ("version", Ok(old), "API server", "no scheduling gates"),
+        ("namespace", missing(), "namespace", "no namespace jobs"),
+        ("namespace", Ok(json!({"status": {"phase": "Terminating"}})), "namespace", "being deleted"),
+        ("own rights", rules("*", "", "*"), "own rights", "create podgroups"),
+        ("own rights", rules("get", "*", "*"), "own rights", "create pods"),
+        ("service account", missing(), "service account", "no service account spark"),
+        ("account may create pods", denied(), "driver's rights", "may not create pods"),
+        ("scheduler", missing(), "scheduler", "Volcano is not installed"),
+        ("queue", missing(), "queue", "there is no queue etl"),
+        ("queue", queue("Closed", "8"), "queue", "is closed"),
+        ("queue", queue("", "8"), "queue", "has no state"),
+        ("queue", queue("Open", "2"), "queue", "has cpu 2 in all, and the application needs 3"),
+        (
+            "configuration of Volcano",
+            Ok(json!({"data": {"c": "actions: \"enqueue, allocate\""}})),
+            "preemption",
+            "is off",
+        ),
+        ("PriorityClass rush", missing(), "PriorityClass rush", "none of that name"),
+        ("StorageClass fast", missing(), "StorageClass fast", "none of that name"),
+        ("ConfigMap site", missing(), "ConfigMap site", "none of that name in jobs"),
+        ("Secret registry", missing(), "Secret registry", "none of that name in jobs"),
+        ("Secret database", missing(), "Secret database", "none of that name in jobs"),
+        ("Secret database", Ok(json!({"data": {"user": ""}})), "Secret database", "no key `password`"),
+        ("PersistentVolumeClaim data", missing(), "PersistentVolumeClaim data", "none of that name in jobs"),
+        ("PersistentVolumeClaim data", Ok(json!({"status": {"phase": "Lost"}})), "PersistentVolumeClaim data", "lost"),
+        (
+            "nodes",
+            nodes(with("/metadata/labels/type", "other".into())),
+            "driver's node",
+            "none of 2 nodes has type=driver",
+        ),
+        ("nodes", nodes(with("/spec", cordoned)), "driver's node", "is ready and takes pods"),
+        (
+            "nodes",
+            nodes(with("/status/conditions/0/status", "Unknown".into())),
+            "driver's node",
+            "is ready and takes pods",
+        ),
+        ("nodes", nodes(with("/spec/taints", taint)), "driver's node", "does not tolerate: gpu=yes:NoSchedule"),
+        ("nodes", nodes(with("/status/allocatable/cpu", "500m".into())), "driver's node", "the largest has cpu 500m"),
+        ("nodes", Ok(json!({"items": [node("driver", json!([]))]})), "executors' nodes", "has type=compute|large"),
+        ("quotas", quota(json!({"requests.cpu": "2"}), json!({})), "quotas", "allows requests.cpu 2"),
+        (
+            "quotas",
+            quota(json!({"limits.memory": "4Gi"}), json!({"limits.memory": "3Gi"})),
+            "quotas",
+            "of which 3Gi is used",
+        ),
+        ("quotas", quota(json!({"pods": "4"}), json!({"pods": "2"})), "quotas", "the application needs 3"),
+        (driver, refused("violates PodSecurity \"restricted:latest\""), "driver's admission", "violates PodSecurity"),
+        (driver, refused("pods \"pi-driver\" already exists"), "driver's admission", "already exists"),
+        (executor, refused("maximum cpu usage per Container is 500m"), "executors' admission", "maximum cpu usage"),
+        (group, refused("denied the request"), "companions' admission", "denied the request"),
+    ]
+}
+
+#[test]
+fn finds_each_fault_and_says_what_to_do() {
+    let needs = needs(JOB);
+    let faults = faults();
+    assert!(faults.len() >= 20);
+    for (key, answer, what, words) in faults {
+        let mut facts = healthy(&needs);
+        assert!(facts.0.insert(key.to_owned(), answer).is_some(), "nobody asks for {key}");
+        let checks = checks(&needs, &facts);
+        match failed(&checks).as_slice() {
+            [check] => {
+                assert_eq!(check.what, what, "{check:?}");
+                assert!(check.message.contains(words) && check.remedy.is_some(), "{words}: {check:?}");
+            }
+            others => panic!("{key} {words}: not one failure, but {others:#?}"),
+        }
+    }
+}
+
+/// Faults of the job itself, in a cluster in which all is well.
+#[test]
+fn finds_what_the_job_asks_too_much_of_or_misspells() {
+    let gpu = "executor:\n    gpu: {name: nvidia.com/gpu, quantity: 1}";
+    let volcano = "  batchScheduler: volcano\n  batchSchedulerOptions: {queue: etl, priorityClassName: rush}\n";
+    for (before, after, what, words) in [
+        ("executor:", "executor:\n    cores: 40", "executors' nodes", "the largest has cpu 4"),
+        ("executor:", gpu, "executors' nodes", "none has nvidia.com/gpu"),
+        ("  driver:\n    memory: 512m", "  driver:\n    memory: 64g", "driver's node", "the largest has memory 16Gi"),
+    ] {
+        let text = JOB.replacen(before, after, 1);
+        assert_ne!(text, JOB);
+        let needs = needs(&text);
+        let checks = checks(&needs, &healthy(&needs));
+        let found = failed(&checks).into_iter().any(|check| check.what == what && check.message.contains(words));
+        assert!(found, "{words}: {checks:#?}");
+    }
+    let misspelt = JOB.replacen(volcano, "", 1).replacen("  driver:\n", "  driver:\n    schedulerName: volcan\n", 1);
+    let needs = needs(&misspelt);
+    let checks = checks(&needs, &healthy(&needs));
+    let check = failed(&checks).into_iter().find(|check| check.what == "scheduler").expect("a suspicion");
+    assert_eq!(check.remedy.as_deref(), Some("did you mean `volcano`?"));
+}

@@ -1,0 +1,110 @@
+//! What an application will ask of a cluster: its objects, and the executors that its driver will make.
+
+use serde_json::{Map, Value, json};
+
+use super::plan::Plan;
+use super::pod_group::Request;
+use super::{Manifests, Submission};
+use crate::job::Job;
+use crate::job::problem::Problem;
+use crate::job::scheduling::Scheduler;
+use crate::spark::memory::Role;
+
+/// What has to be there for an application to run.
+#[derive(Clone, Debug)]
+pub struct Needs {
+    pub name: String,
+    pub namespace: String,
+    pub manifests: Manifests,
+    pub scheduler: Scheduler,
+    pub queue: Option<String>,
+    pub executors: u32,
+    /// The driver's pod, whoever makes it.
+    pub driver: Value,
+    /// A pod as its driver's Spark will make it of the executors' template.
+    pub executor: Value,
+    /// What the driver, one executor, and all of the start ask for.
+    pub of_driver: Map<String, Value>,
+    pub of_executor: Map<String, Value>,
+    pub of_all: Map<String, Value>,
+    /// Storage classes of claims that are made on demand.
+    pub storage_classes: Vec<String>,
+}
+
+impl Needs {
+    /// # Errors
+    /// Settings that Spark would refuse.
+    pub fn of(job: &Job, namespace: &str, submission: &Submission) -> Result<Self, Problem> {
+        let (manifests, application) = super::of(job, namespace, submission)?;
+        let plan = Plan::of(job, namespace, submission);
+        let of_executor = Request::of(&plan, Role::Executor)?.quantities();
+        let driver = match manifests.carrier.0.pointer("/spec/template") {
+            Some(template) => template.clone(),
+            None => manifests.carrier.0.clone(),
+        };
+        let claims = plan.conf.with_prefix("spark.kubernetes.").filter(|(key, _)| {
+            key.contains(".volumes.persistentVolumeClaim.") && key.ends_with(".options.storageClass")
+        });
+        let mut storage_classes: Vec<String> = claims.map(|(_, class)| class.to_owned()).collect();
+        storage_classes.sort();
+        storage_classes.dedup();
+        Ok(Self {
+            name: application.name,
+            namespace: namespace.to_owned(),
+            scheduler: plan.scheduler.clone(),
+            queue: plan.queue().cloned(),
+            executors: plan.executors(),
+            driver,
+            executor: executor(&plan, &of_executor),
+            of_driver: Request::of(&plan, Role::Driver)?.quantities(),
+            of_executor,
+            of_all: Request::of_application(&plan)?.quantities(),
+            storage_classes,
+            manifests,
+        })
+    }
+}
+
+/// An executor's pod, with what matters for whether and where it may run.
+///
+/// Source: `BasicExecutorFeatureStep`, `MountSecretsFeatureStep` and `EnvSecretsFeatureStep` of Spark.
+fn executor(plan: &Plan, request: &Map<String, Value>) -> Value {
+    let conf = &plan.conf;
+    let mut pod = super::executor::template(plan.job, plan.version, &plan.scheduler, &plan.name());
+    pod.metadata.set("name", format!("{}-exec-1", plan.names.executors));
+    pod.metadata.merge("labels", conf.with_prefix("spark.kubernetes.executor.label."));
+    pod.metadata.merge("annotations", conf.with_prefix("spark.kubernetes.executor.annotation."));
+    pod.spec.merge("nodeSelector", conf.with_prefix("spark.kubernetes.node.selector."));
+    pod.spec.merge("nodeSelector", conf.with_prefix("spark.kubernetes.executor.node.selector."));
+    pod.set("restartPolicy", "Never");
+    pod.set_some("schedulerName", conf.given("spark.kubernetes.executor.scheduler.name"));
+    pod.set_some("serviceAccountName", conf.given("spark.kubernetes.authenticate.executor.serviceAccountName"));
+    let secrets = conf.list("spark.kubernetes.container.image.pullSecrets");
+    pod.append("imagePullSecrets", secrets.into_iter().map(|name| json!({"name": name})));
+    for (name, path) in conf.with_prefix("spark.kubernetes.executor.secrets.") {
+        let volume = format!("{name}-volume");
+        pod.mount(json!({"name": volume, "secret": {"secretName": name}}), json!({"name": volume, "mountPath": path}));
+    }
+    let image = conf
+        .given("spark.kubernetes.executor.container.image")
+        .or(conf.given("spark.kubernetes.container.image"))
+        .unwrap_or_default();
+    let container = pod.spark_container();
+    container.set("image", image);
+    let references = conf.with_prefix("spark.kubernetes.executor.secretKeyRef.").map(|(name, reference)| {
+        let (secret, key) = reference.split_once(':').unwrap_or((reference, ""));
+        json!({"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}})
+    });
+    container.append("env", references);
+    container.set_at(&["resources", "requests", "cpu"], request["cpu"].clone());
+    container.set_at(&["resources", "requests", "memory"], request["memory"].clone());
+    container.set_at(&["resources", "limits", "memory"], request["memory"].clone());
+    if let Some(limit) = conf.given("spark.kubernetes.executor.limit.cores") {
+        container.set_at(&["resources", "limits", "cpu"], limit);
+    }
+    for (name, amount) in request.iter().filter(|(name, _)| name.contains('/')) {
+        container.set_at(&["resources", "limits", name], amount.clone());
+    }
+    let mut pod = pod.into_template();
+    json!({"apiVersion": "v1", "kind": "Pod", "metadata": pod["metadata"].take(), "spec": pod["spec"].take()})
+}

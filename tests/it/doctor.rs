@@ -1,0 +1,124 @@
+//! What `sparkctl doctor` finds, and that it finds nothing where nothing is wrong.
+
+use serde_json::{Value, json};
+
+use crate::support::{Namespace, cluster};
+
+/// The checks, and the exit code.
+fn doctor(ns: &Namespace, arguments: &[&str]) -> (Vec<Value>, i32) {
+    let output = ns.sparkctl().args(["doctor", "--output", "json"]).args(arguments).output().expect("sparkctl");
+    let text = String::from_utf8(output.stdout).expect("JSON");
+    let lines = text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}")));
+    (lines.collect(), output.status.code().unwrap_or(-1))
+}
+
+fn with(checks: &[Value], verdict: &str) -> Vec<String> {
+    let of_verdict = checks.iter().filter(|check| check["verdict"] == verdict);
+    of_verdict.filter_map(|check| check["check"].as_str().map(str::to_owned)).collect()
+}
+
+#[test]
+fn finds_nothing_where_nothing_is_wrong_and_creates_nothing() {
+    let ns = Namespace::new("healthy");
+    let (checks, code) =
+        doctor(&ns, &["examples/jvm-pi.yaml", "--scheduler", "volcano", "--priority-class", "routine"]);
+    assert_eq!(code, 0, "{checks:#?}");
+    assert_eq!(with(&checks, "passed").len(), checks.len() - 1, "{checks:#?}");
+    assert_eq!(ns.left(), Vec::<String>::new());
+}
+
+#[test]
+fn finds_many_faults_at_once_and_submit_checks_for_them_first() {
+    let ns = Namespace::new("sick");
+    let api = &cluster().api;
+    let quota = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "few"}, "spec": {"hard": {"pods": "2"}}});
+    api.create(&ns.core("resourcequotas"), &quota).expect("a quota");
+    let range = json!({
+        "apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "small"},
+        "spec": {"limits": [{"type": "Container", "max": {"memory": "600Mi"}}]},
+    });
+    api.create(&ns.core("limitranges"), &range).expect("a limit range");
+    let restricted = json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}});
+    api.patch(&format!("/api/v1/namespaces/{}", ns.name), &restricted).expect("a level of PodSecurity");
+    // The controller counts a new quota in a while.
+    let path = format!("{}/few", ns.core("resourcequotas"));
+    ns.wait_for("the quota's count", || api.get(&path).ok().filter(|quota| quota["status"]["used"].is_object()));
+
+    let flags = [
+        "examples/jvm-pi.yaml",
+        "--scheduler",
+        "volcano",
+        "--queue",
+        "no-such-queue",
+        "--priority-class",
+        "haste",
+        "--driver-node",
+        "type=quantum",
+        "--executor-cores",
+        "900",
+        "--service-account",
+        "nobody",
+        "--conf",
+        "spark.kubernetes.driver.secretKeyRef.PASSWORD=database:password",
+        "--conf",
+        "spark.kubernetes.executor.secrets.keytab=/etc/keytab",
+    ];
+    let (checks, code) = doctor(&ns, &flags);
+    assert_eq!(code, 3, "{checks:#?}");
+    let found = with(&checks, "failed");
+    for expected in [
+        "service account",
+        "queue",
+        "PriorityClass haste",
+        "Secret database",
+        "Secret keytab",
+        "driver's node",
+        "executors' nodes",
+        "quotas",
+        "driver's admission",
+        "executors' admission",
+        "companions' admission",
+    ] {
+        assert!(found.iter().any(|check| check == expected), "{expected} is not among {found:?}");
+    }
+
+    let run = ns.sparkctl().args(["submit", "--check"]).args(flags).assert().code(3);
+    let said = String::from_utf8_lossy(&run.get_output().stderr).into_owned();
+    assert!(said.contains("error: jvm-pi: queue: there is no queue no-such-queue"), "{said}");
+    assert_eq!(ns.left(), Vec::<String>::new());
+}
+
+#[test]
+fn admission_is_asked_for_the_executors_too() {
+    let ns = Namespace::new("level");
+    let baseline = json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}});
+    cluster().api.patch(&format!("/api/v1/namespaces/{}", ns.name), &baseline).expect("a level of PodSecurity");
+    let (checks, code) = doctor(&ns, &["examples/jvm-pi.yaml"]);
+    assert_eq!((code, with(&checks, "failed")), (3, vec!["driver's admission".into(), "executors' admission".into()]));
+    assert!(
+        checks
+            .iter()
+            .any(|check| check["message"].as_str().is_some_and(|text| text.contains("PodSecurity \"restricted")))
+    );
+}
+
+#[test]
+fn a_submitter_is_told_what_is_not_readable_and_fails_for_nothing() {
+    let ns = Namespace::new("submitter");
+    cluster().api.apply_file("k8s/submitter-rbac.yaml", Some(&ns.name));
+    let binding = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "submitter"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "spark-submitter"},
+        "subjects": [{"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": "submitter"}],
+    });
+    cluster().api.create(&ns.group("rbac.authorization.k8s.io/v1", "rolebindings"), &binding).expect("a binding");
+    let kubeconfig = cluster().variable("SUBMITTER_KUBECONFIG");
+    let arguments = ["examples/jvm-pi.yaml", "--scheduler", "volcano", "--kubeconfig", kubeconfig];
+    // Rights that were just granted reach the API server's authorizer in a moment.
+    let (checks, _) = ns.wait_for("the submitter's rights", || {
+        let (checks, code) = doctor(&ns, &arguments);
+        (code == 0).then_some((checks, code))
+    });
+    assert!(with(&checks, "not readable").contains(&"nodes".to_owned()), "{checks:#?}");
+    assert!(with(&checks, "passed").contains(&"driver's admission".to_owned()), "{checks:#?}");
+}
