@@ -3,6 +3,8 @@
 mod attach;
 mod config_files;
 mod convert;
+pub mod complete;
+mod completions;
 mod delete;
 mod describe;
 mod doctor;
@@ -16,6 +18,7 @@ mod local;
 mod local_files;
 mod logs;
 mod papers;
+mod man;
 mod place;
 mod render;
 mod schema;
@@ -30,7 +33,7 @@ mod wait;
 use std::io::{ErrorKind, Write};
 
 use anyhow::{Context, Result};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use serde_json::Value;
 
 /// Runs Apache Spark applications on Kubernetes: no JVM here, nothing installed in the cluster
@@ -65,6 +68,8 @@ enum Command {
     Logs(logs::Logs),
     Ui(ui::Ui),
     Delete(delete::Delete),
+    Completions(completions::Completions),
+    Man(man::Man),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -88,6 +93,21 @@ Exit codes:
   130  interrupted (143: terminated); the message says whether the application runs on";
 
 impl Cli {
+    /// The command under the name that it was called by: as a plugin of kubectl it is one of its words.
+    pub fn called() -> clap::Command {
+        let program = std::env::args_os().next().map(std::path::PathBuf::from).unwrap_or_default();
+        match program.file_stem().is_some_and(|name| name == "kubectl-spark") {
+            true => Self::command().bin_name("kubectl spark").display_name("kubectl-spark"),
+            false => Self::command(),
+        }
+    }
+
+    /// What the command line asks for. A wrong one ends the process, and so do --help and --version.
+    pub fn of_arguments() -> Self {
+        let matches = Self::called().get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
     /// Does what was asked. Returns the exit code.
     ///
     /// # Errors
@@ -116,6 +136,8 @@ impl Cli {
             Command::Ui(ui) => ui.run().await,
             Command::Logs(logs) => logs.run().await,
             Command::Delete(delete) => delete.run().await,
+            Command::Completions(completions) => completions.run(),
+            Command::Man(man) => man.run(Self::called()),
         }
     }
 }

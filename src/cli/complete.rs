@@ -1,0 +1,128 @@
+//! Completion in the shell, with the names that the cluster has.
+
+use std::time::Duration;
+
+use clap::Command;
+use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
+use clap_complete::env::{CompleteEnv, Shells};
+
+use super::place::Place;
+use crate::cluster::{self, Cluster};
+
+/// The variable by which a shell asks for completions.
+const ASKED: &str = "SPARKCTL_COMPLETE";
+
+/// A shell does not wait for longer; then it has no names.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Answers a shell that asks for completions, and ends; otherwise does nothing. To be called
+/// before there is an async runtime, because the cluster is asked in one of its own.
+pub fn answer(command: fn() -> Command) {
+    CompleteEnv::with_factory(move || with_names(command())).var(ASKED).complete();
+}
+
+/// What a shell has to be told once, so that it asks.
+pub fn registration(shell: &str) -> Result<String, String> {
+    let shells = Shells::builtins();
+    let known = || shells.names().collect::<Vec<_>>().join(", ");
+    let completer = shells.completer(shell).ok_or_else(|| format!("expected one of {}", known()))?;
+    let mut script = Vec::new();
+    let written = completer.write_registration(ASKED, "sparkctl", "sparkctl", "sparkctl", &mut script);
+    written.map_err(|error| error.to_string())?;
+    String::from_utf8(script).map_err(|error| error.to_string())
+}
+
+/// The command with completers at those of its arguments that name things of the cluster.
+fn with_names(command: Command) -> Command {
+    let named = |id: &str, of_application: bool| {
+        let names: fn() -> Vec<CompletionCandidate> = match id {
+            "namespace" => || asked("/api/v1/namespaces"),
+            "queue" => || asked("/apis/scheduling.volcano.sh/v1beta1/queues"),
+            "priority_class" => || asked("/apis/scheduling.k8s.io/v1/priorityclasses"),
+            "name" if of_application => applications,
+            _ => return None,
+        };
+        Some(ArgValueCandidates::new(names))
+    };
+    command.mut_subcommands(|subcommand| {
+        let of_application = ["attach", "status", "logs", "delete"].contains(&subcommand.get_name());
+        subcommand.mut_args(|argument| match named(argument.get_id().as_str(), of_application) {
+            Some(names) => argument.add(names),
+            None => argument,
+        })
+    })
+}
+
+fn asked(path: &'static str) -> Vec<CompletionCandidate> {
+    candidates(async move |cluster| cluster::names(&cluster, path).await.unwrap_or_default())
+}
+
+fn applications() -> Vec<CompletionCandidate> {
+    candidates(async |cluster| {
+        let found = cluster::list(&cluster).await.unwrap_or_default();
+        found.into_iter().map(|(application, _)| application.name).collect()
+    })
+}
+
+/// Names of a cluster that can be reached. What goes wrong is no matter for a completion.
+fn candidates(names: impl AsyncFnOnce(Cluster) -> Vec<String>) -> Vec<CompletionCandidate> {
+    let place = place(std::env::args());
+    let ask = async {
+        let cluster = cluster::connect(place.options()).await.ok()?;
+        Some(names(cluster).await)
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let names = runtime
+        .ok()
+        .and_then(|runtime| runtime.block_on(async { tokio::time::timeout(PATIENCE, ask).await.ok().flatten() }));
+    let mut names = names.unwrap_or_default();
+    names.sort();
+    names.dedup();
+    names.into_iter().map(CompletionCandidate::new).collect()
+}
+
+/// Cluster and namespace, as far as the unfinished command line says.
+fn place(words: impl Iterator<Item = String>) -> Place {
+    let mut words = words.peekable();
+    let mut place = Place {
+        namespace: std::env::var("SPARKCTL_NAMESPACE").ok(),
+        context: std::env::var("SPARKCTL_CONTEXT").ok(),
+        ..Place::default()
+    };
+    while let Some(word) = words.next() {
+        let (flag, value) = match word.split_once('=') {
+            Some((flag, value)) => (flag, Some(value.to_owned())),
+            None => (word.as_str(), words.peek().cloned()),
+        };
+        match flag {
+            "-n" | "--namespace" => place.namespace = value.filter(|value| !value.is_empty()).or(place.namespace),
+            "--context" => place.context = value.or(place.context),
+            "--kubeconfig" => place.kubeconfig = value.map(Into::into).or(place.kubeconfig),
+            _ => {}
+        }
+    }
+    place
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_place_from_an_unfinished_line() {
+        let words = "sparkctl -- sparkctl status -n data --context=prod --kubeconfig k.yaml ";
+        let place = place(words.split(' ').map(str::to_owned));
+        assert_eq!(place.namespace.as_deref(), Some("data"));
+        assert_eq!(place.context.as_deref(), Some("prod"));
+        assert_eq!(place.kubeconfig, Some("k.yaml".into()));
+    }
+
+    #[test]
+    fn registers_with_the_usual_shells_and_no_other() {
+        for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+            let script = registration(shell).unwrap();
+            assert!(script.contains(ASKED), "{script}");
+        }
+        assert!(registration("tcsh").unwrap_err().starts_with("expected one of bash"));
+    }
+}
