@@ -15,15 +15,20 @@ mod manifests;
 mod report;
 mod spark;
 mod state;
+mod upload;
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
+fn main() -> ExitCode {
+    cli::complete::answer(cli::Cli::called);
+    run()
+}
+
 #[tokio::main]
-async fn main() -> ExitCode {
-    let cli = cli::Cli::parse();
+async fn run() -> ExitCode {
+    let cli = cli::Cli::of_arguments();
     log(cli.verbose);
     match cli.run().await {
         Ok(code) => code.into(),

@@ -39,13 +39,14 @@ fn with_names(command: Command) -> Command {
             "namespace" => || asked("/api/v1/namespaces"),
             "queue" => || asked("/apis/scheduling.volcano.sh/v1beta1/queues"),
             "priority_class" => || asked("/apis/scheduling.k8s.io/v1/priorityclasses"),
-            "name" if of_application => applications,
+            "name" | "names" if of_application => applications,
             _ => return None,
         };
         Some(ArgValueCandidates::new(names))
     };
     command.mut_subcommands(|subcommand| {
-        let of_application = ["attach", "status", "logs", "delete"].contains(&subcommand.get_name());
+        let of_application =
+            ["attach", "status", "wait", "describe", "events", "logs", "ui", "delete"].contains(&subcommand.get_name());
         subcommand.mut_args(|argument| match named(argument.get_id().as_str(), of_application) {
             Some(names) => argument.add(names),
             None => argument,
@@ -59,7 +60,7 @@ fn asked(path: &'static str) -> Vec<CompletionCandidate> {
 
 fn applications() -> Vec<CompletionCandidate> {
     candidates(async |cluster| {
-        let found = cluster::list(&cluster).await.unwrap_or_default();
+        let found = cluster::list(&cluster, None).await.unwrap_or_default();
         found.into_iter().map(|(application, _)| application.name).collect()
     })
 }

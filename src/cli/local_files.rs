@@ -5,9 +5,14 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
+
 use crate::job::local_files::{self, CONFIG_MAP_LIMIT, Field, LocalFile, LocalFiles};
 use crate::job::problem::Problem;
 use crate::job::{Job, Overrides};
+
+/// Spark's own name for `--upload`.
+pub const UPLOAD_PATH: &str = "spark.kubernetes.file.upload.path";
 
 /// Where relative paths begin.
 pub struct Folders {
@@ -53,20 +58,29 @@ fn file(path: &Path) -> Result<LocalFile, Problem> {
         return Err(Problem::error(format!("{} is a folder, which Spark does not take", path.display()))
             .help("pack it: a zip for Python, a tar.gz for `archives`"));
     }
-    let mut file = LocalFile { path: path.clone(), size: size.len(), content: Vec::new() };
+    let mut opened = File::open(path).map_err(refused)?;
+    let mut file = LocalFile { path: path.clone(), size: size.len(), ..LocalFile::default() };
+    let mut hash = Sha256::new();
     if file.size <= CONFIG_MAP_LIMIT {
         // A file that grows meanwhile is not read for ever.
-        let opened = File::open(path).map_err(refused)?;
         opened.take(CONFIG_MAP_LIMIT + 1).read_to_end(&mut file.content).map_err(refused)?;
         file.size = file.content.len() as u64;
+        hash.update(&file.content);
+    } else {
+        let mut piece = vec![0; 1 << 20];
+        while let read @ 1.. = opened.read(&mut piece).map_err(refused)? {
+            hash.update(&piece[..read]);
+        }
     }
+    file.sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(file)
 }
 
 /// Refuses what no ConfigMap can carry, at the field of the largest file.
 pub fn too_large(job: &Job) -> Option<Problem> {
     let files = &job.files.local;
-    if files.size() <= CONFIG_MAP_LIMIT {
+    let carried: u64 = files.carried().iter().map(|carried| carried.file.size).sum();
+    if carried <= CONFIG_MAP_LIMIT {
         return None;
     }
     let named = job.named_files().into_iter().filter(|named| files.get(&named.uri).is_some());
@@ -79,17 +93,18 @@ pub fn too_large(job: &Job) -> Option<Problem> {
         bytes(largest_size)
     );
     let problem = Problem::error(message)
-        .help("put it where the cluster reads it (s3a://, gs://, https://), or into the image (local:///path)");
+        .help("give --upload s3://BUCKET/PATH (gs://, abfss://, https://), or put it into the image (local:///path)");
     Some(job.field_problem(&largest.map_or(Field::Path(String::new()), |named| named.field), problem))
 }
 
-/// What travels, in words: `job.py (1.2 KiB), util.py (300 B)`.
-pub fn travelling(files: &LocalFiles) -> String {
-    let words = files.iter().map(|(_, file)| format!("{} ({})", file.name(), bytes(file.size)));
-    words.collect::<Vec<_>>().join(", ")
+/// What travels in the ConfigMap, in words: `job.py (1.2 KiB), util.py (300 B)`.
+pub fn carried(files: &LocalFiles) -> Option<String> {
+    let carried = files.carried();
+    let words = carried.iter().map(|carried| format!("{} ({})", carried.file.name(), bytes(carried.file.size)));
+    (!carried.is_empty()).then(|| words.collect::<Vec<_>>().join(", "))
 }
 
-fn bytes(size: u64) -> String {
+pub fn bytes(size: u64) -> String {
     indicatif::BinaryBytes(size).to_string()
 }
 
@@ -124,7 +139,7 @@ mod tests {
         let folders = Folders::of(Some(&folder.path().join("pi.yaml")), &Overrides::default());
         let (files, problems) = read(&job, &folders);
         assert_eq!(files.get("./job.py").map(|file| file.content.as_slice()), Some(&b"print()"[..]));
-        assert_eq!(files.iter().count(), 1);
+        assert_eq!(files.size(), 7);
         assert_eq!(problems.len(), 1);
         assert_eq!(problems[0].path, "spec.deps.files[0]");
         assert!(problems[0].place.is_some());
@@ -133,7 +148,7 @@ mod tests {
     #[test]
     fn refuses_what_a_config_map_cannot_carry() {
         let mut job = job("  mainApplicationFile: job.py\n  deps:\n    jars: [big.jar]\n");
-        let sized = |name: &str, size| LocalFile { path: name.into(), size, content: Vec::new() };
+        let sized = |name: &str, size| LocalFile { path: name.into(), size, ..LocalFile::default() };
         job.files.local.insert("job.py", sized("job.py", 1000));
         assert_eq!(too_large(&job), None);
         job.files.local.insert("big.jar", sized("big.jar", 5 << 20));

@@ -1,10 +1,10 @@
 //! What can be asked: one file per command.
 
 mod attach;
-mod config_files;
-mod convert;
 pub mod complete;
 mod completions;
+mod config_files;
+mod convert;
 mod delete;
 mod describe;
 mod doctor;
@@ -17,8 +17,8 @@ mod list;
 mod local;
 mod local_files;
 mod logs;
-mod papers;
 mod man;
+mod papers;
 mod place;
 mod render;
 mod schema;

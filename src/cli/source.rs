@@ -31,6 +31,14 @@ pub struct Sources {
     pub directories: Directories,
     #[command(flatten)]
     pub overrides: Overrides,
+    /// Store for local files that are too large for a ConfigMap (1 MiB together): s3://, gs://, abfss://, https://, or
+    /// file:// for a folder that the pods mount at the same path. A file is uploaded once, by its content
+    #[arg(long, value_name = "URL", env = "SPARKCTL_UPLOAD")]
+    pub upload: Option<String>,
+    /// Have the pods read uploaded files by signed https addresses, good for a day: for images that cannot read the
+    /// store, or have no rights to
+    #[arg(long)]
+    pub upload_signed: bool,
     /// Whether the jobs run on this machine, where no file is too large to travel
     #[arg(skip)]
     pub stay: bool,
@@ -74,8 +82,7 @@ impl Sources {
         for (source, path) in sources.iter_mut().zip(paths) {
             let folders = Folders::of(path, &self.overrides);
             for job in std::mem::take(&mut source.jobs) {
-                let job = job.with(self.overrides.clone());
-                let job = source.completed(job, &self.directories, &folders, self.stay);
+                let job = source.completed(job.with(self.overrides.clone()), &folders, self);
                 let namespace = namespace.or(job.namespace.as_deref()).unwrap_or("default");
                 // A field that could not be read has its problem already; what follows from it would only confuse.
                 let checked =
@@ -124,14 +131,21 @@ impl Source {
     }
 
     /// The job with the files of this machine that it speaks of.
-    fn completed(&mut self, mut job: Job, directories: &Directories, folders: &Folders, stays: bool) -> Job {
-        let (files, problems) = config_files::read(&job, directories);
+    fn completed(&mut self, mut job: Job, folders: &Folders, sources: &Sources) -> Job {
+        let (files, problems) = config_files::read(&job, &sources.directories);
         self.problems.extend(problems);
         job.files = files;
         let (local, problems) = local_files::read(&job, folders);
         self.problems.extend(problems);
         job.files.local = local;
-        self.problems.extend(local_files::too_large(&job).filter(|_| !stays));
+        if sources.stay {
+            return job;
+        }
+        let of_spark = job.settings("default").given(local_files::UPLOAD_PATH).map(str::to_owned);
+        if let Some(store) = sources.upload.clone().or(of_spark) {
+            job.files.local.place_in_store(&store);
+        }
+        self.problems.extend(local_files::too_large(&job));
         job
     }
 

@@ -1,3 +1,4 @@
+use std::io::IsTerminal;
 use std::time::Instant;
 
 use anyhow::Result;
@@ -16,6 +17,7 @@ use crate::cluster::{self, Cluster, Refusal, Submitted};
 use crate::job::Job;
 use crate::manifests::{Application, Manifests};
 use crate::report::{self, Output, talk};
+use crate::upload;
 
 /// Run an application: submit it, say what happens until its end, and exit with its outcome
 ///
@@ -57,7 +59,7 @@ impl Submit {
 
     async fn attempt(&self) -> Result<u8> {
         let sources = self.sources.read(self.place.namespace.as_deref())?;
-        let jobs = source::jobs(sources)?;
+        let mut jobs = source::jobs(sources)?;
         if let Some(cores) = self.local.cores() {
             return self.local.run(&jobs, cores, &self.follow).await;
         }
@@ -65,6 +67,17 @@ impl Submit {
         let cluster = cluster::connect(self.place.options()).await?;
         if self.check && !doctor::all_is_well(&jobs, &self.place, &cluster).await? {
             return Ok(doctor::FAILED);
+        }
+        if !self.dry_run {
+            let draws = std::io::stderr().is_terminal() && self.follow.output() == Output::Text;
+            let say = |text: &str| {
+                if self.follow.output() == Output::Text {
+                    talk::line(text);
+                }
+            };
+            for job in &mut jobs {
+                upload::upload(&mut job.files.local, self.sources.upload_signed, draws, say).await?;
+            }
         }
         let mut applications = Vec::new();
         for job in &jobs {
@@ -112,8 +125,7 @@ impl Submit {
             let seconds = start.elapsed().as_secs_f64();
             talk::line(&format!("submitted {} to {} ({seconds:.2}s)", application.id, place(cluster, &application)));
             talk::line(&format!("  created {}", submitted.created.join(", ")));
-            if !job.files.local.is_empty() {
-                let files = local_files::travelling(&job.files.local);
+            if let Some(files) = local_files::carried(&job.files.local) {
                 talk::line(&format!("  carries {files}, in a ConfigMap"));
             }
             report::next_steps(&application).iter().for_each(|step| talk::line(step));

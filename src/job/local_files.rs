@@ -8,7 +8,6 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::Job;
 use super::problem::Problem;
-use crate::spark::names;
 
 /// The settings that are lists of files, and the fields of `deps` that they come from.
 pub const LISTS: [(&str, &str); 4] = [
@@ -27,15 +26,21 @@ pub const MOUNT: &str = "/mnt/sparkctl/files";
 /// Source: `MaxSecretSize` of the API server's validation.
 pub const CONFIG_MAP_LIMIT: u64 = 1 << 20;
 
-/// The local files of a job, by their addresses as they were written, without fragments.
+/// The local files of a job.
 #[derive(Clone, Debug, Default)]
-pub struct LocalFiles(BTreeMap<String, LocalFile>);
+pub struct LocalFiles {
+    /// By their addresses as they were written, without fragments.
+    files: BTreeMap<String, LocalFile>,
+    /// Where in a store those are that are too large, by the same addresses.
+    uploaded: BTreeMap<String, String>,
+}
 
 /// A file of this machine.
 #[derive(Clone, Default)]
 pub struct LocalFile {
     pub path: PathBuf,
     pub size: u64,
+    pub sha256: String,
     /// Its bytes, unless it is too large for a ConfigMap.
     pub content: Vec<u8>,
 }
@@ -43,8 +48,9 @@ pub struct LocalFile {
 /// Where a file is does not change what is submitted; what is in it does.
 impl fmt::Debug for LocalFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hash = names::hash(&self.content, 32);
-        f.debug_struct("LocalFile").field("name", &self.name()).field("size", &self.size).field("hash", &hash).finish()
+        let Self { path: _, size, sha256, content: _ } = self;
+        let mut text = f.debug_struct("LocalFile");
+        text.field("name", &self.name()).field("size", size).field("sha256", sha256).finish()
     }
 }
 
@@ -102,24 +108,44 @@ pub fn path(uri: &str) -> &str {
 
 impl LocalFiles {
     pub fn insert(&mut self, uri: &str, file: LocalFile) {
-        self.0.insert(address(uri).to_owned(), file);
+        self.files.insert(address(uri).to_owned(), file);
+    }
+
+    /// Says that files are in a store, as far as it needs be: the largest first, until a ConfigMap
+    /// takes the rest. An address there is that of the content, so that it is uploaded once.
+    pub fn place_in_store(&mut self, store: &str) {
+        let mut by_size: Vec<(u64, String)> = self.files.iter().map(|(uri, file)| (file.size, uri.clone())).collect();
+        by_size.sort();
+        let mut rest = self.size();
+        while rest > CONFIG_MAP_LIMIT
+            && let Some((size, uri)) = by_size.pop()
+        {
+            rest -= size;
+            let file = &self.files[&uri];
+            let name = utf8_percent_encode(&file.name(), ESCAPED).to_string();
+            let place = format!("{}/{}/{name}", store.trim_end_matches('/'), &file.sha256[..32.min(file.sha256.len())]);
+            self.uploaded.insert(uri, place);
+        }
+    }
+
+    /// The files of the store, and where they are in it.
+    pub fn uploaded(&self) -> impl Iterator<Item = (&str, &LocalFile, &str)> {
+        self.uploaded.iter().filter_map(|(uri, place)| Some((uri.as_str(), self.files.get(uri)?, place.as_str())))
+    }
+
+    /// Says by which address the driver reads a file of the store.
+    #[cfg(feature = "upload")]
+    pub fn read_by(&mut self, uri: &str, address: String) {
+        self.uploaded.insert(uri.to_owned(), address);
     }
 
     pub fn get(&self, uri: &str) -> Option<&LocalFile> {
-        self.0.get(address(uri))
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &LocalFile)> {
-        self.0.iter().map(|(uri, file)| (uri.as_str(), file))
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.files.get(address(uri))
     }
 
     /// Bytes of all files together.
     pub fn size(&self) -> u64 {
-        self.0.values().map(|file| file.size).sum()
+        self.files.values().map(|file| file.size).sum()
     }
 
     /// The files as they are in the ConfigMap. Each keeps its name; the second of a name has a
@@ -130,7 +156,8 @@ impl LocalFiles {
 
     fn placed(&self) -> impl Iterator<Item = (&str, Carried<'_>)> {
         let (mut keys, mut names) = (BTreeSet::new(), BTreeSet::new());
-        self.0.iter().enumerate().map(move |(index, (uri, file))| {
+        let carried = self.files.iter().filter(|(uri, _)| !self.uploaded.contains_key(*uri));
+        carried.enumerate().map(move |(index, (uri, file))| {
             let name = file.name();
             let key: String = name.chars().map(|c| if is_of_key(c) { c } else { '-' }).collect();
             let key = match keys.insert(key.clone()) && key.len() <= KEY_LIMIT {
@@ -142,9 +169,13 @@ impl LocalFiles {
         })
     }
 
-    /// Where the driver finds a file: in the mount if it is one of these, else as it is written.
+    /// Where the driver finds a file: in the store or the mount if it is one of these, else as it is
+    /// written.
     pub fn uri_in_driver(&self, uri: &str) -> String {
         let wanted = address(uri);
+        if let Some(place) = self.uploaded.get(wanted) {
+            return format!("{}{}", as_hadoop_says(place), &uri[wanted.len()..]);
+        }
         match self.placed().find(|(of, _)| *of == wanted) {
             Some((_, carried)) => {
                 let path = utf8_percent_encode(&carried.path, ESCAPED);
@@ -161,6 +192,11 @@ impl LocalFiles {
             None => uri.to_owned(),
         }
     }
+}
+
+/// The address of an object as the file systems of Hadoop have it: S3 is `s3a:` there.
+fn as_hadoop_says(place: &str) -> String {
+    place.strip_prefix("s3://").map_or_else(|| place.to_owned(), |rest| format!("s3a://{rest}"))
 }
 
 /// What an address has before the name that it is to be given.
@@ -214,11 +250,12 @@ impl Job {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spark::names;
 
     fn files(paths: &[&str]) -> LocalFiles {
         let mut files = LocalFiles::default();
         for path in paths {
-            files.insert(path, LocalFile { path: path.into(), size: 1, content: b"x".to_vec() });
+            files.insert(path, LocalFile { path: path.into(), size: 1, ..LocalFile::default() });
         }
         files
     }
@@ -250,5 +287,28 @@ mod tests {
         assert_eq!(at("local:///opt/job.py"), "local:///opt/job.py");
         let keys: Vec<_> = files.carried().into_iter().map(|carried| carried.key).collect();
         assert_eq!(keys, ["job.py", "data--old.csv", "util.py", "3-util.py"]);
+    }
+    #[test]
+    fn puts_the_largest_files_into_the_store_until_the_rest_is_carried() {
+        let mut files = LocalFiles::default();
+        for (uri, size) in [("job.py", 1000), ("big.jar", 5 << 20), ("half.jar", 700 << 10), ("other.jar", 600 << 10)] {
+            let sha256 = names::hash(uri, 64);
+            files.insert(uri, LocalFile { path: uri.into(), size, sha256, content: Vec::new() });
+        }
+        files.place_in_store("s3://bucket/jobs/");
+        let uploaded: Vec<_> = files.uploaded().map(|(uri, ..)| uri.to_owned()).collect();
+        assert_eq!(uploaded, ["big.jar", "half.jar"]);
+        let hash = names::hash("big.jar", 32);
+        assert_eq!(files.uri_in_driver("big.jar"), format!("s3a://bucket/jobs/{hash}/big.jar"));
+        let carried: Vec<_> = files.carried().into_iter().map(|carried| carried.key).collect();
+        assert_eq!(carried, ["job.py", "other.jar"]);
+    }
+
+    #[cfg(feature = "upload")]
+    #[test]
+    fn reads_a_file_of_the_store_by_another_address_when_told_so() {
+        let mut files = files(&["big.jar"]);
+        files.read_by("big.jar", "https://h/big.jar?signature=x".into());
+        assert_eq!(files.uri_in_driver("big.jar"), "https://h/big.jar?signature=x");
     }
 }

@@ -35,7 +35,6 @@ pub fn without_effect(key: &str) -> Option<&'static str> {
             "its classes would run in the JVM of spark-submit, and there is none"
         }
         "spark.kubernetes.driver.resourceNamePrefix" => "Spark ignores it as well",
-        "spark.kubernetes.file.upload.path" => "nothing is uploaded: name files where the cluster can read them",
         "spark.kubernetes.configMap.maxSize" => "no directory of files is shipped unless --conf-dir names it",
         "spark.driver.host" => "it is the driver's Service; Spark drops it as well",
         "spark.app.id" => "it is made at each submission; Spark overwrites it as well",
