@@ -85,6 +85,9 @@ fn rows(application: &Application, observed: &Observed, state: &State) -> Vec<St
         row("executors", &counts);
     }
     row("blocked", executors.blocked.as_deref().unwrap_or_default());
+    if state.what == What::Running {
+        row("hint", executors.hint.as_deref().unwrap_or_default());
+    }
     match &state.what {
         What::Waiting(waiting) => {
             row("waits", &format!("{}: {}", waiting.reason.word(), waiting.message));
@@ -110,9 +113,10 @@ async fn explained(cluster: &Cluster, application: &Application, observed: &Obse
     let fallen = last.and_then(|last| observed.executors.get(&last.name));
     let executor_log = tail(fallen.filter(|pod| state::executor_has_log(pod))).await;
     let exception = log.as_deref().and_then(state::last_exception);
+    let outcome = outcome.clone().with_hint_of(log.as_deref(), &state.executors);
     let card = Card {
         application,
-        outcome,
+        outcome: &outcome,
         last_failure: last,
         exception: exception.as_deref(),
         log: log.as_deref(),

@@ -343,6 +343,7 @@ impl<'a> Following<'a> {
     /// Says how it ended. Returns the exit code.
     fn told(&mut self, state: &State, exception: Option<&str>, log: Option<&str>) -> Result<u8> {
         let outcome = state.outcome().cloned().unwrap_or_else(|| Outcome::out_of_sight("no outcome"));
+        let outcome = outcome.with_hint_of(log, &state.executors);
         let code = match (self.options.exit_code_from, outcome.ending, outcome.driver_exit_code) {
             (Some(ExitCodeFrom::Driver), Ending::Failed, Some(code)) => u8::try_from(code).unwrap_or(1),
             (_, ending, _) => ending.exit_code(),

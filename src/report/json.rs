@@ -129,6 +129,7 @@ fn executors(executors: &Executors) -> Value {
         "running": executors.running,
         "failed": executors.failed,
         "blocked": executors.blocked.as_deref().map(clean),
+        "hint": executors.hint.as_deref().map(clean),
         "lastFailure": executors.last_failure.as_ref().map(|last| {
             json!({ "pod": last.name, "exitCode": last.exit_code, "reason": clean(&last.reason) })
         }),

@@ -20,6 +20,8 @@ pub struct Plain {
     zone: TimeZone,
     driver: Topic,
     executors: Topic,
+    /// What was last hinted of the executors.
+    hinted: Option<String>,
 }
 
 /// What was last said of one thing.
@@ -35,7 +37,7 @@ struct Topic {
 impl Plain {
     /// `began`: what ages are counted from.
     pub fn new(began: Timestamp, zone: TimeZone) -> Plain {
-        Plain { began, zone, driver: Topic::default(), executors: Topic::default() }
+        Plain { began, zone, driver: Topic::default(), executors: Topic::default(), hinted: None }
     }
 
     /// The lines that a state is worth now.
@@ -54,6 +56,12 @@ impl Plain {
             && self.executors.news(&text, &text, now, COUNTS, false).is_some()
         {
             lines.push(self.line("executors", &text, now));
+        }
+        if matches!(state.what, What::Running)
+            && let Some(hint) = state.executors.hint.as_ref().filter(|hint| self.hinted.as_ref() != Some(hint))
+        {
+            lines.push(format!("{:18} {FAINT}hint:{FAINT:#} {}", "", clean(hint)));
+            self.hinted = Some(hint.clone());
         }
         lines
     }

@@ -3,7 +3,7 @@ use k8s_openapi::jiff::Timestamp;
 
 use super::container::{self, Role};
 use super::meaning::exit_code_meaning;
-use super::{Observed, outcome, scheduling};
+use super::{Observed, Terms, has_passed, outcome, scheduling};
 
 /// What the executors are doing, counted.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -11,8 +11,10 @@ pub struct Executors {
     pub pending: usize,
     pub running: usize,
     pub failed: usize,
-    /// Why one of the pending ones has no node.
+    /// Why one of the pending ones does not start.
     pub blocked: Option<String>,
+    /// What to do about executors that do not come, or do not stay.
+    pub hint: Option<String>,
     /// The failure that was last.
     pub last_failure: Option<Fallen>,
 }
@@ -24,21 +26,75 @@ pub struct Fallen {
     pub exit_code: Option<i32>,
     /// What happened, and what it means.
     pub reason: String,
+    pub hint: Option<String>,
     pub at: Option<Timestamp>,
 }
 
+/// How long executors without a node are nothing to speak of while none runs.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
+/// So many failures are no accident.
+const MANY: usize = 5;
+
 impl Executors {
-    pub(super) fn of(observed: &Observed) -> Executors {
+    pub(super) fn of(observed: &Observed, terms: &Terms) -> Executors {
         let pods = || observed.executors.values().filter(|pod| is_of(observed.driver.as_ref(), pod));
-        let failures = pods().filter_map(failure).chain(observed.fallen.iter().cloned());
+        let pending = || pods().filter(|pod| is_pending(pod));
+        let failures: Vec<Fallen> = pods().filter_map(failure).chain(observed.fallen.iter().cloned()).collect();
+        let running = pods().filter(|pod| container::is_running(pod, Role::Executor)).count();
+        let waits =
+            |pod: &Pod| pod.metadata.creation_timestamp.as_ref().is_some_and(|at| has_passed(at.0, PATIENCE, terms));
+        let starved = running == 0 && pending().any(|pod| scheduling::unschedulable(pod).is_some() && waits(pod));
+        let last_failure = failures.iter().max_by_key(|fallen| fallen.at).cloned();
         Executors {
-            pending: pods().filter(|pod| is_pending(pod)).count(),
-            running: pods().filter(|pod| container::is_running(pod, Role::Executor)).count(),
-            failed: pods().filter(|pod| failure(pod).is_some()).count() + observed.fallen.len(),
-            blocked: pods().filter(|pod| is_pending(pod)).find_map(scheduling::unschedulable),
-            last_failure: failures.max_by_key(|fallen| fallen.at),
+            pending: pending().count(),
+            running,
+            failed: failures.len(),
+            blocked: pending().find_map(|pod| scheduling::unschedulable(pod).or_else(|| not_starting(pod))),
+            hint: starvation(starved, observed)
+                .or_else(|| repeated(&failures, running))
+                .or_else(|| last_failure.as_ref().and_then(|last| last.hint.clone())),
+            last_failure,
         }
     }
+}
+
+/// A driver holds its room while no executor finds any: several such drivers block each other for ever.
+fn starvation(starved: bool, observed: &Observed) -> Option<String> {
+    let gang = observed.pod_group.is_some();
+    starved.then(|| {
+        let way = match gang {
+            true => "ask for fewer or smaller executors, or wait for other work to end",
+            false => {
+                "ask for fewer or smaller executors, or let a gang scheduler start the application only when all of it has room (batchScheduler: volcano)"
+            }
+        };
+        format!("the driver holds its room, and no executor has found any: {way}")
+    })
+}
+
+/// Executors that fail one after another, each like the last, never bring an application to its end.
+fn repeated(failures: &[Fallen], running: usize) -> Option<String> {
+    let last = failures.last().filter(|_| failures.len() >= MANY && running == 0)?;
+    let alike = failures.iter().filter(|fallen| fallen.exit_code == last.exit_code).count();
+    let code = last.exit_code.map(|code| format!(" with exit code {code}")).unwrap_or_default();
+    Some(format!(
+        "{alike} of {} executors failed{code}: the cause is in their logs, or in the driver's service and DNS if they end within seconds; spark.executor.maxNumFailures bounds it",
+        failures.len()
+    ))
+}
+
+/// Why a container of an executor that has a node is not started.
+fn not_starting(pod: &Pod) -> Option<String> {
+    container::statuses(pod).find_map(|status| {
+        let waiting = status.state.as_ref()?.waiting.as_ref()?;
+        match waiting.reason.as_deref()? {
+            "ContainerCreating" | "PodInitializing" => None,
+            reason @ ("ErrImagePull" | "ImagePullBackOff" | "InvalidImageName") => {
+                Some(format!("{reason}: {}", status.image))
+            }
+            reason => Some(waiting.message.clone().map_or_else(|| reason.to_owned(), |why| format!("{reason}: {why}"))),
+        }
+    })
 }
 
 /// Whether an executor was made by this driver, and not by that of an earlier attempt: Spark makes the
@@ -86,7 +142,7 @@ pub(super) fn failure(pod: &Pod) -> Option<Fallen> {
         let status = pod.status.as_ref()?;
         let failed = status.phase.as_deref() == Some("Failed");
         let reason = disruption.or_else(|| failed.then(|| outcome::pod_reason(pod)).flatten())?;
-        return Some(Fallen { name, exit_code: None, reason, at: None });
+        return Some(Fallen { name, exit_code: None, reason, hint: None, at: None });
     };
     let at = end.finished_at.as_ref().map(|time| time.0);
     let killed = matches!(end.exit_code, 137 | 143);
@@ -95,9 +151,28 @@ pub(super) fn failure(pod: &Pod) -> Option<Fallen> {
         return None;
     }
     let reason = disruption.unwrap_or_else(|| match container::memory_limit(pod, Role::Executor) {
-        Some(limit) if oom => format!("OOMKilled: out of memory at its limit of {limit}"),
+        Some(limit) if oom => format!("OOMKilled: out of memory at its limit of {limit}{}", heap(pod)),
         _ if oom => "OOMKilled: out of memory".into(),
         _ => exit_code_meaning(end.exit_code).unwrap_or("its process failed").into(),
     });
-    Some(Fallen { name, exit_code: Some(end.exit_code), reason, at })
+    let hint = match end.exit_code {
+        _ if oom => Some(
+            "Python and native memory are outside the heap: raise executor.memoryOverhead for them, executor.memory for the heap",
+        ),
+        52 => Some("the heap itself was too small: raise executor.memory"),
+        56 => Some(
+            "its heartbeats were lost: long collections of garbage (raise executor.memory), or an overloaded driver",
+        ),
+        _ => None,
+    };
+    let hint = hint.map(str::to_owned);
+    Some(Fallen { name, exit_code: Some(end.exit_code), reason, hint, at })
+}
+
+/// Of what a limit consists: Spark tells the executor's heap in its environment.
+fn heap(pod: &Pod) -> String {
+    let env = container::spark_container(pod, Role::Executor).and_then(|container| container.env.as_ref());
+    let heap = env.into_iter().flatten().find(|variable| variable.name == "SPARK_EXECUTOR_MEMORY");
+    let heap = heap.and_then(|variable| variable.value.as_ref());
+    heap.map(|heap| format!(", of which {heap} is heap and the rest overhead")).unwrap_or_default()
 }

@@ -29,6 +29,8 @@ pub fn last_exception(log: &str) -> Option<String> {
     let at = python_exception(&lines).or_else(|| java_exception(&lines)).or_else(|| plain_error(&lines))?;
     let found = lines[at].trim();
     let found = found.strip_prefix(CAUSE).unwrap_or(found);
+    // The Kubernetes client of Spark says all of it a second time.
+    let found = found.split(" Received status: Status(").next().unwrap_or(found);
     let trace = lines[at + 1..].iter().take_while(|line| continues_trace(line));
     let cause = trace.filter_map(|line| line.strip_prefix(CAUSE)).last();
     Some(match cause.map(str::trim) {

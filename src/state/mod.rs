@@ -6,6 +6,7 @@
 mod attempts;
 mod container;
 mod executors;
+mod log_hint;
 mod meaning;
 mod observed;
 mod outcome;
@@ -86,7 +87,7 @@ impl State {
     pub fn of(observed: &Observed, terms: &Terms) -> State {
         State {
             what: what(observed, terms),
-            executors: Executors::of(observed),
+            executors: Executors::of(observed, terms),
             durations: observed.driver.as_ref().map(Durations::of).unwrap_or_default(),
             attempt: Attempt::of(observed),
             node: observed.driver.as_ref().and_then(|pod| pod.spec.as_ref()?.node_name.clone()),

@@ -1,8 +1,9 @@
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, Pod};
 
 use super::container::{self, Role};
+use super::log_hint::log_hint;
 use super::meaning::exit_code_meaning;
-use super::{Gone, Observed, Terms, Waiting, has_passed, scheduling, waiting};
+use super::{Executors, Gone, Observed, Terms, Waiting, has_passed, scheduling, waiting};
 
 /// How an application ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,6 +73,13 @@ impl Outcome {
             Some("Failed") => Some(Outcome::of_failed_pod(driver)),
             _ => None,
         }
+    }
+
+    /// A failure with a hint: its own, or the log's, or what its executors came to.
+    pub fn with_hint_of(self, log: Option<&str>, executors: &Executors) -> Outcome {
+        let is_failure = self.ending == Ending::Failed;
+        let hint = || log.and_then(log_hint).or_else(|| executors.hint.clone()).filter(|_| is_failure);
+        Outcome { hint: self.hint.clone().or_else(hint), ..self }
     }
 
     /// There is no driver, and none was ever seen.

@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod pains;
+
 /// When the pods of these tests were created.
 const CREATED: &str = "2026-11-24T04:00:00Z";
 

@@ -94,7 +94,7 @@ impl Waiting {
             Some(message) if message.contains(GANG_NOT_READY) && observed.pod_group.is_some() => {
                 pod_group_trouble(driver, observed, terms)
             }
-            Some(message) => Some(unschedulable(driver, message)),
+            Some(message) => Some(with_autoscaler(unschedulable(driver, message), observed)),
             None => pod_group_trouble(driver, observed, terms).or_else(|| no_scheduler(driver, observed, terms)),
         }
     }
@@ -128,6 +128,21 @@ fn unschedulable(driver: &Pod, message: String) -> Waiting {
         .map(|time| time.0);
     let hint = scheduling::hint(&message, driver);
     Waiting { reason: Reason::Unschedulable, message, hint, since }
+}
+
+/// What an autoscaler says about a pod without a node.
+fn with_autoscaler(waiting: Waiting, observed: &Observed) -> Waiting {
+    let telling = ["TriggeredScaleUp", "NotTriggerScaleUp", "Nominated"];
+    let is_telling = |event: &&Event| telling.contains(&event.reason.as_deref().unwrap_or_default());
+    let Some(event) = observed.driver_events().filter(is_telling).max_by_key(|event| event_time(event)) else {
+        return waiting;
+    };
+    let said = event.message.as_deref().unwrap_or_default();
+    let hint = match event.reason.as_deref() {
+        Some("NotTriggerScaleUp") => format!("the autoscaler adds no node for it: {said}"),
+        _ => format!("a node is on its way: {said}"),
+    };
+    Waiting { hint: Some(hint), ..waiting }
 }
 
 fn created(pod: &Pod) -> Option<Timestamp> {

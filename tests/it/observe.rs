@@ -1,10 +1,13 @@
 //! What is said of an application while it runs and when it has ended, in all its forms.
 
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::PathBuf;
+use std::process::Stdio;
 
 use predicates::prelude::*;
 use predicates::str::contains;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{Namespace, cluster, short_job};
 
@@ -79,4 +82,99 @@ fn an_image_that_is_not_there_is_told_with_its_class_and_ends_it() {
     let job = job_of_image(&ns, "no-image", &format!("{}/no/such:1", cluster().variable("REGISTRY")), "true");
     let run = ns.sparkctl().arg("submit").arg(job).args(["--image-pull-timeout", "5s"]).assert();
     run.code(4).stderr(contains("cannot be pulled: ").and(contains("hint:")));
+}
+
+/// A job file like the short one, with more in it.
+fn job_with(ns: &Namespace, name: &str, command: &str, driver: &Value) -> PathBuf {
+    let text = short_job(name, cluster().variable("BUSYBOX_IMAGE"), command);
+    let mut job: Value = serde_json::from_str(&text).expect("a job");
+    for (key, value) in driver.as_object().expect("fields") {
+        job["spec"]["driver"][key] = value.clone();
+    }
+    let path = file(ns, &format!("{name}.yaml"));
+    std::fs::write(&path, job.to_string()).expect("a job file");
+    path
+}
+
+#[test]
+fn a_secret_that_is_not_there_ends_it() {
+    let ns = Namespace::new("no-secret");
+    let secret = json!({"envSecretKeyRefs": {"PASSWORD": {"name": "db-creds", "key": "password"}}});
+    let job = job_with(&ns, "no-secret", "true", &secret);
+    let run = ns.sparkctl().arg("submit").arg(job).args(["--image-pull-timeout", "3s"]).assert();
+    run.code(4).stderr(contains("secret \"db-creds\" not found").and(contains("in the application's own namespace")));
+}
+
+#[test]
+fn labels_that_no_node_has_are_a_matter_of_affinity() {
+    let ns = Namespace::new("no-node");
+    let job = job_with(&ns, "no-node", "true", &json!({"nodeSelector": {"pool": "nowhere"}}));
+    let run = ns.sparkctl().arg("submit").arg(job).args(["--start-timeout", "5s"]).assert();
+    run.code(4).stderr(contains("waiting  Unschedulable: no node of").and(contains("--show-labels")));
+}
+
+#[test]
+fn a_driver_killed_for_memory_is_told_so() {
+    let ns = Namespace::new("oom");
+    // Grows without end in a small limit.
+    let job = job_with(&ns, "oom", "a=0123456789; while true; do a=$a$a; done", &json!({}));
+    let run = ns.sparkctl().arg("submit").arg(job).assert();
+    run.code(1).stderr(contains("the driver was killed for memory (OOMKilled").and(contains("its limit is 32Mi")));
+}
+
+#[test]
+fn a_driver_without_rights_is_told_which() {
+    let ns = Namespace::new("no-right");
+    let job = file(&ns, "no-right.yaml");
+    let text = std::fs::read_to_string("examples/python-pi.yaml").expect("an example");
+    std::fs::write(&job, text.replace("yippee-spark", "default")).expect("a job file");
+    let run = ns.sparkctl().arg("submit").arg(job).assert();
+    run.code(1).stderr(contains("may not").and(contains("k8s/driver-rbac.yaml")));
+}
+
+/// What Spark answers at an address.
+fn page(address: &str) -> String {
+    let mut socket = TcpStream::connect(address).expect("a connection");
+    let request = b"GET /api/v1/applications HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    socket.write_all(request).expect("sending a request");
+    let mut page = String::new();
+    socket.read_to_string(&mut page).expect("an answer");
+    page
+}
+
+#[test]
+fn a_running_application_can_be_looked_at_from_all_sides() {
+    let ns = Namespace::new("sides");
+    let run = ns.sparkctl().args(["submit", "examples/python-pi.yaml", "--detach", "--", "30"]).assert();
+    run.code(0).stdout("python-pi\n");
+    let says = |arguments: &[&str]| {
+        let output = ns.sparkctl().args(arguments).output().expect("sparkctl");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        eprintln!("$ sparkctl {}\n{text}", arguments.join(" "));
+        assert!(output.status.success(), "{}", output.status);
+        text
+    };
+    says(&["wait", "python-pi", "--for", "running", "--timeout", "2m"]);
+    assert_eq!(says(&["list", "-o", "name", "--state", "running"]), "python-pi\n");
+    assert!(says(&["list", "-o", "wide"]).contains("sparkctl"));
+    says(&["list", "-A", "-l", "app.kubernetes.io/managed-by=sparkctl"]);
+    ns.wait_for("an executor's log", || {
+        let output = ns.sparkctl().args(["logs", "python-pi", "--executor", "1", "--tail", "2"]).output().ok()?;
+        (output.status.success() && !output.stdout.is_empty()).then_some(())
+    });
+    let mut ui = ns.command();
+    let mut ui = ui.args(["ui", "python-pi", "--port", "0"]).stdout(Stdio::piped()).spawn().expect("ui");
+    let mut address = String::new();
+    let stdout = ui.stdout.take().expect("stdout");
+    BufReader::new(stdout).read_line(&mut address).expect("an address");
+    let address = address.trim().strip_prefix("http://").expect("an address").to_owned();
+    // Spark says for a while that it is not ready.
+    ns.wait_for("the Spark UI", || page(&address).contains("\"attempts\"").then_some(()));
+    ui.kill().expect("ending the forwarding");
+    ui.wait().expect("its end");
+    assert!(says(&["describe", "python-pi"]).contains("state:      Running"));
+    says(&["wait", "python-pi", "--for", "succeeded", "--timeout", "4m"]);
+    assert!(says(&["events", "python-pi"]).contains("Scheduled"));
+    assert!(says(&["describe", "python-pi"]).contains("state:      Succeeded"));
+    assert!(says(&["status", "python-pi"]).contains("python-pi succeeded"));
 }

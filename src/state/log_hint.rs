@@ -1,0 +1,77 @@
+//! What the end of a log tells of a trouble that many have had, and what to do about it.
+
+/// What to try, by what the log of a failed driver or executor says. The most telling is looked for first:
+/// one trouble often brings others after it.
+pub fn log_hint(log: &str) -> Option<String> {
+    let says = |part: &str| log.contains(part);
+    let after = |start: &str| {
+        let rest = log.rsplit_once(start)?.1;
+        rest.split(['\'', '"', ' ', '\n', ',']).find(|word| !word.is_empty())
+    };
+    if says("is forbidden: User") {
+        let account = after("User \"system:serviceaccount:").unwrap_or_default();
+        let right = match (after("\" cannot "), after(" resource \"")) {
+            (Some(verb), Some(resource)) => format!("may not {verb} {resource}"),
+            _ => "lacks a right".into(),
+        };
+        return Some(format!(
+            "the driver's service account {account} {right}: k8s/driver-rbac.yaml has the rights that a driver needs"
+        ));
+    }
+    if let Some(quota) = after("exceeded quota: ") {
+        return Some(format!(
+            "quota {quota} has no room for the executors: ask for fewer or smaller ones, or see kubectl describe quota {quota}"
+        ));
+    }
+    if says("must specify limits.") || says("must specify requests.") {
+        return Some(
+            "a quota wants requests and limits stated: set cores, coreLimit and memory of the executors".into(),
+        );
+    }
+    if let Some(module) = after("No module named '").or_else(|| after("No module named ")) {
+        return Some(format!(
+            "Python module {module} is not there: put it into the image, or ship a packed environment (deps.archives: [venv.tar.gz#env], and PYSPARK_PYTHON=./env/bin/python)"
+        ));
+    }
+    if says("PYTHON_VERSION_MISMATCH") || says("Python in worker has different version") {
+        return Some("driver and executors have different Pythons: use one image, and set PYSPARK_PYTHON and PYSPARK_DRIVER_PYTHON alike".into());
+    }
+    if let Some(scheme) = file_system(log) {
+        return Some(format!(
+            "the image has no file system for {scheme}, or one for another Hadoop: add its jar to the image or to deps.packages, in the version of the image's Hadoop"
+        ));
+    }
+    if says("Failed to load class") || says("can't open file") || says("Cannot load main class from JAR") {
+        return Some("local:/// is a path inside the image: is the file there, and mainClass in it? A path without it is a file of this machine".into());
+    }
+    if says("spark-events") && (says("FileNotFoundException") || says("does not exist")) {
+        return Some("spark.eventLog.dir does not exist, and Spark does not make it: make it, or set spark.eventLog.enabled to false".into());
+    }
+    if says("UnknownHostException") && says("-driver-svc") {
+        return Some("the driver's service is not resolved: is the cluster's DNS well, and does no NetworkPolicy keep executors from it?".into());
+    }
+    if says("java.lang.OutOfMemoryError: Java heap space") || says("GC overhead limit exceeded") {
+        return Some(
+            "the heap was too small: raise memory, or keep less in it (collect(), broadcasts, wide rows)".into(),
+        );
+    }
+    if says("Max number of executor failures") {
+        return Some("executors failed again and again: the cause is in their logs (sparkctl logs --executor, while they are there)".into());
+    }
+    None
+}
+
+/// Which kind of storage lacks its classes.
+fn file_system(log: &str) -> Option<&'static str> {
+    let missing = log.contains("ClassNotFoundException") || log.contains("NoClassDefFoundError");
+    let kinds = [("S3AFileSystem", "s3a"), ("GoogleHadoopFileSystem", "gs"), ("azurebfs", "abfs")];
+    let by_class = kinds.into_iter().find(|(class, _)| missing && log.contains(class)).map(|(_, scheme)| scheme);
+    let schemes = ["s3a", "s3", "gs", "abfss", "abfs", "wasbs"];
+    let by_scheme =
+        || schemes.into_iter().find(|scheme| log.contains(&format!("No FileSystem for scheme \"{scheme}\"")));
+    let mixed = || {
+        let is_mixed = log.contains("NoSuchMethodError") && log.contains("org.apache.hadoop");
+        is_mixed.then_some("this storage")
+    };
+    by_class.or_else(by_scheme).or_else(mixed)
+}
