@@ -53,7 +53,10 @@ fn blockers(message: &str) -> Option<(usize, Vec<(usize, String)>)> {
     let (count, rest) =
         message.split_once(" nodes are unavailable").or_else(|| message.split_once(" nodes are available"))?;
     let nodes = count.rsplit_once('/')?.1.trim().parse().ok()?;
-    let rest = rest.trim_start_matches(':').split("preemption:").next().unwrap_or_default();
+    // What else was tried comes after it: 1.34 and later begin with the claims of devices.
+    let rest = ["preemption:", "no new claims to deallocate"]
+        .iter()
+        .fold(rest.trim_start_matches(':'), |rest, other| rest.split(other).next().unwrap_or_default());
     let mut blockers: Vec<(usize, String)> = Vec::new();
     for part in rest.trim().trim_end_matches('.').split(", ") {
         let (count, why) = part.trim().split_once(' ').unwrap_or((part, ""));
@@ -106,6 +109,13 @@ mod tests {
         let message = "0/14 nodes are available: 2 Insufficient cpu, 12 node(s) had untolerated taint {a: b}. \
                        preemption: 0/14 nodes are available: 14 Preemption is not helpful for scheduling.";
         assert_eq!(shortened(message), "no node of 14 fits: 12 had untolerated taint {a: b}; 2 Insufficient cpu");
+    }
+
+    #[test]
+    fn leaves_out_what_the_scheduler_tried_beside() {
+        let message = "0/2 nodes are available: 2 Insufficient cpu. no new claims to deallocate, \
+                       preemption: 0/2 nodes are available: 2 No preemption victims found for incoming pod.";
+        assert_eq!(shortened(message), "no node of 2 fits: 2 Insufficient cpu");
     }
 
     #[test]
