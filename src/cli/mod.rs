@@ -22,6 +22,7 @@ mod papers;
 mod place;
 mod render;
 mod schema;
+mod setup;
 mod source;
 mod status;
 mod submit;
@@ -57,6 +58,7 @@ enum Command {
     Validate(Box<validate::Validate>),
     Convert(convert::Convert),
     Doctor(Box<doctor::Doctor>),
+    Setup(setup::Setup),
     Explain(explain::Explain),
     Schema(schema::Schema),
     Attach(attach::Attach),
@@ -125,6 +127,7 @@ impl Cli {
             Command::Validate(validate) => validate.run(),
             Command::Convert(convert) => convert.run(),
             Command::Doctor(doctor) => doctor.run().await,
+            Command::Setup(setup) => setup.run().await,
             Command::Explain(explain) => explain.run(),
             Command::Schema(schema) => schema.run(),
             Command::Attach(attach) => attach.run().await,

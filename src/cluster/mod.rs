@@ -1,6 +1,7 @@
 //! Talking to the API server: connect, submit, observe, read logs, find and delete applications, and
 //! its refusals in words.
 
+mod apply;
 mod connect;
 mod delete;
 mod difference;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
+pub use apply::{apply, preempt};
 pub use connect::{Options, connect};
 pub use delete::delete;
 pub use find::{Found, events, find, glance, list};

@@ -149,7 +149,7 @@ fn preemption(needs: &Needs, facts: &Facts) -> Option<Check> {
             false => Check::failed(
                 what,
                 format!("class {class} is to take room from others, and Volcano's `preempt` action is off"),
-                "add preempt to `actions` in config map volcano-scheduler-configmap of volcano-system (sparkctl setup shows how)",
+                "an administrator adds it: sparkctl setup --apply --preempt",
             ),
         }
     };

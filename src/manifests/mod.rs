@@ -15,12 +15,14 @@ mod plan;
 pub mod pod;
 mod pod_group;
 mod service;
+mod setup;
 mod ui;
 pub mod yunikorn;
 
 use serde_json::Value;
 
 pub use plan::Submission;
+pub use setup::{Setup, Submitter, with_preempt};
 
 use crate::job::Job;
 use crate::job::problem::Problem;

@@ -6,7 +6,11 @@ use crate::support::{Namespace, cluster};
 
 /// The checks, and the exit code.
 fn doctor(ns: &Namespace, arguments: &[&str]) -> (Vec<Value>, i32) {
-    let output = ns.sparkctl().args(["doctor", "--output", "json"]).args(arguments).output().expect("sparkctl");
+    asked(ns.sparkctl(), arguments)
+}
+
+fn asked(mut sparkctl: assert_cmd::Command, arguments: &[&str]) -> (Vec<Value>, i32) {
+    let output = sparkctl.args(["doctor", "--output", "json"]).args(arguments).output().expect("sparkctl");
     let text = String::from_utf8(output.stdout).expect("JSON");
     let lines = text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}")));
     (lines.collect(), output.status.code().unwrap_or(-1))
@@ -105,20 +109,44 @@ fn admission_is_asked_for_the_executors_too() {
 #[test]
 fn a_submitter_is_told_what_is_not_readable_and_fails_for_nothing() {
     let ns = Namespace::new("submitter");
-    cluster().api.apply_file("k8s/submitter-rbac.yaml", Some(&ns.name));
-    let binding = json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "submitter"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "spark-submitter"},
-        "subjects": [{"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": "submitter"}],
-    });
-    cluster().api.create(&ns.group("rbac.authorization.k8s.io/v1", "rolebindings"), &binding).expect("a binding");
-    let kubeconfig = cluster().variable("SUBMITTER_KUBECONFIG");
-    let arguments = ["examples/jvm-pi.yaml", "--scheduler", "volcano", "--kubeconfig", kubeconfig];
     // Rights that were just granted reach the API server's authorizer in a moment.
-    let (checks, _) = ns.wait_for("the submitter's rights", || {
-        let (checks, code) = doctor(&ns, &arguments);
-        (code == 0).then_some((checks, code))
+    let checks = ns.wait_for("the submitter's rights", || {
+        let (checks, code) = asked(ns.submitter(), &["examples/jvm-pi.yaml", "--scheduler", "volcano"]);
+        (code == 0).then_some(checks)
     });
     assert!(with(&checks, "not readable").contains(&"nodes".to_owned()), "{checks:#?}");
-    assert!(with(&checks, "passed").contains(&"driver's admission".to_owned()), "{checks:#?}");
+    for seen in ["driver's admission", "executors' admission", "companions' admission", "service account", "quotas"] {
+        assert!(with(&checks, "passed").contains(&seen.to_owned()), "{checks:#?}");
+    }
+}
+
+#[test]
+fn a_namespace_that_was_set_up_is_healthy_and_set_up_again_the_same() {
+    let ns = Namespace::new("setup");
+    let name = format!("{}-made", ns.name);
+    let queue = format!("{name}-q");
+    let setup =
+        ["setup", "-n", &name, "--service-account", "drivers", "--queue", &queue, "--capability", "cpu=8", "--apply"];
+    ns.sparkctl().args(setup).assert().code(0);
+    ns.sparkctl().args(setup).assert().code(0);
+    let flags = [
+        "-n",
+        &name,
+        "--service-account",
+        "drivers",
+        "--scheduler",
+        "volcano",
+        "--queue",
+        &queue,
+        "--priority-class",
+        "urgent",
+    ];
+    let checks = ns.wait_for("an open queue", || {
+        let (checks, code) = doctor(&ns, &[&["examples/jvm-pi.yaml"][..], &flags].concat());
+        (code == 0).then_some(checks)
+    });
+    assert_eq!(with(&checks, "passed").len(), checks.len() - 1, "{checks:#?}");
+    let api = &cluster().api;
+    api.delete(&format!("/api/v1/namespaces/{name}")).expect("deleting the namespace");
+    api.delete(&format!("/apis/scheduling.volcano.sh/v1beta1/queues/{queue}")).expect("deleting the queue");
 }

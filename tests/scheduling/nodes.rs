@@ -1,9 +1,7 @@
 //! Where pods go.
 
-use serde_json::Value;
-
 use crate::stage::{Submit, job};
-use crate::support::{Namespace, cluster};
+use crate::support::Namespace;
 
 #[test]
 fn drivers_and_executors_land_on_the_nodes_of_their_labels() {
@@ -19,18 +17,11 @@ fn drivers_and_executors_land_on_the_nodes_of_their_labels() {
         "1",
     ];
     ns.sparkctl().args(["submit", "examples/jvm-pi.yaml"]).args(flags).assert().code(0);
-    // Executors are gone with their application; the schedulers' events stay.
-    let events = cluster().api.items(&format!("{}?fieldSelector=reason%3DScheduled", ns.core("events")));
-    let node = |part: &str| {
-        let of_pod = |event: &&Value| event["involvedObject"]["name"].as_str().is_some_and(|name| name.contains(part));
-        let event = events.iter().find(of_pod).unwrap_or_else(|| panic!("no {part} was placed: {events:?}"));
-        event["message"].as_str().unwrap_or_default().rsplit(' ').next().unwrap_or_default().to_owned()
-    };
-    let label = |node: String| {
-        cluster().api.get(&format!("/api/v1/nodes/{node}")).expect("the node")["metadata"]["labels"]["type"].clone()
-    };
-    assert_eq!(label(node("-driver")), "driver");
-    assert_eq!(label(node("-exec-")), "compute");
+    for (pod, kind) in ns.placed() {
+        let expected = if pod.contains("-exec-") { "compute" } else { "driver" };
+        assert_eq!(kind, expected, "{pod}");
+    }
+    assert_eq!(ns.placed().len(), 2);
 }
 
 #[test]

@@ -1,0 +1,88 @@
+use anyhow::{Result, anyhow, bail};
+
+use super::place::Place;
+use crate::cluster;
+use crate::job::overrides::pair;
+use crate::manifests::{self, Submitter};
+use crate::report::talk;
+use crate::spark::quantity;
+
+/// Print what an administrator needs once for a namespace, or apply it
+///
+/// The namespace, the drivers' service account with its Role, the Role of those who submit, four priority classes, and
+/// a queue of Volcano. It is what `k8s/` holds, with your names in it.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Setup {
+    /// Service account of the drivers
+    #[arg(long, value_name = "NAME", default_value = "yippee-spark")]
+    service_account: String,
+    /// Who may submit
+    #[arg(long = "submitter", value_name = "user:NAME|group:NAME|account:NAMESPACE:NAME", value_parser = submitter, default_value = "group:spark-submitters")]
+    submitters: Vec<Submitter>,
+    /// A queue of Volcano for the namespace's applications
+    #[arg(long, value_name = "NAME")]
+    queue: Option<String>,
+    /// How much of a resource the queue has; by default all of the cluster's
+    #[arg(long, value_name = "RESOURCE=AMOUNT", value_parser = amount, requires = "queue")]
+    capability: Vec<(String, String)>,
+    /// Apply it, instead of printing it
+    #[arg(long)]
+    apply: bool,
+    /// Add `preempt` to the actions of Volcano's scheduler: priority classes take no room away without it
+    #[arg(long, requires = "apply")]
+    preempt: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
+fn submitter(text: &str) -> Result<Submitter, String> {
+    match text.split_once(':').map(|(kind, name)| (kind, name, name.split_once(':'))) {
+        Some(("account", _, Some((namespace, name)))) if !name.is_empty() => {
+            Ok(Submitter::Account(namespace.into(), name.into()))
+        }
+        Some(("user", name, _)) if !name.is_empty() => Ok(Submitter::User(name.into())),
+        Some(("group", name, _)) if !name.is_empty() => Ok(Submitter::Group(name.into())),
+        _ => Err("expected user:NAME, group:NAME or account:NAMESPACE:NAME".into()),
+    }
+}
+
+fn amount(text: &str) -> Result<(String, String), String> {
+    let (name, amount) = pair(text)?;
+    quantity::check(&amount)?;
+    Ok((name, amount))
+}
+
+impl Setup {
+    pub async fn run(self) -> Result<u8> {
+        let namespace = cluster::namespace(&self.place.options());
+        let is_named = self.place.namespace.is_some();
+        if self.apply && !is_named {
+            bail!("name the namespace to be set up: -n NAME");
+        }
+        let setup = manifests::Setup {
+            namespace,
+            account: self.service_account,
+            submitters: self.submitters,
+            queue: self.queue,
+            capability: self.capability,
+        };
+        let objects = setup.objects().map_err(|error| anyhow!("reading what is built in: {error}"))?;
+        if self.apply {
+            let cluster = cluster::connect(self.place.options()).await?;
+            // The namespace comes first among them.
+            for object in &objects {
+                talk::line(&format!("applied {}", cluster::apply(&cluster, object).await?));
+            }
+            if self.preempt {
+                let was_missing = cluster::preempt(&cluster).await?;
+                talk::line(if was_missing { "added preempt to Volcano's actions" } else { "Volcano preempts already" });
+            }
+            return Ok(0);
+        }
+        let mut out = std::io::stdout().lock();
+        for object in &objects {
+            super::write(&mut out, &format!("---\n{}", super::yaml(&object.0)?))?;
+        }
+        Ok(0)
+    }
+}
