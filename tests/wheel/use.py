@@ -1,0 +1,53 @@
+"""What a program does that launches Spark: submits, streams, gets the result, and is told of refusals."""
+
+import sys
+
+from sparkctl_k8s import Event, Failed, Refused, Result, start, submit
+
+image, version = sys.argv[1:]
+job = {
+    "apiVersion": "sparkoperator.k8s.io/v1beta2",
+    "kind": "SparkApplication",
+    "metadata": {"name": "from-python"},
+    "spec": {
+        "type": "Python",
+        "image": image,
+        "sparkVersion": version,
+        "mainApplicationFile": "local:///opt/spark/examples/src/main/python/pi.py",
+        "driver": {"memory": "512m", "serviceAccount": "yippee-spark"},
+        "executor": {"memory": "512m", "instances": 1},
+    },
+}
+
+events: "list[Event]" = []
+result = submit(job, arguments=["2"], logs=True, on_event=events.append)
+assert isinstance(result, Result) and result.succeeded and result.outcome == "Succeeded", result
+assert (result.driver_exit_code, result.application) == (0, "from-python"), result
+states = [event.state for event in events if event.kind == "state"]
+assert states[-2:] == ["Running", "Succeeded"], states
+assert any(event.line and event.line.startswith("Pi is roughly 3.1") for event in events), events
+assert events[-1].kind == "result", events[-1]
+
+# The name is taken: nothing is submitted.
+try:
+    submit(job)
+except Refused as refused:
+    assert refused.exit_code == 3 and "already exists" in str(refused), refused
+else:
+    raise AssertionError("the same name twice")
+
+job["metadata"] = {"name": "from-python-failing"}
+try:
+    submit(job, arguments=["ten"])
+except Failed as failed:
+    assert failed.result.exit_code == 1 and failed.result.driver_exit_code == 1, failed.result
+    assert "invalid literal for int()" in (failed.result.exception or ""), failed.result
+else:
+    raise AssertionError("a failure that nobody hears of")
+
+# Whoever loses interest leaves; the application goes on.
+job["metadata"] = {"name": "from-python-left"}
+with start(job) as run:
+    first = next(iter(run))
+    assert first.application == "from-python-left", first
+print("done")
