@@ -25,7 +25,7 @@ fn a_closed_or_missing_queue_is_refused_at_once() {
         assert_eq!(code, 3, "{said}");
         assert!(said.contains(why) && said.contains("kubectl get queues"), "{said}");
     }
-    assert_eq!(ns.left(), Vec::<String>::new());
+    ns.wait_for("nothing left", || ns.left().is_empty().then_some(()));
 }
 
 #[test]
