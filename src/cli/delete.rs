@@ -1,7 +1,7 @@
 use anyhow::Result;
 
 use super::place::Place;
-use crate::cluster::{connect, delete, find};
+use crate::cluster::{connect, delete, find, schedule};
 use crate::report::talk;
 
 /// Marks what the Spark operator runs.
@@ -11,7 +11,7 @@ pub(super) const OPERATOR: &str = "sparkoperator.k8s.io/launched-by-spark-operat
 #[derive(Clone, Debug, clap::Args)]
 #[command(visible_alias = "kill")]
 pub struct Delete {
-    /// Names of applications, or of their drivers' pods
+    /// Names of applications or schedules, or of drivers' pods
     #[arg(required = true)]
     names: Vec<String>,
     #[command(flatten)]
@@ -22,6 +22,11 @@ impl Delete {
     pub async fn run(self) -> Result<u8> {
         let cluster = connect(self.place.options()).await?;
         for name in &self.names {
+            if let Some(schedule) = schedule(&cluster, name).await? {
+                delete(&cluster, &schedule.application).await?;
+                talk::line(&format!("deleted {}, and with it all its runs", schedule.application.carrier.called()));
+                continue;
+            }
             let found = find(&cluster, name).await?;
             let labels = found.driver.as_ref().and_then(|driver| driver.metadata.labels.as_ref());
             if labels.is_some_and(|labels| labels.contains_key(OPERATOR)) {

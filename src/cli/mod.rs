@@ -18,9 +18,12 @@ mod local;
 mod local_files;
 mod logs;
 mod man;
+mod overlap;
 mod papers;
+mod ping;
 mod place;
 mod render;
+mod schedules;
 mod schema;
 mod setup;
 mod source;
@@ -72,6 +75,10 @@ enum Command {
     Delete(delete::Delete),
     Completions(completions::Completions),
     Man(man::Man),
+    Schedules(schedules::Schedules),
+    Suspend(schedules::Suspend),
+    Resume(schedules::Resume),
+    Run(Box<schedules::Run>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -91,6 +98,7 @@ Exit codes:
   4    it could not start: image, config map, secret, volume, unschedulable past --start-timeout
   5    it was lost: evicted, preempted, node gone, deleted by somebody
   6    the cluster cannot be reached, or the outcome is unknown: it may still run
+  9    skipped: an earlier run goes on (--overlap forbid or queue)
   124  --timeout passed
   130  interrupted (143: terminated); the message says whether the application runs on";
 
@@ -141,6 +149,10 @@ impl Cli {
             Command::Delete(delete) => delete.run().await,
             Command::Completions(completions) => completions.run(),
             Command::Man(man) => man.run(Self::called()),
+            Command::Schedules(schedules) => schedules.run().await,
+            Command::Suspend(suspend) => suspend.run().await,
+            Command::Resume(resume) => resume.run().await,
+            Command::Run(run) => run.run().await,
         }
     }
 }

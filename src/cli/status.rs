@@ -3,7 +3,8 @@ use k8s_openapi::jiff::Timestamp;
 use k8s_openapi::jiff::tz::TimeZone;
 
 use super::place::Place;
-use crate::cluster::{connect, find, glance};
+use super::schedules;
+use crate::cluster::{connect, find, glance, schedule};
 use crate::report::{self, Card, Json, Output, Plain};
 use crate::state::{Ending, PATIENCE, State, Terms};
 
@@ -22,6 +23,10 @@ pub struct Status {
 impl Status {
     pub async fn run(self) -> Result<u8> {
         let cluster = connect(self.place.options()).await?;
+        if let Some(schedule) = schedule(&cluster, &self.name).await? {
+            schedules::tell(&cluster, &schedule, self.output).await?;
+            return Ok(0);
+        }
         let application = find(&cluster, &self.name).await?.application;
         let observed = glance(&cluster, &application).await?;
         let terms = Terms { now: cluster.now(), patience: PATIENCE, start_timeout: None };

@@ -1,21 +1,24 @@
 use std::io::IsTerminal;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use k8s_openapi::jiff::Timestamp;
 
 use super::doctor;
 use super::failure;
-use super::follow::{FollowOptions, follow};
+use super::follow::{FollowOptions, Leave, follow};
 use super::interrupt::Interrupt;
 use super::local::Local;
 use super::local_files;
+use super::overlap::{Entry, Overlap};
+use super::ping::{Ping, ping};
 use super::place::Place;
 use super::render::{Identity, manifests_of};
+use super::schedules;
 use super::source::{self, Sources};
 use crate::cluster::{self, Cluster, Refusal, Submitted};
 use crate::job::Job;
-use crate::manifests::{Application, Manifests};
+use crate::manifests::{Application, Carrier, Manifests};
 use crate::report::{self, Output, talk};
 use crate::upload;
 
@@ -38,6 +41,14 @@ pub struct Submit {
     /// Look first at what stands between the job and a running application, as `sparkctl doctor` does
     #[arg(long)]
     check: bool,
+    /// Which ended applications stay in the cluster, with their logs
+    #[arg(long, value_enum, default_value = "always", value_name = "WHICH", conflicts_with = "detach")]
+    keep: Keep,
+    /// Tell a watcher of the run: URL/start is asked for at its start, URL after a success, URL/fail after a failure
+    #[arg(long, value_name = "URL", value_parser = ping, conflicts_with = "detach", env = "SPARKCTL_PING", hide_env_values = true)]
+    ping: Option<Ping>,
+    #[command(flatten)]
+    overlap: Overlap,
     #[command(flatten)]
     local: Local,
     #[command(flatten)]
@@ -46,11 +57,49 @@ pub struct Submit {
     place: Place,
 }
 
+/// How much later than this sparkctl the cluster itself ends what `--timeout` and `--on-timeout delete` limit: it
+/// counts from the driver's start, and sparkctl may be gone by then.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Which ended applications are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Keep {
+    Always,
+    /// Those that did not succeed
+    OnFailure,
+    Never,
+}
+
+impl Keep {
+    /// Whether an application that sparkctl left with this exit code is deleted: only what has ended.
+    fn deletes(self, code: u8) -> bool {
+        const GOES_ON: [u8; 5] = [6, 124, 129, 130, 143];
+        match self {
+            Keep::Always => false,
+            Keep::OnFailure => code == 0,
+            Keep::Never => !GOES_ON.contains(&code),
+        }
+    }
+}
+
+/// What became of a submission.
+enum Submission {
+    Runs(Application),
+    /// An earlier run goes on.
+    Skipped,
+}
+
 impl Submit {
     pub async fn run(mut self) -> Result<u8> {
         self.sources.stay = self.local.cores().is_some();
         self.follow.papers.clear()?;
+        if let Some(ping) = &self.ping {
+            ping.start().await;
+        }
         let run = self.attempt().await;
+        if let Some(ping) = &self.ping {
+            ping.end(*run.as_ref().unwrap_or(&1)).await;
+        }
         if let Err(error) = &run {
             self.follow.papers.refused(error)?;
         }
@@ -80,9 +129,11 @@ impl Submit {
             }
         }
         let mut applications = Vec::new();
+        let mut skipped = 0;
         for job in &jobs {
             match self.submit(job, &cluster, &interrupt).await {
-                Ok(application) => applications.push(application),
+                Ok(Submission::Runs(application)) => applications.push(application),
+                Ok(Submission::Skipped) => skipped = self.overlap.skipped(),
                 Err(error) if applications.is_empty() => return Err(error),
                 // What was submitted before it goes on, and is spoken of.
                 Err(error) => {
@@ -95,16 +146,27 @@ impl Submit {
                 }
             }
         }
-        let mut worst = 0;
-        for application in applications.iter().filter(|_| !self.detach && !self.dry_run) {
+        let mut worst = skipped;
+        let followed = |application: &&Application| !matches!(application.carrier, Carrier::CronJob { .. });
+        for application in applications.iter().filter(followed).filter(|_| !self.detach && !self.dry_run) {
             let code = follow(&cluster, application, &self.follow, &interrupt).await?;
+            if self.keep.deletes(code) && cluster::delete(&cluster, application).await? {
+                talk::line(&format!("deleted {}: --keep says so", application.carrier.called()));
+            }
             worst = if worst == 0 { code } else { worst };
         }
         Ok(worst)
     }
 
-    async fn submit(&self, job: &Job, cluster: &Cluster, interrupt: &Interrupt) -> Result<Application> {
-        let (manifests, application) = manifests_of(job, &self.place, &self.identity.submission(job))?;
+    async fn submit(&self, job: &Job, cluster: &Cluster, interrupt: &Interrupt) -> Result<Submission> {
+        let mut submission = self.identity.submission(job);
+        if self.overlap.is_asked_for() {
+            submission.key.get_or_insert_with(|| submission.id.clone());
+        }
+        let (mut manifests, application) = manifests_of(job, &self.place, &submission)?;
+        if let (Some(timeout), Leave::Delete) = (self.follow.timeout, self.follow.on_timeout) {
+            manifests.limit(timeout + DEADLINE);
+        }
         if self.dry_run {
             cluster::dry_run(cluster, &manifests).await?;
             let count = manifests.owned.len() + 1;
@@ -112,10 +174,27 @@ impl Submit {
                 "{}: the API server takes all {count} objects (nothing was created)",
                 application.name
             ));
-            return Ok(application);
+            return Ok(Submission::Runs(application));
         }
         let start = Instant::now();
-        let submitted = self.persist(job, cluster, &manifests, interrupt).await?;
+        let entry = tokio::select! {
+            entry = self.overlap.entry(job, cluster, &application) => entry?,
+            _ = interrupt.heard() => return Err(cluster::stopped().into()),
+        };
+        let turn = match entry {
+            Entry::Granted(turn) => turn,
+            Entry::Skipped(earlier) => {
+                self.skip(&application, &earlier)?;
+                return Ok(Submission::Skipped);
+            }
+        };
+        let submitted = self.persist(job, cluster, &manifests, interrupt).await;
+        if let Some(turn) = turn
+            && let Some(failure) = turn.end().await
+        {
+            talk::warn(&format!("the next run of {} has to wait a minute: {failure}", application.name));
+        }
+        let submitted = submitted?;
         if let Some(since) = submitted.since {
             let key = self.identity.run_key.as_deref().unwrap_or_default();
             if self.follow.output() == Output::Text {
@@ -128,12 +207,26 @@ impl Submit {
             if let Some(files) = local_files::carried(&job.files.local) {
                 talk::line(&format!("  carries {files}, in a ConfigMap"));
             }
-            report::next_steps(&application).iter().for_each(|step| talk::line(step));
+            self.next_steps(&application).iter().for_each(|step| talk::line(step));
         }
         if self.detach {
             self.receipt(&application)?;
         }
-        Ok(application)
+        Ok(Submission::Runs(application))
+    }
+
+    /// Says that the run does not begin, because of earlier ones.
+    fn skip(&self, application: &Application, earlier: &str) -> Result<()> {
+        let message = format!("{} is skipped: an earlier run goes on ({earlier})", application.name);
+        let record = report::Json::new(application).left("Skipped", &message, self.overlap.skipped(), Timestamp::now());
+        self.follow.papers.submitted(application, &message, &record)?;
+        match self.follow.output() {
+            Output::Json => super::write(&mut std::io::stdout().lock(), &format!("{record}\n")),
+            Output::Text | Output::Quiet => {
+                talk::line(&message);
+                Ok(())
+            }
+        }
     }
 
     /// Submits, and submits again as often as the job file says, where that may be of use.
@@ -164,6 +257,13 @@ impl Submit {
                 _ = interrupt.heard() => return Err(refusal),
             }
             tried += 1;
+        }
+    }
+
+    fn next_steps(&self, application: &Application) -> Vec<String> {
+        match application.carrier {
+            Carrier::CronJob { .. } => schedules::next_steps(application),
+            Carrier::Pod { .. } | Carrier::Job { .. } => report::next_steps(application),
         }
     }
 

@@ -13,6 +13,7 @@ pub async fn delete(cluster: &Cluster, application: &Application) -> Result<bool
     let (version, plural, label, value) = match &application.carrier {
         Carrier::Pod { .. } => ("v1", "pods", "spark-app-selector", &application.id),
         Carrier::Job { submission, .. } => ("batch/v1", "jobs", SUBMISSION, submission),
+        Carrier::CronJob { submission, .. } => ("batch/v1", "cronjobs", SUBMISSION, submission),
     };
     let doing = format!("deleting {}", application.carrier.called());
     let refusal = |failure| Refusal::new(doing.as_str(), failure, &application.namespace);

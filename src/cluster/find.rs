@@ -189,7 +189,8 @@ fn key(metadata: &ObjectMeta) -> String {
 }
 
 /// Selects the Jobs that carry applications.
-const JOBS: &str = "labelSelector=app.kubernetes.io%2Fmanaged-by%3Dsparkctl,sparkoperator.k8s.io%2Fsubmission-id";
+pub(super) const JOBS: &str =
+    "labelSelector=app.kubernetes.io%2Fmanaged-by%3Dsparkctl,sparkoperator.k8s.io%2Fsubmission-id";
 
 /// None where Jobs may not be read: there are applications without.
 async fn jobs_where(cluster: &Cluster, namespace: &str, query: &str) -> Result<Option<Vec<Job>>, Refusal> {
@@ -206,7 +207,7 @@ async fn pods_where(cluster: &Cluster, namespace: &str, query: &str) -> Result<V
     items(cluster, "looking for Spark's pods", ("v1", "pods"), namespace, query).await
 }
 
-async fn items<T: DeserializeOwned>(
+pub(super) async fn items<T: DeserializeOwned>(
     cluster: &Cluster,
     doing: &str,
     (version, plural): (&str, &str),
@@ -236,7 +237,7 @@ impl Found {
         Some(Found { application, created, driver: Some(driver) })
     }
 
-    fn of_job(job: &Job) -> Option<Found> {
+    pub(super) fn of_job(job: &Job) -> Option<Found> {
         let submission = job.metadata.labels.as_ref()?.get(SUBMISSION)?.clone();
         let carrier = Carrier::Job { name: job.metadata.name.clone()?, submission };
         let template = job.spec.as_ref()?.template.metadata.clone().unwrap_or_default();
@@ -246,7 +247,7 @@ impl Found {
     }
 }
 
-fn application(metadata: &ObjectMeta, pod: &ObjectMeta, carrier: Carrier) -> Option<Application> {
+pub(super) fn application(metadata: &ObjectMeta, pod: &ObjectMeta, carrier: Carrier) -> Option<Application> {
     let label = |key: &str| metadata.labels.as_ref()?.get(key).cloned();
     Some(Application {
         name: NAME_LABELS.iter().find_map(|key| label(key)).unwrap_or_else(|| carrier.name().to_owned()),
@@ -266,7 +267,7 @@ fn is_label_value(name: &str) -> bool {
 }
 
 /// For a query: all but the plainest characters as `%XX`.
-fn encoded(text: &str) -> String {
+pub(super) fn encoded(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     let encoded = |byte: u8| {
         if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }

@@ -12,8 +12,10 @@ mod logs;
 mod names;
 mod namespace;
 mod observe;
+mod overlap;
 mod refusal;
 mod request;
+mod schedules;
 mod submit;
 mod survey;
 mod watch;
@@ -31,8 +33,10 @@ pub use logs::{Heard, Line, Logs, Part, Source, log_tail, whole_log};
 pub use names::names;
 pub use namespace::namespace;
 pub use observe::{Change, Sight, observe};
+pub use overlap::{Turn, active};
 pub use refusal::{Failure, Refusal};
-pub use submit::{Submitted, dry_run, submit};
+pub use schedules::{Schedule, run_now, runs, schedule, schedules, suspend};
+pub use submit::{Submitted, dry_run, stopped, submit};
 pub use survey::survey;
 
 /// A cluster and a namespace in it, as one user sees them.

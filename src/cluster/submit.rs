@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::request::Call;
 use super::{Cluster, Failure, Refusal, difference, kinds};
-use crate::manifests::{HOLD, Manifests, Object, RUN_KEY, SPECIFICATION};
+use crate::manifests::{HOLD, Manifests, Object, RUN_KEY, SPECIFICATION, STAYS_SUSPENDED};
 use crate::report::talk;
 
 /// How long a request under way may still take when the user interrupts: dropped, its fate were unknown.
@@ -175,7 +175,10 @@ impl<'a> Submission<'a> {
                 let gates = json!([{"$patch": "delete", "name": HOLD}]);
                 json!({"metadata": {"uid": uid}, "spec": {"schedulingGates": gates}})
             }
-            _ => json!({"metadata": {"uid": uid, "annotations": {HOLD: null}}, "spec": {"suspend": false}}),
+            _ => {
+                let suspend = annotation(&object.0, HOLD) == Some(STAYS_SUSPENDED);
+                json!({"metadata": {"uid": uid, "annotations": {HOLD: null}}, "spec": {"suspend": suspend}})
+            }
         };
         self.patch(object, &body, format!("releasing {}", kinds::called(object))).await
     }
@@ -338,7 +341,8 @@ impl<'a> Submission<'a> {
     }
 }
 
-fn stopped() -> Refusal {
+/// What an interrupted submission ends with.
+pub fn stopped() -> Refusal {
     Refusal { doing: "submitting".into(), failure: Failure::Interrupted, hint: None, undone: Vec::new() }
 }
 

@@ -6,6 +6,7 @@ use super::local_files;
 use super::problem::{Problem, nearest};
 use super::restart::{CarrierKind, Restart};
 use super::role::RoleSpec;
+use super::schedule::Concurrency;
 use super::scheduling::{KUEUE_QUEUE, Scheduler};
 use super::settings::{self, Known};
 use super::spec::{Language, Mode};
@@ -255,12 +256,18 @@ fn without_effect(job: &Job, problems: &mut Vec<Problem>) {
         "no effect: this scheduler reckons by the pods",
     );
     if let Some(schedule) = &job.schedule {
-        let when = &schedule.schedule;
+        let volcano = matches!(Scheduler::of(job), Scheduler::Volcano | Scheduler::Coscheduling(_));
         warn(
-            true,
-            "spec.schedule",
-            &format!("the application is run now, once: schedules (`{when}`) are not supervised yet"),
+            volcano && matches!(schedule.concurrency_policy, Some(Concurrency::Allow) | None),
+            "spec.concurrencyPolicy",
+            "runs that overlap share one PodGroup, which has room for one of them: Forbid and Replace have no such trouble",
         );
+        warn(
+            job.spec.restart_policy.kind == Some(Restart::Always),
+            "spec.template.restartPolicy.type",
+            "the first run never ends, so that none follows it but by `concurrencyPolicy: Allow` or `Replace`",
+        );
+        problems.extend(schedule.when().err());
     }
 }
 
@@ -280,7 +287,7 @@ fn supervision(job: &Job, warn: &mut impl FnMut(bool, &str, &str)) {
         "no effect without `onFailureRetries`: the operator does not run it again then either",
     );
     warn(
-        restart.on_failure_retry_interval.is_some() && matches!(job.carrier(), CarrierKind::Job(_)),
+        restart.on_failure_retry_interval.is_some() && job.carrier() != CarrierKind::Pod,
         "spec.restartPolicy.onFailureRetryInterval",
         "the cluster's Job controller has its own: 10 s after the first failure, twice as long after each one more, 10 min at most",
     );

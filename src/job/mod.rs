@@ -256,7 +256,8 @@ impl Job {
 
     /// What carries the driver's pod.
     pub fn carrier(&self) -> restart::CarrierKind {
-        restart::CarrierKind::of(&self.spec.restart_policy, self.spec.time_to_live_seconds.as_deref().copied())
+        let time_to_live = self.spec.time_to_live_seconds.as_deref().copied();
+        restart::CarrierKind::of(&self.spec.restart_policy, time_to_live, self.schedule.is_some())
     }
 
     /// The class that the driver starts.

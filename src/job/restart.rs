@@ -48,11 +48,13 @@ pub enum CarrierKind {
     /// The pod itself: it runs once at most.
     Pod,
     Job(Supervision),
+    /// A CronJob, which makes such a Job for each run.
+    CronJob(Supervision),
 }
 
 impl CarrierKind {
     /// The lightest object that does what is asked for with nobody watching.
-    pub fn of(policy: &RestartPolicy, time_to_live: Option<i64>) -> CarrierKind {
+    pub fn of(policy: &RestartPolicy, time_to_live: Option<i64>, scheduled: bool) -> CarrierKind {
         let again = match policy.kind {
             Some(Restart::Always) => Again::Always,
             Some(Restart::OnFailure) => Again::AfterFailures(policy.retries()),
@@ -60,9 +62,11 @@ impl CarrierKind {
         };
         // The operator deletes at once what has a time of zero or less.
         let time_to_live = time_to_live.map(|seconds| i32::try_from(seconds.max(0)).unwrap_or(i32::MAX));
+        let supervision = Supervision { again, time_to_live };
         match (again, time_to_live) {
+            _ if scheduled => CarrierKind::CronJob(supervision),
             (Again::AfterFailures(0), None) => CarrierKind::Pod,
-            _ => CarrierKind::Job(Supervision { again, time_to_live }),
+            _ => CarrierKind::Job(supervision),
         }
     }
 }
@@ -92,6 +96,7 @@ mod tests {
         CarrierKind::of(
             &RestartPolicy { kind: Some(kind), on_failure_retries: retries, ..Default::default() },
             time_to_live,
+            false,
         )
     }
 

@@ -33,7 +33,7 @@ pub fn job(plan: &Plan, supervision: Supervision) -> Result<Object, Problem> {
 /// A driver that was preempted, evicted, lost with its node or deleted has not failed, and is replaced
 /// without being counted, but for an application that is to run once: that one ends. Its successor
 /// waits until it has ended, so that two drivers never overlap.
-fn spec(plan: &Plan, supervision: Supervision) -> Result<Value, Problem> {
+pub fn spec(plan: &Plan, supervision: Supervision) -> Result<Value, Problem> {
     // There is no Job without an end: two thousand million attempts are as good.
     let (completions, retries) = match supervision.again {
         Again::Always => (i32::MAX, i32::MAX),
@@ -90,7 +90,7 @@ pub fn settings(plan: &Plan) -> Vec<(String, String)> {
 pub fn application_id(plan: &Plan) -> String {
     match plan.carrier {
         CarrierKind::Pod => plan.submission.application(),
-        CarrierKind::Job(_) => format!("spark-$({POD_UID})"),
+        CarrierKind::Job(_) | CarrierKind::CronJob(_) => format!("spark-$({POD_UID})"),
     }
 }
 

@@ -3,6 +3,7 @@
 mod claims;
 mod config_map;
 pub mod credentials;
+mod cron_job;
 mod driver;
 pub mod executor;
 mod files;
@@ -19,6 +20,8 @@ mod setup;
 mod ui;
 pub mod yunikorn;
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 pub use plan::Submission;
@@ -27,7 +30,9 @@ pub use setup::{Setup, Submitter, with_preempt};
 use crate::job::Job;
 use crate::job::problem::Problem;
 use crate::job::restart::CarrierKind;
+use crate::job::schedule::Schedule;
 use crate::job::scheduling::Scheduler;
+pub use cron_job::STAYS_SUSPENDED;
 pub use job::JOB_NAME;
 pub use kinds::KINDS;
 pub use needs::Needs;
@@ -74,12 +79,14 @@ pub enum Carrier {
     Pod { name: String },
     /// A Job, whose pods are attempts at the application.
     Job { name: String, submission: String },
+    /// A CronJob, whose Jobs are runs of the application.
+    CronJob { name: String, submission: String },
 }
 
 impl Carrier {
     pub fn name(&self) -> &str {
         match self {
-            Carrier::Pod { name } | Carrier::Job { name, .. } => name,
+            Carrier::Pod { name } | Carrier::Job { name, .. } | Carrier::CronJob { name, .. } => name,
         }
     }
 
@@ -88,6 +95,7 @@ impl Carrier {
         match self {
             Carrier::Pod { name } => format!("driver pod {name}"),
             Carrier::Job { name, .. } => format!("Job {name}"),
+            Carrier::CronJob { name, .. } => format!("CronJob {name}"),
         }
     }
 }
@@ -98,6 +106,7 @@ impl Application {
         match &self.carrier {
             Carrier::Pod { .. } => vec![("spark-app-selector", &self.id)],
             Carrier::Job { name, submission } => vec![(SUBMISSION, submission), (JOB_NAME, name)],
+            Carrier::CronJob { submission, .. } => vec![(SUBMISSION, submission)],
         }
     }
 }
@@ -105,6 +114,18 @@ impl Application {
 /// The scheduling gate that holds a driver pod until its companions exist; the annotation of a Job that
 /// is suspended until then.
 pub const HOLD: &str = "sparkctl.dev/companions";
+
+impl Manifests {
+    /// Has the cluster end the application after that time, whoever is watching: counted from the driver's start,
+    /// and over all attempts.
+    pub fn limit(&mut self, time: Duration) {
+        let spec = match self.carrier.kind() {
+            "CronJob" => &mut self.carrier.0["spec"]["jobTemplate"]["spec"],
+            _ => &mut self.carrier.0["spec"],
+        };
+        spec["activeDeadlineSeconds"] = time.as_secs().max(1).into();
+    }
+}
 
 impl Object {
     pub fn kind(&self) -> &str {
@@ -154,6 +175,9 @@ fn objects(job: &Job, namespace: &str, submission: &Submission) -> Result<(Manif
         carrier: match plan.carrier {
             CarrierKind::Pod => Carrier::Pod { name: plan.names.carrier.clone() },
             CarrierKind::Job(_) => Carrier::Job { name: plan.names.carrier.clone(), submission: submission.uuid() },
+            CarrierKind::CronJob(_) => {
+                Carrier::CronJob { name: plan.names.carrier.clone(), submission: submission.uuid() }
+            }
         },
         pod_group: volcano.map(|group| group.name().to_owned()),
         executors: Some(plan.executors()),
@@ -161,6 +185,9 @@ fn objects(job: &Job, namespace: &str, submission: &Submission) -> Result<(Manif
     let carrier = match plan.carrier {
         CarrierKind::Pod => driver::pod(&plan)?,
         CarrierKind::Job(supervision) => job::job(&plan, supervision)?,
+        CarrierKind::CronJob(supervision) => {
+            cron_job::cron_job(&plan, job.schedule.as_ref().unwrap_or(&Schedule::default()), supervision)?
+        }
     };
     let owned = pod_group
         .into_iter()

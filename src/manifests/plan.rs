@@ -93,6 +93,8 @@ pub const TEMPLATE_DIR: &str = "/opt/spark/pod-template";
 pub const TEMPLATE_FILE: &str = "pod-spec-template.yml";
 /// Longest name of a Job: its pods' names have six characters more, and begin their executors' names.
 const JOB: usize = names::EXECUTOR_PREFIX - 6;
+/// A CronJob's Jobs have their minute behind its name.
+const RUN: usize = "-29399999".len();
 /// Volcano's annotation for a pod's PodGroup.
 pub const GROUP_NAME: &str = "scheduling.k8s.io/group-name";
 /// The coscheduling plugin's label for the same.
@@ -111,6 +113,7 @@ impl Names {
                 (CarrierKind::Pod, Some(given)) => given.to_owned(),
                 (CarrierKind::Pod, None) => names::cut(&name, &format!("{own}-driver"), names::LABEL),
                 (CarrierKind::Job(_), _) => names::cut(&name.replace('.', "-"), &own, JOB),
+                (CarrierKind::CronJob(_), _) => names::cut(&name.replace('.', "-"), &own, JOB - RUN),
             },
             service: named("-driver-svc"),
             conf: named("-driver-conf"),
@@ -291,7 +294,7 @@ impl<'a> Plan<'a> {
     pub fn common_label(&self) -> (&'static str, String) {
         match self.carrier {
             CarrierKind::Pod => ("spark-app-selector", self.submission.application()),
-            CarrierKind::Job(_) => (SUBMISSION, self.submission.uuid()),
+            CarrierKind::Job(_) | CarrierKind::CronJob(_) => (SUBMISSION, self.submission.uuid()),
         }
     }
 

@@ -191,6 +191,99 @@ fn a_submission_that_was_refused_for_want_of_room_is_tried_again() {
     assert!(waiting.wait().expect("its end").success(), "{rest:?}");
 }
 
+#[test]
+fn of_two_wrappers_at_the_same_second_one_runs() {
+    let ns = Namespace::new("overlap");
+    let path = job(&ns, "hourly", "", "trap 'exit 143' TERM; sleep 12 & wait");
+    let submit = |more: &[&str]| {
+        let mut command = ns.command();
+        command.arg("submit").arg(&path).args(more).stderr(Stdio::piped()).stdout(Stdio::null());
+        command.spawn().expect("sparkctl")
+    };
+    let hosts = [submit(&["--overlap", "forbid"]), submit(&["--overlap", "forbid"])];
+    let mut codes = hosts.map(|host| host.wait_with_output().expect("its end").status.code());
+    codes.sort_unstable();
+    assert_eq!(codes, [Some(0), Some(9)]);
+
+    // What has ended is not in the way, and what runs is.
+    let mut submitter = ns.submitter();
+    submitter.arg("submit").arg(&path).args(["--overlap", "forbid", "--detach"]).assert().code(0);
+    let skipped = ns.sparkctl().arg("submit").arg(&path).args(["--overlap", "forbid", "--skip-ok"]).assert().code(0);
+    skipped.stderr(contains("hourly is skipped: an earlier run goes on (driver pod hourly-"));
+    ns.sparkctl().arg("submit").arg(&path).args(["--overlap", "queue", "--queue-timeout", "1s"]).assert().code(9);
+    let replaced = ns.sparkctl().arg("submit").arg(&path).args(["--overlap", "replace"]).assert().code(0);
+    replaced.stderr(contains("hourly replaces an earlier run"));
+    assert_eq!(drivers(&ns).len(), 2, "the first, and the last");
+}
+
+/// The same job by the clock.
+fn schedule(ns: &Namespace, name: &str, schedule: &str, policy: &str, script: &str) -> PathBuf {
+    let path = job(ns, name, policy, script);
+    let job = std::fs::read_to_string(&path).expect("the job file");
+    let (head, spec) = job.split_once("spec:\n").expect("a specification");
+    let head = head.replace("kind: SparkApplication", "kind: ScheduledSparkApplication");
+    let spec = spec.replace('\n', "\n  ");
+    std::fs::write(&path, format!("{head}spec:\n{schedule}\n  template:\n  {spec}\n")).expect("a job file");
+    path
+}
+
+#[test]
+fn a_schedule_is_run_by_hand_suspended_and_resumed() {
+    let ns = Namespace::new("yearly");
+    let path = schedule(&ns, "yearly", "  schedule: 0 0 1 1 *\n  timeZone: Europe/Berlin", "", "echo a year; exit 0");
+    ns.submitter().arg("submit").arg(&path).assert().code(0).stderr(contains("created CronJob yearly"));
+    ns.sparkctl().args(["run", "yearly", "--from-schedule", "--logs"]).assert().code(0).stdout("a year\n");
+    let told = ns.sparkctl().args(["status", "yearly"]).assert().code(0);
+    told.stdout(contains("yearly Scheduled: 0 0 1 1 * Europe/Berlin, Allow").and(contains("Succeeded")));
+    ns.submitter().args(["suspend", "yearly"]).assert().code(0);
+    ns.sparkctl().arg("schedules").assert().code(0).stdout(contains("Suspended"));
+    ns.sparkctl().args(["resume", "yearly"]).assert().code(0);
+    ns.sparkctl().arg("schedules").assert().code(0).stdout(contains("Scheduled"));
+    ns.submitter().args(["delete", "yearly"]).assert().code(0).stderr(contains("with it all its runs"));
+    ns.wait_for("nothing", || ns.left().is_empty().then_some(()));
+}
+
+fn jobs_of(ns: &Namespace, name: &str) -> Vec<Value> {
+    let selector = format!("labelSelector=sparkoperator.k8s.io%2Fapp-name%3D{name}");
+    cluster().api.items(&format!("{}?{selector}", ns.group("batch/v1", "jobs")))
+}
+
+/// Slow, for the clock's sake: a minute for each run.
+#[test]
+fn schedules_fire_by_the_minute_one_at_a_time_and_keep_their_history() {
+    let ns = Namespace::new("minutely");
+    let each = |policy: &str| {
+        format!("  schedule: '* * * * *'\n  concurrencyPolicy: {policy}\n  successfulRunHistoryLimit: 1")
+    };
+    let volcano = "  batchScheduler: volcano";
+    let forbid = schedule(&ns, "forbid", &each("Forbid"), volcano, "sleep 65");
+    let replace = schedule(&ns, "replace", &each("Replace"), volcano, "trap 'exit 143' TERM; sleep 600 & wait");
+    for path in [forbid, replace] {
+        ns.sparkctl().arg("submit").arg(&path).assert().code(0);
+    }
+    let mut seen = [std::collections::BTreeSet::new(), std::collections::BTreeSet::new()];
+    let start = std::time::Instant::now();
+    while seen.iter().any(|runs| runs.len() < 3) {
+        assert!(start.elapsed().as_secs() < 330, "runs seen: {seen:?}");
+        for (name, seen) in ["forbid", "replace"].into_iter().zip(&mut seen) {
+            let jobs = jobs_of(&ns, name);
+            let active = jobs.iter().filter(|job| {
+                job["status"]["active"].as_i64().unwrap_or(0) > 0 && job["metadata"]["deletionTimestamp"].is_null()
+            });
+            assert!(active.count() <= 1, "{name}: two runs at once");
+            seen.extend(jobs.iter().map(|job| text(&job["metadata"]["name"])));
+        }
+        std::thread::sleep(std::time::Duration::from_millis(500));
+    }
+    ns.wait_for("its history cut to one", || {
+        let succeeded = jobs_of(&ns, "forbid").iter().filter(|job| job["status"]["succeeded"] == 1).count();
+        (succeeded == 1).then_some(())
+    });
+    assert_eq!(jobs_of(&ns, "replace").len(), 1, "a replaced run is gone");
+    ns.sparkctl().args(["delete", "forbid", "replace"]).assert().code(0);
+    ns.wait_for("nothing", || ns.left().is_empty().then_some(()));
+}
+
 /// When a sparkctl is killed.
 #[derive(Clone, Copy, Debug)]
 struct Kill {
@@ -202,9 +295,10 @@ struct Kill {
 
 #[test]
 fn killed_at_any_request_and_submitted_again_it_runs_exactly_once() {
-    let policies = [("pod", ""), ("job", "  restartPolicy: {type: OnFailure, onFailureRetries: 2}")];
+    let carriers =
+        [("pods", ""), ("jobs", "  restartPolicy: {type: OnFailure, onFailureRetries: 2}"), ("cronjobs", "")];
     std::thread::scope(|scope| {
-        for (carrier, policy) in policies {
+        for (carrier, policy) in carriers {
             scope.spawn(move || killed_at_any_request(carrier, policy));
         }
     });
@@ -219,21 +313,27 @@ fn killed_at_any_request(carrier: &str, policy: &str) {
         for after in [false, true] {
             let kill = Kill { request, after };
             let name = format!("once-{request}-{}", if after { "after" } else { "before" });
-            let path = job(&ns, &name, &policy, "exit 0");
+            let path = match carrier {
+                "cronjobs" => schedule(&ns, &name, "  schedule: 0 0 1 1 *", &policy, "exit 0"),
+                _ => job(&ns, &name, &policy, "exit 0"),
+            };
             let key = ["--run-key", "k"];
             let proxy = Proxy::start(kill);
             let mut command = ns.command();
             command.env("KUBECONFIG", proxy.kubeconfig(&ns)).arg("submit").arg(&path).args(key).arg("--detach");
-            let killed = proxy.run(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("sparkctl"));
-            reached |= killed;
+            reached |= proxy.run(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("sparkctl"));
             ns.sparkctl().arg("submit").arg(&path).args(key).assert().code(0);
 
-            let ours = |items: Vec<Value>| {
-                let is_ours =
-                    |item: &Value| item["metadata"]["labels"]["sparkoperator.k8s.io/app-name"] == name.as_str();
-                items.into_iter().filter(is_ours).collect::<Vec<_>>()
+            let path = match carrier {
+                "pods" => ns.core("pods"),
+                plural => ns.group("batch/v1", plural),
             };
-            assert_eq!(ours(drivers(&ns)).len(), 1, "{kill:?}: {carrier}");
+            let its = |item: &Value| item["metadata"]["labels"]["sparkoperator.k8s.io/app-name"] == name.as_str();
+            let carriers: Vec<Value> = cluster().api.items(&path).into_iter().filter(its).collect();
+            assert_eq!(carriers.len(), 1, "{kill:?}: {carrier}");
+            assert_ne!(carriers[0]["spec"]["suspend"], true, "{kill:?}: {carrier}");
+            let ran = drivers(&ns).iter().filter(|pod| its(pod)).count();
+            assert_eq!(ran, usize::from(carrier != "cronjobs"), "{kill:?}: {carrier}");
             ns.sparkctl().args(["delete", &name]).assert().code(0);
         }
         if !reached {
@@ -241,8 +341,8 @@ fn killed_at_any_request(carrier: &str, policy: &str) {
         }
         request += 1;
     }
-    // A carrier, four companions, a release.
-    assert!(request >= 5, "{request} requests were seen");
+    // A carrier, three companions, a release.
+    assert_eq!(request, 5, "requests of a submission");
     ns.wait_for("nothing", || ns.left().is_empty().then_some(()));
 }
 

@@ -1,0 +1,112 @@
+//! What happens when an earlier run of the same name goes on.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use super::follow::duration;
+use crate::cluster::{self, Cluster, Turn};
+use crate::job::{Job, Name};
+use crate::manifests::Application;
+use crate::report::talk;
+
+/// How often a waiting run looks whether it may begin.
+const LOOK: Duration = Duration::from_secs(2);
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Policy {
+    /// It runs beside it, if it has another name
+    #[default]
+    Allow,
+    /// It does not run: exit code 9
+    Forbid,
+    /// The earlier run is deleted
+    Replace,
+    /// It waits for the end of the earlier run
+    Queue,
+}
+
+/// For wrappers that are started by a clock: whether runs may overlap.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Overlap")]
+pub struct Overlap {
+    /// What happens while an earlier run of the same name goes on, on whatever host it was submitted. With any but
+    /// `allow`, each run has objects of its own names, so that an ended one is not in the way
+    #[arg(long, value_enum, default_value = "allow", value_name = "POLICY", env = "SPARKCTL_OVERLAP")]
+    pub overlap: Policy,
+    /// Exit code 0 instead of 9 for a run that is skipped
+    #[arg(long)]
+    pub skip_ok: bool,
+    /// How long `--overlap queue` waits for the earlier run: then this one is skipped [default: for ever]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub queue_timeout: Option<Duration>,
+}
+
+/// Whether a run may begin.
+pub enum Entry {
+    /// It may, and nobody else's may before the turn is ended.
+    Granted(Option<Box<Turn>>),
+    /// It may not: what goes on.
+    Skipped(String),
+}
+
+impl Overlap {
+    pub fn is_asked_for(&self) -> bool {
+        self.overlap != Policy::Allow
+    }
+
+    /// The exit code of a run that is skipped.
+    pub fn skipped(&self) -> u8 {
+        if self.skip_ok { 0 } else { 9 }
+    }
+
+    /// Waits until the run may begin, or must not.
+    ///
+    /// # Errors
+    /// The cluster refuses to tell, or the job has no name to go by.
+    pub async fn entry(&self, job: &Job, cluster: &Cluster, application: &Application) -> Result<Entry> {
+        if !self.is_asked_for() {
+            return Ok(Entry::Granted(None));
+        }
+        if job.schedule.is_some() {
+            bail!("--overlap is for runs, and this is a schedule: say it by concurrencyPolicy");
+        }
+        if let Name::Generated(_) = job.name {
+            bail!("--overlap goes by the name of the application: give it one by metadata.name or --name");
+        }
+        let start = Instant::now();
+        let mut told = false;
+        loop {
+            let turn = Turn::of(cluster, application).await?;
+            let earlier = match cluster::active(cluster, application).await {
+                Ok(earlier) if earlier.is_empty() => return Ok(Entry::Granted(Some(Box::new(turn)))),
+                Ok(earlier) => earlier,
+                Err(refusal) => {
+                    turn.end().await;
+                    return Err(refusal.into());
+                }
+            };
+            let called: Vec<String> = earlier.iter().map(|run| run.carrier.called()).collect();
+            let called = called.join(", ");
+            if self.overlap == Policy::Replace {
+                for run in &earlier {
+                    if let Err(refusal) = cluster::delete(cluster, run).await {
+                        turn.end().await;
+                        return Err(refusal.into());
+                    }
+                }
+            }
+            turn.end().await;
+            let is_over = self.queue_timeout.is_some_and(|timeout| start.elapsed() >= timeout);
+            if self.overlap == Policy::Forbid || is_over {
+                return Ok(Entry::Skipped(called));
+            }
+            if !told {
+                let what = if self.overlap == Policy::Replace { "replaces an" } else { "waits for the end of an" };
+                talk::line(&format!("{} {what} earlier run: {called}", application.name));
+                told = true;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+}

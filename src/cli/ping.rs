@@ -1,0 +1,99 @@
+//! Heartbeats: whoever watches over pipelines is told of a run's beginning and end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
+
+use crate::report::talk;
+
+/// A watcher that does not answer must not hold up what is watched.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// An address that is asked for at the start (`URL/start`), after a success (`URL`) and after a failure
+/// (`URL/fail`), as Healthchecks and its kin have it.
+#[derive(Clone, Debug)]
+pub struct Ping(String);
+
+/// # Errors
+/// It is not an address of HTTP.
+pub fn ping(url: &str) -> Result<Ping> {
+    match url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")) {
+        Some(rest) if !rest.is_empty() => Ok(Ping(url.trim_end_matches('/').to_owned())),
+        _ => bail!("expected http://… or https://…"),
+    }
+}
+
+impl Ping {
+    pub async fn start(&self) {
+        self.tell(format!("{}/start", self.0)).await;
+    }
+
+    /// Tells the end by sparkctl's exit code.
+    pub async fn end(&self, code: u8) {
+        match code {
+            0 => self.tell(self.0.clone()).await,
+            _ => self.tell(format!("{}/fail", self.0)).await,
+        }
+    }
+
+    /// Whatever comes of it, the run's result stays what it is.
+    async fn tell(&self, url: String) {
+        let told = tokio::task::spawn_blocking(move || agent().get(&url).call().map(drop)).await;
+        if let Ok(Err(error)) = told {
+            talk::warn(&format!("the heartbeat was not heard: {error}"));
+        }
+    }
+}
+
+fn agent() -> ureq::Agent {
+    let tls = TlsConfig::builder()
+        .provider(TlsProvider::Rustls)
+        .root_certs(RootCerts::PlatformVerifier)
+        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .build();
+    let config = ureq::Agent::config_builder()
+        .tls_config(tls)
+        .timeout_global(Some(PATIENCE))
+        .user_agent(concat!("sparkctl/", env!("CARGO_PKG_VERSION")))
+        .build();
+    config.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::TcpListener;
+
+    use super::ping;
+
+    #[test]
+    fn takes_addresses_of_http_alone() {
+        assert!(ping("https://hc-ping.com/x").is_ok());
+        assert!(ping("hc-ping.com/x").is_err());
+        assert!(ping("https://").is_err());
+    }
+
+    #[tokio::test]
+    async fn tells_start_success_and_failure_apart() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}/job/", listener.local_addr().expect("an address"));
+        let heard = std::thread::spawn(move || {
+            let mut heard = Vec::new();
+            for _ in 0..3 {
+                let (mut socket, _) = listener.accept().expect("a request");
+                let mut line = String::new();
+                BufReader::new(&socket).read_line(&mut line).expect("its first line");
+                heard.push(line.split(' ').nth(1).unwrap_or_default().to_owned());
+                let _ = socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            }
+            heard
+        });
+        let ping = ping(&url).expect("an address");
+        ping.start().await;
+        ping.end(0).await;
+        ping.end(4).await;
+        assert_eq!(heard.join().expect("what was heard"), ["/job/start", "/job", "/job/fail"]);
+    }
+}

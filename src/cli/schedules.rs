@@ -1,0 +1,235 @@
+use anyhow::{Result, bail};
+use k8s_openapi::jiff::Timestamp;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::follow::{FollowOptions, follow};
+use super::interrupt::Interrupt;
+use super::list::table;
+use super::place::Place;
+use crate::cluster::{self, Cluster, Schedule, connect};
+use crate::manifests::Application;
+use crate::report::{Output, clean, span, talk};
+use crate::state::{Observed, PATIENCE, State, Terms, What};
+
+/// List the schedules of a namespace
+#[derive(Clone, Debug, clap::Args)]
+pub struct Schedules {
+    /// Those of all namespaces
+    #[arg(long, short = 'A')]
+    all_namespaces: bool,
+    /// How to say it
+    #[arg(long, short, value_enum, default_value = "text")]
+    output: Output,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Let no further run of a schedule begin; one that runs goes on
+#[derive(Clone, Debug, clap::Args)]
+pub struct Suspend {
+    /// Name of the schedule
+    name: String,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Let a suspended schedule's runs begin again
+#[derive(Clone, Debug, clap::Args)]
+pub struct Resume {
+    /// Name of the schedule
+    name: String,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Run a schedule's application now, and follow it to its end
+#[derive(Clone, Debug, clap::Args)]
+pub struct Run {
+    /// Name of the schedule
+    name: String,
+    /// Take the application from the schedule as it is in the cluster
+    #[arg(long, required = true)]
+    from_schedule: bool,
+    /// Return as soon as the run is created
+    #[arg(long, conflicts_with = "logs")]
+    detach: bool,
+    #[command(flatten)]
+    follow: FollowOptions,
+    #[command(flatten)]
+    place: Place,
+}
+
+impl Schedules {
+    pub async fn run(self) -> Result<u8> {
+        let mut cluster = connect(self.place.options()).await?;
+        if self.all_namespaces {
+            cluster.namespace.clear();
+        }
+        let all = cluster::schedules(&cluster).await?;
+        match self.output {
+            Output::Json => all.iter().for_each(|schedule| anstream::println!("{}", record(schedule))),
+            Output::Quiet => all.iter().for_each(|schedule| anstream::println!("{}", schedule.application.name)),
+            Output::Text if all.is_empty() => talk::line(&format!("no schedules in namespace {}", cluster.namespace)),
+            Output::Text => {
+                let head = ["NAMESPACE", "NAME", "STATE", "ACTIVE", "LAST RUN", "SCHEDULE"].map(str::to_owned).to_vec();
+                let rows = all.iter().map(|schedule| cells(schedule, cluster.now()));
+                let mut rows: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
+                if !self.all_namespaces {
+                    rows.iter_mut().for_each(|row| drop(row.remove(0)));
+                }
+                table(&rows).iter().for_each(|line| anstream::println!("{line}"));
+            }
+        }
+        Ok(0)
+    }
+}
+
+impl Suspend {
+    pub async fn run(self) -> Result<u8> {
+        set(&self.name, self.place, true).await
+    }
+}
+
+impl Resume {
+    pub async fn run(self) -> Result<u8> {
+        set(&self.name, self.place, false).await
+    }
+}
+
+async fn set(name: &str, place: Place, suspended: bool) -> Result<u8> {
+    let cluster = connect(place.options()).await?;
+    let schedule = known(&cluster, name).await?;
+    let changed = cluster::suspend(&cluster, &schedule, suspended).await?;
+    let already = if changed { "" } else { "already " };
+    let what = if suspended { "suspended: no run begins until `sparkctl resume`" } else { "going by its schedule" };
+    talk::line(&format!("{name} is {already}{what}"));
+    Ok(0)
+}
+
+async fn known(cluster: &Cluster, name: &str) -> Result<Schedule> {
+    match cluster::schedule(cluster, name).await? {
+        Some(schedule) => Ok(schedule),
+        None => bail!("there is no schedule {name} in namespace {} of {}", cluster.namespace, cluster.context),
+    }
+}
+
+impl Run {
+    pub async fn run(self) -> Result<u8> {
+        let interrupt = Interrupt::listen()?;
+        let cluster = connect(self.place.options()).await?;
+        let schedule = known(&cluster, &self.name).await?;
+        // The last digits of such an id are random.
+        let id = Uuid::now_v7().simple().to_string();
+        let application = cluster::run_now(&cluster, &schedule, &id[id.len() - 8..]).await?;
+        talk::line(&format!("{} runs now: {}", self.name, application.carrier.called()));
+        if self.detach {
+            super::write(&mut std::io::stdout().lock(), &format!("{}\n", application.carrier.name()))?;
+            return Ok(0);
+        }
+        follow(&cluster, &application, &self.follow, &interrupt).await
+    }
+}
+
+/// What is said of a schedule: itself, and the runs of it that are kept.
+pub async fn tell(cluster: &Cluster, schedule: &Schedule, output: Output) -> Result<()> {
+    let runs = cluster::runs(cluster, schedule).await?;
+    let terms = Terms { now: cluster.now(), patience: PATIENCE, start_timeout: None };
+    match output {
+        Output::Quiet => {}
+        Output::Json => {
+            anstream::println!("{}", record(schedule));
+            runs.iter().for_each(|run| anstream::println!("{}", run_record(run, &terms)));
+        }
+        Output::Text => {
+            let last =
+                schedule.last_run().map(|last| format!(", last run {} ago", span(terms.now.duration_since(last))));
+            let name = &schedule.application.name;
+            anstream::println!("{name} {}: {}{}", state(schedule), schedule.words(), last.unwrap_or_default());
+            let head = ["  RUN", "STATE", "AGE", "RAN", "REASON"].map(str::to_owned).to_vec();
+            let rows = runs.iter().map(|run| run_cells(run, &terms));
+            let rows: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
+            if rows.len() > 1 {
+                table(&rows).iter().for_each(|line| anstream::println!("{line}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What a submitter is told of a schedule that is in force.
+pub fn next_steps(application: &Application) -> Vec<String> {
+    let Application { name, namespace, .. } = application;
+    vec![
+        format!("  runs    sparkctl status {name} -n {namespace}"),
+        format!("  now     sparkctl run {name} --from-schedule -n {namespace}"),
+        format!("  pause   sparkctl suspend {name} -n {namespace}"),
+        format!("  end     sparkctl delete {name} -n {namespace}"),
+    ]
+}
+
+fn state(schedule: &Schedule) -> &'static str {
+    match (schedule.is_held(), schedule.is_suspended()) {
+        (true, _) => "Held",
+        (false, true) => "Suspended",
+        (false, false) => "Scheduled",
+    }
+}
+
+fn cells(schedule: &Schedule, now: Timestamp) -> Vec<String> {
+    let last = schedule.last_run().map(|last| format!("{} ago", span(now.duration_since(last))));
+    vec![
+        schedule.application.namespace.clone(),
+        schedule.application.name.clone(),
+        state(schedule).to_owned(),
+        schedule.active().to_string(),
+        last.unwrap_or_else(|| "-".to_owned()),
+        schedule.words(),
+    ]
+}
+
+fn record(schedule: &Schedule) -> serde_json::Value {
+    let spec = &schedule.cron_job.spec;
+    json!({
+        "v": 1,
+        "kind": "schedule",
+        "app": schedule.application.name,
+        "namespace": schedule.application.namespace,
+        "state": state(schedule),
+        "schedule": spec.schedule,
+        "timeZone": spec.time_zone,
+        "concurrencyPolicy": spec.concurrency_policy,
+        "active": schedule.active(),
+        "lastRun": schedule.last_run().map(|last| last.to_string()),
+    })
+}
+
+fn run_cells((application, observed): &(Application, Observed), terms: &Terms) -> Vec<String> {
+    let state = State::of(observed, terms);
+    let reason = match &state.what {
+        What::Waiting(waiting) => format!("{}: {}", waiting.reason.word(), waiting.message),
+        What::Ended(outcome) if outcome.ending.exit_code() != 0 => outcome.message.clone(),
+        _ => String::new(),
+    };
+    vec![
+        format!("  {}", application.carrier.name()),
+        state.what.word().to_owned(),
+        observed.created().map(|created| span(terms.now.duration_since(created))).unwrap_or_default(),
+        state.durations.ran.map(span).unwrap_or_default(),
+        clean(&reason),
+    ]
+}
+
+fn run_record((application, observed): &(Application, Observed), terms: &Terms) -> serde_json::Value {
+    let state = State::of(observed, terms);
+    json!({
+        "v": 1,
+        "kind": "run",
+        "app": application.name,
+        "namespace": application.namespace,
+        "job": application.carrier.name(),
+        "state": state.what.word(),
+        "created": observed.created().map(|created| created.to_string()),
+        "exitCode": state.outcome().map(|outcome| outcome.ending.exit_code()),
+    })
+}

@@ -1,0 +1,139 @@
+//! Whether a run may begin while earlier ones of the same name go on, decided for all hosts alike.
+
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::find::{encoded, list};
+use super::request::Call;
+use super::{Cluster, Failure, Refusal, kinds};
+use crate::manifests::Application;
+use crate::spark::names;
+use crate::state::{Observed, PATIENCE, State, Terms, What};
+
+/// Longer than looking and submitting take; who holds the Lease longer is dead.
+const LEASE: SignedDuration = SignedDuration::from_secs(60);
+/// How long one waits before asking again for the Lease.
+const ASK: Duration = Duration::from_millis(300);
+/// A submission that has not released its driver for so long was killed.
+const HELD: SignedDuration = SignedDuration::from_secs(300);
+
+/// The right to decide on runs of one name: a Lease that one submitter has at a time. Let go by
+/// [`Turn::end`]; what a killed submitter leaves runs out.
+pub struct Turn {
+    cluster: Cluster,
+    path: String,
+    lease: Value,
+}
+
+impl Turn {
+    /// Waits for the turn of this application.
+    ///
+    /// # Errors
+    /// Leases may not be had, or the API server cannot be reached.
+    pub async fn of(cluster: &Cluster, application: &Application) -> Result<Turn, Refusal> {
+        let namespace = &application.namespace;
+        let leases = kinds::in_namespace("coordination.k8s.io/v1", "leases", namespace);
+        let name = names::cut(&names::prefix(&application.name), "-sparkctl", names::LABEL);
+        let path = format!("{leases}/{}", encoded(&name));
+        let doing = format!("waiting for Lease {name}");
+        let refusal = |failure| Refusal::new(doing.as_str(), failure, namespace);
+        loop {
+            let now = cluster.now().to_string();
+            let lease = json!({
+                "apiVersion": "coordination.k8s.io/v1",
+                "kind": "Lease",
+                "metadata": {"name": name, "labels": {"app.kubernetes.io/managed-by": "sparkctl"}},
+                "spec": {
+                    "holderIdentity": application.id,
+                    "leaseDurationSeconds": LEASE.as_secs(),
+                    "acquireTime": micro(&now),
+                    "renewTime": micro(&now),
+                },
+            });
+            let answer = cluster.send_until_answered(&doing, &Call::post(leases.clone(), &lease)).await;
+            match answer.result {
+                Ok(lease) => return Ok(Turn { cluster: cluster.clone(), path, lease }),
+                Err(failure) if failure.already_exists() => {}
+                Err(failure) => return Err(refusal(failure)),
+            }
+            match cluster.send_until_answered(&doing, &Call::get(path.clone())).await.result {
+                // The request whose answer was lost made it.
+                Ok(lease) if lease["spec"]["holderIdentity"] == application.id.as_str() => {
+                    return Ok(Turn { cluster: cluster.clone(), path, lease });
+                }
+                Ok(lease) if has_run_out(&lease, cluster.now()) => {
+                    cluster.delete_object(&doing, &path, &lease).await.map_err(refusal)?;
+                    continue;
+                }
+                Ok(_) => {}
+                Err(failure) if failure.code() == 404 => continue,
+                Err(failure) => return Err(refusal(failure)),
+            }
+            tokio::time::sleep(ASK).await;
+        }
+    }
+
+    /// Lets the next one decide. Where that fails, it has to wait for the Lease to run out.
+    pub async fn end(self) -> Option<Failure> {
+        self.cluster.delete_object("ending the turn", &self.path, &self.lease).await.err()
+    }
+}
+
+/// As Kubernetes writes times to the microsecond.
+fn micro(time: &str) -> String {
+    let (whole, _) = time.split_once(['.', 'Z']).unwrap_or((time, ""));
+    format!("{whole}.000000Z")
+}
+
+fn has_run_out(lease: &Value, now: Timestamp) -> bool {
+    let renewed = lease["spec"]["renewTime"].as_str().and_then(|time| time.parse::<Timestamp>().ok());
+    renewed.is_none_or(|renewed| now.duration_since(renewed) > LEASE)
+}
+
+/// The earlier runs of that name that have not ended. A run that is submitted again is not its own
+/// predecessor, and a submission that was killed long ago does not run.
+///
+/// # Errors
+/// Pods cannot be listed.
+pub async fn active(cluster: &Cluster, application: &Application) -> Result<Vec<Application>, Refusal> {
+    let place = Cluster { namespace: application.namespace.clone(), ..cluster.clone() };
+    let label = names::cut(&application.name, "", names::LABEL);
+    let terms = Terms { now: cluster.now(), patience: PATIENCE, start_timeout: None };
+    let all = list(&place, None).await?.into_iter();
+    let others = all.filter(|(other, _)| other.name == label && other.id != application.id);
+    Ok(others.filter(|(_, observed)| is_active(observed, &terms)).map(|(other, _)| other).collect())
+}
+
+fn is_active(observed: &Observed, terms: &Terms) -> bool {
+    let age = observed.created().map(|created| terms.now.duration_since(created));
+    match State::of(observed, terms).what {
+        // A Job that is deleted is gone before its driver is.
+        What::Ended(_) => observed.job_is_gone && observed.driver.as_ref().is_some_and(may_run),
+        What::Held => age.is_some_and(|age| age < HELD),
+        _ => true,
+    }
+}
+
+fn may_run(pod: &Pod) -> bool {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    !matches!(phase, Some("Succeeded" | "Failed"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{has_run_out, micro};
+
+    #[test]
+    fn a_lease_of_a_dead_submitter_runs_out() {
+        let lease = json!({"spec": {"renewTime": micro("2026-11-24T04:00:00.123456789Z")}});
+        assert_eq!(lease["spec"]["renewTime"], "2026-11-24T04:00:00.000000Z");
+        assert!(!has_run_out(&lease, "2026-11-24T04:00:59Z".parse().unwrap()));
+        assert!(has_run_out(&lease, "2026-11-24T04:01:01Z".parse().unwrap()));
+        assert!(has_run_out(&json!({}), "2026-11-24T04:01:01Z".parse().unwrap()));
+    }
+}
