@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::job::node::{Node, documents};
 use crate::job::problem::Problem;
 use crate::job::{Files, Job, annotation};
-use crate::manifests::credentials;
+use crate::manifests::{credentials, hadoop};
 use crate::spark::{Conf, conf_dir};
 
 /// Directories whose files go with the job.
@@ -26,8 +26,8 @@ pub fn read(job: &Job, directories: &Directories) -> (Files, Vec<Problem>) {
     reader.settings = reader.settings.all_resolved(&files.environment);
     reader.templates(&mut files);
     reader.krb5(&mut files);
-    for key in credentials::file_settings() {
-        if let Some(path) = reader.settings.given(&key).map(str::to_owned) {
+    for key in credentials::file_settings().chain([hadoop::KEYTAB.to_owned()]) {
+        if let Some(path) = reader.settings.given(&key).filter(|path| !path.starts_with("local:")).map(str::to_owned) {
             files.by_path.extend(reader.bytes(&key, &path).map(|bytes| (path, bytes)));
         }
     }

@@ -97,6 +97,7 @@ fn user() -> String {
     names
         .iter()
         .find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()))
+        .or_else(account)
         .unwrap_or_else(|| "spark".into())
 }
 
@@ -104,6 +105,17 @@ fn user() -> String {
 pub fn namespace_of(job: &Job, place: &Place) -> String {
     let given = place.namespace.clone().or_else(|| job.namespace.clone());
     given.unwrap_or_else(|| cluster::namespace(&place.options()))
+}
+
+/// The name of this process's account.
+fn account() -> Option<String> {
+    let uid = rustix::process::getuid().as_raw().to_string();
+    let accounts = std::fs::read_to_string("/etc/passwd").ok()?;
+    accounts.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1) == Some(&uid)).then(|| name.to_owned())
+    })
 }
 
 /// The objects of a job in its namespace: the flag's, the file's, or the kubeconfig's.

@@ -91,6 +91,8 @@ impl Sources {
                 source.jobs.push(job);
             }
             source.problems.sort_by_key(|problem| problem.place);
+            // What both roles are refused for is one mistake.
+            source.problems.dedup();
         }
         Ok(sources)
     }

@@ -11,6 +11,7 @@ use super::scheduling::{KUEUE_QUEUE, Scheduler};
 use super::settings::{self, Known};
 use super::spec::{Language, Mode};
 use super::{Job, Name};
+use crate::manifests::driver::custom_resources;
 use crate::spark::memory::{self, Role};
 use crate::spark::{Conf, Version, names, quantity, secrets};
 
@@ -34,6 +35,10 @@ pub fn job(job: &Job, namespace: &str) -> Vec<Problem> {
             problems.push(job.setting_problem(key, problem));
         }
     }
+    if let Err(problem) = custom_resources(&conf, Role::Driver) {
+        let key = problem.message.split(':').next().unwrap_or_default().to_owned();
+        problems.push(job.setting_problem(&key, problem));
+    }
     combinations(job, &conf, &mut problems);
     dependencies(job, &mut problems);
     problems
@@ -42,8 +47,10 @@ pub fn job(job: &Job, namespace: &str) -> Vec<Problem> {
 /// Settings of which only one may be given.
 ///
 /// Source: `KubernetesDriverConf` and `KerberosConfDriverFeatureStep` of Spark.
-const EXCLUSIVE: [(&str, &str); 1] =
-    [("spark.kubernetes.kerberos.krb5.path", "spark.kubernetes.kerberos.krb5.configMapName")];
+const EXCLUSIVE: [(&str, &str); 2] = [
+    ("spark.kubernetes.kerberos.krb5.path", "spark.kubernetes.kerberos.krb5.configMapName"),
+    ("spark.kubernetes.authenticate.submission.oauthToken", "spark.kubernetes.authenticate.submission.oauthTokenFile"),
+];
 
 /// Settings that say something only together.
 const TOGETHER: [(&str, &str); 2] = [
@@ -62,6 +69,10 @@ fn combinations(job: &Job, conf: &Conf, problems: &mut Vec<Problem>) {
         if conf.given(one).is_some() && conf.given(other).is_none() {
             problems.push(job.setting_problem(one, Problem::error(format!("`{one}` needs `{other}`"))));
         }
+    }
+    if job.spec.proxy_user.is_some() && conf.given("spark.kerberos.principal").is_some() {
+        let both = Problem::error("`proxyUser` and `spark.kerberos.principal`: Spark takes one of them");
+        problems.push(both.of("spec.proxyUser"));
     }
     let key = "spark.kubernetes.hadoop.configMapName";
     if job.files.hadoop.is_some() && conf.given(key).is_some() {
@@ -627,7 +638,10 @@ fn setting(job: &Job, key: &str, value: &str, namespace: &str) -> Option<Problem
         | "spark.executor.memory"
         | "spark.driver.memoryOverhead"
         | "spark.executor.memoryOverhead"
-        | "spark.executor.pyspark.memory" => memory::check(value).err(),
+        | "spark.executor.pyspark.memory" => memory::check(value).err().or_else(|| {
+            let new = job.version() < Version(4, 2) && value.trim().to_lowercase().ends_with("ib");
+            new.then(|| Problem::error(format!("`{key}`: Spark 4.2 is the first to know the unit of `{value}`")))
+        }),
         "spark.executor.cores" | "spark.executor.instances" if value.trim() == "0" && !allocates => {
             Some(Problem::error(format!("`{key}`: expected a whole number from 1 on, found `{value}`")))
         }

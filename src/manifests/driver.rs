@@ -1,5 +1,7 @@
 //! The driver's pod: the template, then what Spark puts into it, then the fields of the job file.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::plan::{CONF_DIR, Plan, Ports, TEMPLATE_DIR, TEMPLATE_FILE};
@@ -158,16 +160,26 @@ pub fn driver_cpu(conf: &Conf) -> &str {
 /// GPUs and their like as Spark names them: `vendor/name` and how many.
 pub fn custom_resources(conf: &Conf, role: Role) -> Result<Vec<(String, String)>, Problem> {
     let prefix = format!("spark.{}.resource.", role.word());
-    let amounts = conf.with_prefix(&prefix).filter_map(|(key, amount)| Some((key.strip_suffix(".amount")?, amount)));
-    amounts
-        .map(|(name, amount)| {
-            let vendor = conf.given(&format!("{prefix}{name}.vendor")).ok_or_else(|| {
-                Problem::error(format!("{prefix}{name}.amount needs {prefix}{name}.vendor: on Kubernetes a resource is called VENDOR/{name}"))
-            })?;
-            amount.trim().parse::<u64>().map_err(|_| {
-                Problem::error(format!("{prefix}{name}.amount: expected a whole number, found `{amount}`"))
-            })?;
-            Ok((format!("{vendor}/{name}"), amount.trim().to_owned()))
+    let names: BTreeSet<&str> =
+        conf.with_prefix(&prefix).filter_map(|(key, _)| key.rsplit_once('.')).map(|(name, _)| name).collect();
+    names
+        .into_iter()
+        .map(|name| {
+            let key = |part: &str| format!("{prefix}{name}.{part}");
+            let needs = |part: &str, needed: &str, why: &str| {
+                Problem::error(format!("{}: needs {}: {why}", key(part), key(needed)))
+            };
+            let Some(amount) = conf.given(&key("amount")) else {
+                let given = if conf.given(&key("vendor")).is_some() { "vendor" } else { "discoveryScript" };
+                return Err(needs(given, "amount", "how many are there to be?"));
+            };
+            let amount = amount
+                .trim()
+                .parse::<u64>()
+                .map_err(|_| Problem::error(format!("{}: expected a whole number, found `{amount}`", key("amount"))))?;
+            let called = format!("on Kubernetes a resource is called VENDOR/{name}");
+            let vendor = conf.given(&key("vendor")).ok_or_else(|| needs("amount", "vendor", &called))?;
+            Ok((format!("{vendor}/{name}"), amount.to_string()))
         })
         .collect()
 }

@@ -1,12 +1,19 @@
 //! Hadoop's and Kerberos' configuration of the driver.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
 use super::Object;
 use super::plan::Plan;
 use super::pod::Pod;
+use crate::job::Files;
+use crate::spark::Conf;
 
 const HADOOP_DIR: &str = "/opt/hadoop/conf";
+pub const KEYTAB_DIR: &str = "/mnt/secrets/kerberos-keytab";
+/// The setting that names a Kerberos keytab.
+pub const KEYTAB: &str = "spark.kerberos.keytab";
 const TOKEN_DIR: &str = "/mnt/secrets/hadoop-credentials";
 
 /// Source: `HadoopConfDriverFeatureStep` and `KerberosConfDriverFeatureStep` of Spark.
@@ -33,6 +40,10 @@ pub fn mount(plan: &Plan, pod: &mut Pod) {
         let volume = json!({"name": "krb5-file", "configMap": source});
         pod.mount(volume, json!({"name": "krb5-file", "mountPath": "/etc/krb5.conf", "subPath": "krb5.conf"}));
     }
+    if shipped_keytab(plan.files(), &plan.job.resolved(&plan.names.namespace)).is_some() {
+        let volume = json!({"name": "kerberos-keytab", "secret": {"secretName": plan.names.keytab}});
+        pod.mount(volume, json!({"name": "kerberos-keytab", "mountPath": KEYTAB_DIR}));
+    }
     let token = (
         conf.given("spark.kubernetes.kerberos.tokenSecret.name"),
         conf.given("spark.kubernetes.kerberos.tokenSecret.itemKey"),
@@ -42,6 +53,30 @@ pub fn mount(plan: &Plan, pod: &mut Pod) {
         pod.mount(volume, json!({"name": "hadoop-secret", "mountPath": TOKEN_DIR}));
         pod.env("HADOOP_TOKEN_FILE_LOCATION", &format!("{TOKEN_DIR}/{key}"));
     }
+}
+
+/// Name and content of a keytab of the submitter's, if the settings name one.
+pub fn shipped_keytab<'a>(files: &'a Files, settings: &Conf) -> Option<(String, &'a [u8])> {
+    let path = settings.given(KEYTAB).filter(|path| !path.starts_with("local:"))?;
+    let name = path.rsplit('/').next().unwrap_or(path);
+    Some((name.to_owned(), files.by_path.get(path)?))
+}
+
+/// The Secret with the submitter's keytab.
+pub fn keytab(plan: &Plan) -> Option<Object> {
+    let settings = plan.job.resolved(&plan.names.namespace);
+    let (name, content) = shipped_keytab(plan.files(), &settings)?;
+    Some(Object(json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {
+            "name": plan.names.keytab,
+            "namespace": plan.names.namespace,
+            "labels": plan.object_labels(),
+        },
+        "immutable": true,
+        "data": {name: STANDARD.encode(content)},
+    })))
 }
 
 /// The ConfigMaps of what was read from the submitter's files.

@@ -4,10 +4,10 @@ mod claims;
 mod config_map;
 pub mod credentials;
 mod cron_job;
-mod driver;
+pub mod driver;
 pub mod executor;
 mod files;
-mod hadoop;
+pub mod hadoop;
 mod job;
 mod kinds;
 mod needs;
@@ -197,6 +197,7 @@ fn objects(job: &Job, namespace: &str, submission: &Submission) -> Result<(Manif
         .chain(credentials::secret(&plan))
         .chain(claims::on_demand(&plan))
         .chain(hadoop::config_maps(&plan))
+        .chain(hadoop::keytab(&plan))
         .chain(network_policy::executors(&plan))
         .chain(config_map::monitoring(&plan))
         .chain(ui::service(&plan))

@@ -74,6 +74,7 @@ pub struct Names {
     pub files: String,
     pub hadoop: String,
     pub krb5: String,
+    pub keytab: String,
     pub credentials: String,
     pub policy: String,
     pub pod_group: String,
@@ -121,6 +122,7 @@ impl Names {
             files: named("-files"),
             hadoop: named("-hadoop-conf"),
             krb5: named("-krb5"),
+            keytab: named("-keytab"),
             credentials: named("-credentials"),
             policy: named("-policy"),
             pod_group: named("-pg"),
@@ -234,6 +236,9 @@ impl<'a> Plan<'a> {
             let hadoop = conf.get("spark.kubernetes.hadoop.configMapName").map(str::to_owned);
             let hadoop = hadoop.or_else(|| self.files().hadoop.is_some().then(|| self.names.hadoop.clone()));
             conf.set_some("spark.kubernetes.executor.hadoopConfigMapName", hadoop);
+        }
+        if let Some((name, _)) = super::hadoop::shipped_keytab(self.files(), conf) {
+            conf.set(super::hadoop::KEYTAB, format!("{}/{name}", super::hadoop::KEYTAB_DIR));
         }
         super::credentials::redact(conf);
     }

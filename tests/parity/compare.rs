@@ -96,10 +96,16 @@ fn is_meant(role: &str, path: &[String], what: &What) -> bool {
 /// The objects by what they are for, names and identities replaced by it.
 fn named(objects: &[Value], identities: &[(&str, &str)]) -> BTreeMap<String, Value> {
     let mut text = Value::from(objects.to_vec()).to_string();
+    let volumes = objects.iter().flat_map(|object| object["spec"]["volumes"].as_array()).flatten();
+    let claimed: BTreeMap<&str, &str> = volumes
+        .filter_map(|volume| Some((volume["persistentVolumeClaim"]["claimName"].as_str()?, volume["name"].as_str()?)))
+        .collect();
     let mut names: Vec<(String, String)> = Vec::new();
     for object in objects {
         let name = object["metadata"]["name"].as_str().unwrap_or_default();
-        names.push((name.to_owned(), format!("<{}>", role(object))));
+        // Spark numbers claims in the order of a hash map.
+        let volume = claimed.get(name).map(|volume| format!("<PersistentVolumeClaim {volume}>"));
+        names.push((name.to_owned(), volume.unwrap_or_else(|| format!("<{}>", role(object)))));
     }
     // The longest first: a name may be the beginning of another.
     names.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
@@ -129,7 +135,7 @@ fn role(object: &Value) -> String {
         "ConfigMap" if name.contains("krb5") => "krb5",
         "ConfigMap" if name.contains("hadoop") => "hadoop",
         "ConfigMap" if name.contains("files") => "files",
-        "PersistentVolumeClaim" => name.rsplit('-').next().unwrap_or_default().trim_end_matches('>'),
+        "PersistentVolumeClaim" => name.strip_prefix("<PersistentVolumeClaim ").unwrap_or(name).trim_end_matches('>'),
         _ => "",
     };
     if part.is_empty() { kind.to_owned() } else { format!("{kind} {part}") }

@@ -24,13 +24,14 @@ pub fn of_case(name: &str, title: &str) -> Option<&'static str> {
 }
 
 /// What `spark-submit` refuses and we do not, by its words.
-const ACCEPTED: [(&str, &str); 3] = [
+const ACCEPTED: [(&str, &str); 4] = [
     ("spark.kubernetes.file.upload.path", "files of this machine travel in a ConfigMap: no shared storage is needed"),
     ("S3AFileSystem not found", "an installation without classes for s3a cannot look for globs there: we do not look"),
     (
         "unresolved dependency",
         "the driver resolves packages: the result of spark-submit's own resolution is thrown away",
     ),
+    ("ClassNotFoundException", "steps of one's own run in the JVM of spark-submit, and there is none: a warning"),
 ];
 
 /// Why we do what `spark-submit` refuses, if it is meant.
@@ -39,8 +40,10 @@ pub fn of_acceptance(words: &str) -> Option<&'static str> {
 }
 
 /// What we refuse and `spark-submit` sends, by words of the refusal.
-const REFUSALS: [(&str, &str); 3] = [
+const REFUSALS: [(&str, &str); 5] = [
     ("this label is Spark's own", "the driver refuses it, when it has started"),
+    ("is not a prefix for executors", "the driver refuses it, when it has started"),
+    ("no image is given for the executor", "the driver refuses it, when it has started"),
     ("is not a label's value", "the API server refuses it"),
     ("is not a name for Kubernetes", "the API server refuses it"),
 ];
@@ -83,9 +86,10 @@ const fn differ(role: &'static str, path: &'static str, what: What, reason: &'st
 
 const FOUND: &str = "labels by which `sparkctl` finds an application and all that belongs to it";
 const TRAVEL: &str = "files of this machine, which Spark copies to shared storage";
+const LOCAL_DIRS: &str = "SPARK_LOCAL_DIRS of the submitter wins over the setting: the job file says so by it";
 const NAMED: &str = "Spark's is only in the path of the request";
 
-pub const DIFFERENCES: [Difference; 26] = [
+pub const DIFFERENCES: [Difference; 28] = [
     differ("", "metadata › labels › app.kubernetes.io/managed-by", Ours, FOUND),
     differ("", "metadata › labels › sparkoperator.k8s.io/*", Ours, FOUND),
     differ("", "metadata › labels › spark-app-selector", Ours, FOUND),
@@ -108,6 +112,8 @@ pub const DIFFERENCES: [Difference; 26] = [
     differ("PodGroup", "spec", Theirs, "Spark's is empty"),
     differ("PodGroup", "spec › minMember", Ours, "the gang: the driver at least"),
     differ("PodGroup", "spec › minResources", Ours, "the gang: it starts when driver and executors have room"),
+    differ("ConfigMap properties", "data › spark.properties › spark.local.dir", Ours, LOCAL_DIRS),
+    differ("ConfigMap properties", "data › spark.properties › spark.local.dir", Both, LOCAL_DIRS),
     differ("ConfigMap files", "", Ours, TRAVEL),
     differ("Pod", "spec › volumes › sparkctl-files", Ours, TRAVEL),
     differ("Pod", "spec › containers › 0 › volumeMounts › sparkctl-files", Ours, TRAVEL),
