@@ -17,7 +17,7 @@ pub struct Explain {
 impl Explain {
     pub fn run(self) -> Result<u8> {
         let entries = match &self.field {
-            None => explain::fields(),
+            None => explain::all_fields(),
             Some(path) => match explain::find(path) {
                 Ok(entries) => entries,
                 Err(Some(near)) => bail!("there is no field `{path}`; did you mean `{near}`?"),

@@ -31,12 +31,15 @@ pub fn schedule_fields() -> Vec<Entry> {
     entries
 }
 
+/// The fields of both kinds, those of a schedule last.
+pub fn all_fields() -> Vec<Entry> {
+    fields().into_iter().chain(schedule_fields()).collect()
+}
+
 fn collect(path: &str, fields: Vec<Field>, entries: &mut Vec<Entry>) {
     for field in fields {
         let path = format!("{path}.{}", field.key);
-        let role = if path.starts_with("spec.driver") { "driver" } else { "executor" };
         let inner = inner(&field.kind, &path);
-        let _ = role;
         entries.push(Entry { path, field });
         if let Some((path, fields)) = inner {
             collect(&path, fields, entries);
@@ -82,7 +85,7 @@ pub fn find(path: &str) -> Result<Vec<Entry>, Option<String>> {
         .map(|part| part.split('[').next().unwrap_or(part))
         .collect::<Vec<_>>()
         .join(".");
-    let all: Vec<Entry> = fields().into_iter().chain(schedule_fields()).collect();
+    let all = all_fields();
     let normal = |entry: &Entry| entry.path.replace("[]", "");
     let found: Vec<Entry> = all
         .iter()
@@ -169,7 +172,7 @@ mod tests {
 
     #[test]
     fn answers_for_every_field_of_v1beta2() {
-        let known: Vec<String> = fields().iter().map(|entry| entry.path.clone()).collect();
+        let known: Vec<String> = all_fields().iter().map(|entry| entry.path.clone()).collect();
         let missing: Vec<&str> =
             LEAVES.lines().filter(|leaf| !leaf.is_empty() && !known.iter().any(|path| path == leaf)).collect();
         assert_eq!(missing, [""; 0]);
@@ -188,7 +191,7 @@ mod tests {
 
     #[test]
     fn says_of_every_field_what_it_is_and_becomes() {
-        for entry in fields().into_iter().chain(schedule_fields()) {
+        for entry in all_fields() {
             assert!(!entry.field.doc.is_empty() && !entry.becomes().is_empty(), "{}", entry.path);
         }
     }
