@@ -1,6 +1,6 @@
 //! From files and flags to jobs: read, checked, every problem told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
@@ -56,6 +56,9 @@ pub struct Source {
 /// Environment variables whose names begin so are variables of job files.
 const PREFIX: &str = "SPARKCTL_VAR_";
 
+/// How many problems of a source are told to people.
+const MOST_TOLD: usize = 50;
+
 impl Sources {
     /// Reads all sources, applies the flags, and checks every job.
     ///
@@ -85,8 +88,7 @@ impl Sources {
                 let job = source.completed(job.with(self.overrides.clone()), &folders, self);
                 let namespace = namespace.or(job.namespace.as_deref()).unwrap_or("default");
                 // A field that could not be read has its problem already; what follows from it would only confuse.
-                let checked =
-                    job.check(namespace).into_iter().filter(|problem| !source.has(problem)).collect::<Vec<_>>();
+                let checked = source.without_consequences(job.check(namespace));
                 source.problems.extend(checked);
                 source.jobs.push(job);
             }
@@ -151,24 +153,29 @@ impl Source {
         job
     }
 
-    /// Whether the field of a problem, or what it is in, has one already.
-    fn has(&self, problem: &Problem) -> bool {
-        !problem.path.is_empty() && self.problems.iter().any(|other| other.is_error() && other.path == problem.path)
+    /// The problems but those of fields that have an error already.
+    fn without_consequences(&self, problems: Vec<Problem>) -> Vec<Problem> {
+        let errors = self.problems.iter().filter(|problem| problem.is_error() && !problem.path.is_empty());
+        let wrong: HashSet<&str> = errors.map(|problem| problem.path.as_str()).collect();
+        problems.into_iter().filter(|problem| !wrong.contains(problem.path.as_str())).collect()
     }
 
     pub fn has_errors(&self) -> bool {
         self.problems.iter().any(Problem::is_error)
     }
 
-    /// Tells all problems. A warning is told once, an error too.
+    /// Tells the problems. A warning is told once, an error too; a file that is none of a job has thousands.
     pub fn tell(&self) {
-        for problem in &self.problems {
+        for problem in self.problems.iter().take(MOST_TOLD) {
             let text = problem.text(&self.name, &self.text);
             let (style, word) = match problem.severity {
                 Severity::Error => (talk::BAD, "error:"),
                 Severity::Warning => (talk::DOUBTFUL, "warning:"),
             };
             anstream::eprintln!("{style}{word}{style:#}{}", text.strip_prefix(word).unwrap_or(&text));
+        }
+        if let Some(rest) = self.problems.len().checked_sub(MOST_TOLD).filter(|rest| *rest > 0) {
+            talk::line(&format!("{}: {rest} more, which `sparkctl validate --output json` tells", self.name));
         }
     }
 }

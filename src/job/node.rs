@@ -8,6 +8,8 @@ use super::problem::Problem;
 const MAX_BYTES: usize = 8 << 20;
 /// Nodes of one input, aliases expanded, so that a few lines cannot ask for gigabytes.
 const MAX_NODES: usize = 250_000;
+/// Documents of one input.
+const MAX_DOCUMENTS: usize = 1000;
 /// Nesting of one document. The deepest of the API's own types stay below 30.
 const MAX_DEPTH: usize = 64;
 
@@ -194,6 +196,9 @@ impl<'a> Builder<'a, '_> {
                 (Event::DocumentStart(_), _) => {
                     let first = self.next()?;
                     let node = self.node(first, 0)?;
+                    if documents.len() == MAX_DOCUMENTS {
+                        return Err(Problem::error(format!("more than {MAX_DOCUMENTS} documents")).at(node.place));
+                    }
                     if !node.is_null() {
                         documents.push(node);
                     }

@@ -1,5 +1,6 @@
 //! What is wrong with a job file, where, and what to do about it.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use serde_json::json;
@@ -69,9 +70,9 @@ impl Problem {
         }
         text += ": ";
         if !self.path.is_empty() {
-            let _ = write!(text, "{}: ", self.path);
+            let _ = write!(text, "{}: ", shortened(&self.path));
         }
-        text += &self.message;
+        text += &shortened(&self.message);
         if let Some(place) = self.place
             && let Some(excerpt) = excerpt(source, place)
         {
@@ -97,6 +98,15 @@ impl Problem {
     }
 }
 
+/// The beginning of a text that is longer than anybody reads.
+fn shortened(text: &str) -> Cow<'_, str> {
+    const MOST: usize = 1000;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+        None => text.into(),
+    }
+}
+
 /// The source line, as `rustc` shows it. A line that may hold a secret is not repeated.
 fn excerpt(source: &str, place: Place) -> Option<String> {
     let line = source.lines().nth(place.line.checked_sub(1)?)?.trim_end();
@@ -112,15 +122,24 @@ fn excerpt(source: &str, place: Place) -> Option<String> {
     Some(format!("\n {number} | {shown}{caret}"))
 }
 
-/// The word of `known` that `word` was probably meant to be.
+/// The word of `known` that `word` was probably meant to be: the nearest, or else the shortest that begins with it.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // What is longer than any word was not meant to be one.
+    if word.len() > 100 {
+        return None;
+    }
     let lower = word.to_lowercase();
-    known
-        .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), candidate))
+    let known: Vec<(String, &str)> = known.into_iter().map(|candidate| (candidate.to_lowercase(), candidate)).collect();
+    let near = known
+        .iter()
+        .map(|(candidate, known)| (strsim::damerau_levenshtein(&lower, candidate), *known))
         .filter(|(distance, candidate)| *distance <= 1 + candidate.len().min(word.len()) / 4)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
+        .min_by_key(|(distance, _)| *distance);
+    let begun = || {
+        let beginning = |(candidate, _): &&(String, &str)| lower.len() > 2 && candidate.starts_with(&lower);
+        known.iter().filter(beginning).min_by_key(|(candidate, _)| candidate.len())
+    };
+    near.map(|(_, known)| known).or_else(|| begun().map(|(_, known)| *known))
 }
 
 #[cfg(test)]
@@ -151,6 +170,8 @@ mod tests {
         assert_eq!(nearest("coress", known), Some("cores"));
         assert_eq!(nearest("memmory", known), Some("memory"));
         assert_eq!(nearest("corelimit", known), Some("coreLimit"));
+        assert_eq!(nearest("coreReq", known), Some("coreRequest"));
+        assert_eq!(nearest("priorityClas", ["priorityClassName", "ports"]), Some("priorityClassName"));
         assert_eq!(nearest("banana", known), None);
     }
 }

@@ -1,0 +1,66 @@
+//! Input that means no good ends in an error that says where, at once and in little memory.
+
+use std::time::{Duration, Instant};
+
+/// Kilobytes of address space: far more than a job takes, far less than a bomb would.
+const MEMORY: &str = "2000000";
+
+/// What `validate` says of the input.
+fn refusal(input: &[u8]) -> String {
+    let mut shell = assert_cmd::Command::new("sh");
+    let program = env!("CARGO_BIN_EXE_sparkctl");
+    shell.args(["-c", "ulimit -v $0; exec $1 validate -", MEMORY, program]).env("KUBECONFIG", "/nonexistent");
+    let start = Instant::now();
+    let output = shell.write_stdin(input).timeout(Duration::from_secs(60)).output().expect("the shell runs");
+    let words = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{}", words.chars().take(2000).collect::<String>());
+    assert!(start.elapsed() < Duration::from_secs(20), "took {:?}", start.elapsed());
+    assert!(words.len() < 50_000, "{} bytes were said", words.len());
+    words
+}
+
+const HEAD: &str =
+    "apiVersion: sparkoperator.k8s.io/v1beta2\nkind: SparkApplication\nmetadata:\n  name: x\nspec:\n  sparkConf:\n";
+
+#[test]
+fn aliases_that_multiply() {
+    let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
+    for level in 1..40 {
+        bomb += &format!("a{level}: &a{level} [{}]\n", vec![format!("*a{}", level - 1); 9].join(", "));
+    }
+    assert!(refusal(bomb.as_bytes()).contains("aliases counted as often as they are used"));
+}
+
+#[test]
+fn nesting_without_end() {
+    for deep in ["[".repeat(1 << 20), "{a: ".repeat(1 << 18), "- ".repeat(1 << 18), "? ".repeat(1 << 18)] {
+        assert!(refusal(deep.as_bytes()).contains("deep"), "{}", &deep[..8]);
+    }
+}
+
+#[test]
+fn texts_of_megabytes() {
+    let long = "x".repeat(4 << 20);
+    assert!(refusal(format!("{HEAD}    spark.a: {long}\n").as_bytes()).contains("mainApplicationFile"));
+    assert!(refusal(format!("{HEAD}    {long}: 1\n").as_bytes()).contains("error"));
+    assert!(refusal(format!("kind: {long}\n").as_bytes()).contains("expected one of"));
+    assert!(refusal("x".repeat(64 << 20).as_bytes()).contains("at most 8 MiB"));
+}
+
+#[test]
+fn many_keys_and_many_documents() {
+    let keys: String = (0..100_000).map(|n| format!("    spark.k{n}: v\n")).collect();
+    assert!(refusal(format!("{HEAD}{keys}").as_bytes()).contains("mainApplicationFile"));
+    let unknown: String = (0..20_000).map(|n| format!("  k{n}: v\n")).collect();
+    assert!(refusal(format!("{HEAD}    a: b\n{unknown}").as_bytes()).contains("more"));
+    assert!(refusal("---\na: 1\n".repeat(20_000).as_bytes()).contains("more than 1000 documents"));
+}
+
+#[test]
+fn what_is_no_text() {
+    assert!(refusal(b"a: \xff\xfe").contains("stdin:1:4: this is not a text in UTF-8"));
+    assert!(refusal(b"a: 1\nb: \0\n").contains("stdin:2:4: a NUL character"));
+    assert!(refusal(b"").contains("there is no job in it"));
+    assert!(refusal(b"a: \x1b[31m\n").contains("error"));
+    assert!(refusal(b"%YAML 9.9\n---\n!!binary x: !foo bar\n").contains("error"));
+}
