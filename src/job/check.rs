@@ -138,7 +138,8 @@ fn what_runs(job: &Job, conf: &Conf, problems: &mut Vec<Problem>) {
         );
     }
     if let Some(kind) = spec.kind
-        && kind.is_foreign() != job.language().is_foreign()
+        && kind != job.language()
+        && (kind.is_foreign() || job.language().is_foreign())
     {
         problems.push(
             Problem::warning(format!("the main file is run as {}, for Spark goes by its name", job.language().word()))

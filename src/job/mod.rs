@@ -7,6 +7,8 @@ mod deps;
 mod driver;
 mod dynamic_allocation;
 pub mod embedded;
+#[cfg(test)]
+mod every_field;
 mod executor;
 pub mod explain;
 pub mod local_files;
