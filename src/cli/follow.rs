@@ -2,19 +2,21 @@
 //! at its end, at a signal, or when its time is over.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::SignedDuration;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::interrupt::Interrupt;
 use super::papers::PapersOptions;
 use super::voice::Voice;
-use crate::cluster::{self, Change, Cluster, Heard, Logs, Sight, Source};
+use crate::cluster::{self, Change, Cluster, Heard, Logs, Sight, Source, Stage};
 use crate::manifests::Application;
-use crate::report::{self, Card, Output, Progress};
+use crate::report::{self, Card, Ci, Output, Progress};
 use crate::state::{self, Ending, Outcome, State, Terms, What};
 
 /// How often a state is judged anew though nothing changed: time alone may turn a wait into an end.
@@ -23,6 +25,8 @@ pub(super) const JUDGE: Duration = Duration::from_secs(1);
 const LAST_WORDS: Duration = Duration::from_secs(2);
 /// How long to wait for the event that says why a pod was taken away: it may come after the deletion.
 const LAST_EVENTS: Duration = Duration::from_secs(1);
+/// How often Spark is asked for its stages.
+const STAGES: Duration = Duration::from_secs(2);
 /// How the driver's log is called.
 const DRIVER: &str = "driver";
 /// No more logs than these are followed at once: each is a connection.
@@ -97,9 +101,19 @@ impl FollowOptions {
 
     pub fn output(&self) -> Output {
         match self.progress {
-            Progress::Auto | Progress::Plain => Output::Text,
+            Progress::Auto | Progress::Live | Progress::Plain => Output::Text,
             Progress::Json => Output::Json,
             Progress::Quiet => Output::Quiet,
+        }
+    }
+
+    /// Whether there is a terminal to draw on, and it is wanted.
+    pub fn is_live(&self) -> bool {
+        let terminal = std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
+        match self.progress {
+            Progress::Live => terminal,
+            Progress::Auto => terminal && self.papers.ci() == Ci::None,
+            Progress::Plain | Progress::Json | Progress::Quiet => false,
         }
     }
 
@@ -163,6 +177,8 @@ struct Following<'a> {
     asking: JoinSet<(String, Option<String>)>,
     /// Executors whose logs have been asked for.
     asked: BTreeSet<String>,
+    /// What Spark says of its stages.
+    progress: Option<mpsc::Receiver<Vec<Stage>>>,
 }
 
 impl<'a> Following<'a> {
@@ -172,12 +188,13 @@ impl<'a> Following<'a> {
             application,
             options,
             sight: cluster::observe(cluster, application),
-            voice: Voice::new(options, application)?,
+            voice: Voice::new(options, application, options.is_live())?,
             logs: Logs::of(cluster),
             tail: VecDeque::new(),
             fallen: None,
             asking: JoinSet::new(),
             asked: BTreeSet::new(),
+            progress: None,
         })
     }
 
@@ -213,15 +230,41 @@ impl<'a> Following<'a> {
                 Some(Ok((executor, Some(log)))) = self.asking.join_next() => self.fallen = Some((executor, log)),
                 signal = interrupt.heard() => return Ok(Over::Interrupted(signal.exit_code())),
                 () = until(deadline) => return Ok(Over::TimedOut),
-                _ = judge.tick() => {}
+                stages = next_stages(&mut self.progress) => self.voice.stages(&stages),
+                _ = judge.tick() => self.ask_for_stages(&state),
             }
         }
+    }
+
+    /// Has Spark asked for its stages while the driver runs and somebody sees them.
+    fn ask_for_stages(&mut self, state: &State) {
+        let driver = self.sight.observed().driver.as_ref().filter(|_| state.what == What::Running);
+        let Some(driver) = driver.filter(|_| self.voice.is_live() && self.progress.is_none()).cloned() else { return };
+        let (sender, progress) = mpsc::channel(1);
+        let cluster = self.cluster.clone();
+        tokio::spawn(async move {
+            loop {
+                match cluster::stages(&cluster, &driver).await {
+                    Ok(stages) => {
+                        if sender.send(stages).await.is_err() {
+                            return;
+                        }
+                        tokio::time::sleep(STAGES).await;
+                    }
+                    // The right to it is missing: there is no use in asking again.
+                    Err(failure) if failure.code() == 403 => return sender.closed().await,
+                    // It has no UI yet, or none any more; then another driver may have.
+                    Err(_) => return tokio::time::sleep(STAGES * 5).await,
+                }
+            }
+        });
+        self.progress = Some(progress);
     }
 
     /// Begins to read the logs that are wanted of containers that have been started.
     async fn begin_logs(&mut self, state: &State, interrupt: &Interrupt) -> Result<()> {
         self.ask_for_last_words(state);
-        if !self.options.reads_logs() {
+        if !self.options.reads_logs() && !self.voice.is_live() {
             return Ok(());
         }
         let is_new = |pod: &&Pod| !self.logs.has(pod.metadata.name.as_deref().unwrap_or_default());
@@ -384,6 +427,15 @@ impl<'a> Following<'a> {
         self.voice.left(outcome, &message, &lines, code)?;
         Ok(code)
     }
+}
+
+async fn next_stages(progress: &mut Option<mpsc::Receiver<Vec<Stage>>>) -> Vec<Stage> {
+    let Some(receiver) = progress else { return std::future::pending().await };
+    let stages = receiver.recv().await;
+    if stages.is_none() {
+        *progress = None;
+    }
+    stages.unwrap_or_default()
 }
 
 pub(super) async fn until(deadline: Option<Instant>) {

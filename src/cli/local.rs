@@ -81,7 +81,7 @@ impl<'a> Told<'a> {
             pod_group: None,
             executors: None,
         };
-        let voice = Voice::new(options, &application)?;
+        let voice = Voice::new(options, &application, false)?;
         Ok(Self { application, options, voice, log: DriverLog::default() })
     }
 

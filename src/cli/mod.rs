@@ -14,6 +14,7 @@ pub mod failure;
 mod follow;
 mod interrupt;
 mod list;
+mod live;
 mod local;
 mod local_files;
 mod logs;

@@ -9,8 +9,9 @@ use k8s_openapi::jiff::tz::TimeZone;
 use serde_json::Value;
 
 use super::follow::FollowOptions;
+use super::live::Live;
 use super::papers::{Papers, PapersOptions};
-use crate::cluster::Line;
+use crate::cluster::{Line, Stage};
 use crate::manifests::Application;
 use crate::report::{self, Card, Ci, End, Json, Output, Plain, talk};
 use crate::state::{Ending, State};
@@ -35,15 +36,19 @@ pub struct Voice {
 
 enum Form {
     Text(Plain),
+    Live(Live),
     Json(Json),
     Quiet,
 }
 
 impl Voice {
+    /// With a view that is drawn on the terminal, if it is to be `live`.
+    ///
     /// # Errors
     /// The file for the log cannot be made.
-    pub fn new(options: &FollowOptions, application: &Application) -> Result<Voice> {
+    pub fn new(options: &FollowOptions, application: &Application, live: bool) -> Result<Voice> {
         let form = match options.output() {
+            Output::Text if live => Form::Live(Live::begin(&application.name)),
             Output::Text => Form::Text(Plain::new(Timestamp::now(), TimeZone::system())),
             Output::Json => Form::Json(Json::new(application)),
             Output::Quiet => Form::Quiet,
@@ -73,13 +78,27 @@ impl Voice {
                     return self.json(&line);
                 }
             }
+            Form::Live(live) => live.state(state),
             Form::Quiet => {}
         }
         Ok(())
     }
 
+    /// What Spark says of its stages, for those who see them.
+    pub fn stages(&mut self, stages: &[Stage]) {
+        if let Form::Live(live) = &mut self.form {
+            live.stages(stages);
+        }
+    }
+
+    /// Whether lines of a log are shown beside, though they are not asked for.
+    pub fn is_live(&self) -> bool {
+        matches!(self.form, Form::Live(_))
+    }
+
     pub fn note(&mut self, text: &str) -> Result<()> {
         match &self.form {
+            Form::Live(_) => talk::line(&report::clean(text)),
             Form::Text(plain) => talk::line(&plain.line("note", &report::clean(text), Timestamp::now())),
             Form::Json(json) => return self.json(&json.note(text, Timestamp::now())),
             Form::Quiet => {}
@@ -94,6 +113,9 @@ impl Voice {
             file.write_all(prefix.as_bytes())
                 .and_then(|()| file.write_all(&line.text))
                 .context("writing the log file")?;
+        }
+        if let (false, Form::Live(live)) = (self.says_log, &mut self.form) {
+            live.log(&String::from_utf8_lossy(&line.text));
         }
         if !self.says_log {
             return Ok(());
@@ -113,17 +135,18 @@ impl Voice {
 
     pub fn result(&mut self, state: &State, card: &Card, log: Option<&str>, code: u8) -> Result<()> {
         self.end_section();
+        self.end_view();
         let now = Timestamp::now();
         let succeeded = card.outcome.ending == Ending::Succeeded;
         let record = Json::new(card.application).result(card.outcome, state, card.exception, code, now);
         match &self.form {
             Form::Json(_) => self.json(&record)?,
             Form::Quiet if succeeded => {}
-            Form::Text(_) if succeeded => {
+            Form::Text(_) | Form::Live(_) if succeeded => {
                 talk::line(&report::summary(card.application, state));
                 card.outcome.hint.iter().for_each(|hint| talk::hint(hint));
             }
-            Form::Text(_) | Form::Quiet => {
+            Form::Text(_) | Form::Live(_) | Form::Quiet => {
                 card.lines().iter().for_each(|line| talk::line(line));
                 talk::line(&report::summary(card.application, state));
             }
@@ -145,6 +168,7 @@ impl Voice {
     /// Leaves an application that has not ended.
     pub fn left(&mut self, outcome: &str, message: &str, lines: &[String], code: u8) -> Result<()> {
         self.end_section();
+        self.end_view();
         let Application { name, namespace, .. } = &self.application;
         let record = Json::new(&self.application).left(outcome, message, code, Timestamp::now());
         let end = End {
@@ -157,7 +181,7 @@ impl Voice {
         };
         match &self.form {
             Form::Json(_) => self.json(&record)?,
-            Form::Text(_) | Form::Quiet => lines.iter().for_each(|line| talk::line(line)),
+            Form::Text(_) | Form::Live(_) | Form::Quiet => lines.iter().for_each(|line| talk::line(line)),
         }
         self.hand_in(&record, &end)
     }
@@ -167,6 +191,13 @@ impl Voice {
             report::annotation(end).iter().for_each(|line| talk::line(line));
         }
         self.papers.hand_in(record, end)
+    }
+
+    /// Ends a view, so that what is said now remains.
+    fn end_view(&mut self) {
+        if self.is_live() {
+            self.form = Form::Text(Plain::new(Timestamp::now(), TimeZone::system()));
+        }
     }
 
     fn end_section(&mut self) {
@@ -185,8 +216,11 @@ impl Voice {
         if self.unheard {
             return Ok(());
         }
-        let mut out = std::io::stdout().lock();
-        match out.write_all(bytes).and_then(|()| out.flush()) {
+        let write = || {
+            let mut out = std::io::stdout().lock();
+            out.write_all(bytes).and_then(|()| out.flush())
+        };
+        match talk::aside(write) {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => {
                 self.unheard = true;
                 Ok(())

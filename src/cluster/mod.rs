@@ -16,6 +16,7 @@ mod overlap;
 mod refusal;
 mod request;
 mod schedules;
+mod stages;
 mod submit;
 mod survey;
 mod watch;
@@ -36,6 +37,7 @@ pub use observe::{Change, Sight, observe};
 pub use overlap::{Turn, active};
 pub use refusal::{Failure, Refusal};
 pub use schedules::{Schedule, run_now, runs, schedule, schedules, suspend};
+pub use stages::{Stage, stages};
 pub use submit::{Submitted, dry_run, stopped, submit};
 pub use survey::survey;
 

@@ -55,7 +55,7 @@ impl Failure {
         }
     }
 
-    pub(super) fn code(&self) -> u16 {
+    pub fn code(&self) -> u16 {
         match self {
             Failure::Refused(status) => status.code,
             _ => 0,

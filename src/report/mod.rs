@@ -15,7 +15,7 @@ pub use ci::Ci;
 pub use clean::clean;
 pub use end::{End, annotation, junit_suite, step_outputs, step_summary};
 pub use json::Json;
-pub use plain::Plain;
+pub use plain::{Plain, executor_words, words};
 
 /// In which form a command says what happens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -36,6 +36,8 @@ pub enum Progress {
     #[default]
     #[value(alias = "text")]
     Auto,
+    /// A view on the terminal that is drawn anew
+    Live,
     /// A line on stderr for each change
     Plain,
     /// A JSON object for each change on stdout, the last one the result

@@ -52,7 +52,7 @@ impl Plain {
                 lines.push(format!("{:18} {FAINT}hint:{FAINT:#} {}", "", clean(&hint)));
             }
         }
-        if let Some(text) = executors(state)
+        if let Some(text) = executor_words(state)
             && self.executors.news(&text, &text, now, COUNTS, false).is_some()
         {
             lines.push(self.line("executors", &text, now));
@@ -128,6 +128,15 @@ fn driver(state: &State) -> Option<(String, String, Option<String>)> {
     Some((word.to_owned(), text, None))
 }
 
+/// The same in one line, for a view; with what to try.
+pub fn words(state: &State) -> (String, Option<String>) {
+    match driver(state) {
+        Some((kind, text, hint)) => (format!("{kind}  {text}").trim_end().to_owned(), hint),
+        None if state.what == What::Unseen => ("looking for its driver".to_owned(), None),
+        None => (state.what.word().to_lowercase(), None),
+    }
+}
+
 fn styled(state: &State, kind: &str, text: &str) -> String {
     let style = match &state.what {
         What::Waiting(_) | What::Stopping(_) => DOUBTFUL,
@@ -139,7 +148,7 @@ fn styled(state: &State, kind: &str, text: &str) -> String {
 
 /// `2 running, 1 pending (no node of 3 fits: …)`; nothing as long as there are none, or after the end,
 /// when Spark takes them down one by one.
-fn executors(state: &State) -> Option<String> {
+pub fn executor_words(state: &State) -> Option<String> {
     let executors = &state.executors;
     if executors.pending + executors.running + executors.failed == 0 || !matches!(state.what, What::Running) {
         return None;
