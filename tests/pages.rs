@@ -19,3 +19,23 @@ fn every_example_renders() {
     }
     assert!(rendered >= 4, "the examples are not where they were");
 }
+
+#[test]
+fn writes_a_manual_page_for_each_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = assert_cmd::Command::new(env!("CARGO_BIN_EXE_sparkctl"));
+    command.arg("man").arg(folder.path().join("man1")).assert().code(0).stdout("");
+    let page = std::fs::read_to_string(folder.path().join("man1/sparkctl-submit.1")).unwrap();
+    assert!(page.contains("\\-\\-local"), "{page}");
+    assert!(folder.path().join("man1/sparkctl.1").is_file());
+}
+
+#[test]
+fn speaks_of_itself_as_a_plugin_of_kubectl_when_called_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let plugin = folder.path().join("kubectl-spark");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_sparkctl"), &plugin).unwrap();
+    let run = assert_cmd::Command::new(&plugin).args(["submit", "--help"]).assert().code(0);
+    let help = String::from_utf8_lossy(&run.get_output().stdout).into_owned();
+    assert!(help.contains("Usage: kubectl spark submit [OPTIONS] [FILE]..."), "{help}");
+}

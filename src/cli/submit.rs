@@ -1,7 +1,7 @@
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use k8s_openapi::jiff::Timestamp;
 
 use super::doctor;
@@ -125,6 +125,9 @@ impl Submit {
                 }
             };
             for job in &mut jobs {
+                if self.sources.upload_signed && job.schedule.is_some() {
+                    bail!("--upload-signed: the addresses are good for a day, and a schedule goes on for longer");
+                }
                 upload::upload(&mut job.files.local, self.sources.upload_signed, draws, say).await?;
             }
         }

@@ -65,7 +65,11 @@ impl Submission {
         let main_file = locate(&job.main_file)?;
         let memory = super::machine::memory();
         heap(job, memory).and_then(|heap| heap.said).iter().for_each(|said| say(said));
-        let settings = located(settings(job, memory), locate)?;
+        let mut settings = located(settings(job, memory), locate)?;
+        if environment.terminal {
+            // Spark's own bar for the stages, on stderr.
+            settings.entry("spark.ui.showConsoleProgress".into()).or_insert_with(|| "true".into());
+        }
         let folder = tempfile::Builder::new().prefix("sparkctl-").tempdir().context("creating a temporary folder")?;
         let properties = folder.path().join("spark.properties");
         write_private(&properties, &format!("{}{}", defaults(environment, spark), properties_text(&settings)))?;

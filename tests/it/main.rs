@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod completions;
 mod doctor;
 mod files;
 mod observe;
