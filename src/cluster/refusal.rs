@@ -152,7 +152,7 @@ fn hint(failure: &Failure, namespace: &str) -> Option<String> {
         "the credentials were not accepted, and may have expired: log in again, or choose another --context".into()
     } else if says("error looking up service account") {
         format!(
-            "the driver's service account is missing: kubectl get serviceaccounts -n {namespace}; k8s/ has one with its rights"
+            "the driver's service account is missing: kubectl get serviceaccounts -n {namespace}; an administrator makes one with its rights: sparkctl setup"
         )
     } else if says("exceeded quota") {
         format!(
@@ -165,7 +165,7 @@ fn hint(failure: &Failure, namespace: &str) -> Option<String> {
             "namespace {namespace} enforces that PodSecurity level: set the driver's and executors' securityContext accordingly"
         )
     } else if says("no PriorityClass with name") {
-        "see what there is with: kubectl get priorityclasses; k8s/ has those of the examples".into()
+        "see what there is with: kubectl get priorityclasses; sparkctl setup makes those of the examples".into()
     } else if says("can only submit PodGroup to queue") || says("unable to find queue") || says("failed to get queue") {
         "see the queues and their state with: kubectl get queues.scheduling.volcano.sh".into()
     } else if says("failed calling webhook") {
@@ -176,7 +176,7 @@ fn hint(failure: &Failure, namespace: &str) -> Option<String> {
         format!("namespace {namespace} is being deleted: choose another with -n")
     } else if says("is forbidden: User") {
         format!(
-            "the right is missing in namespace {namespace}: k8s/ has a Role for those who submit, for an administrator to apply"
+            "the right is missing in namespace {namespace}: an administrator grants it: sparkctl setup prints the Role"
         )
     } else if says("namespaces \"") && says("not found") {
         format!("choose another namespace with -n, or create it: kubectl create namespace {namespace}")

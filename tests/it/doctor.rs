@@ -1,5 +1,6 @@
 //! What `sparkctl doctor` finds, and that it finds nothing where nothing is wrong.
 
+use predicates::str::contains;
 use serde_json::{Value, json};
 
 use crate::support::{Namespace, cluster};
@@ -146,7 +147,21 @@ fn a_namespace_that_was_set_up_is_healthy_and_set_up_again_the_same() {
         (code == 0).then_some(checks)
     });
     assert_eq!(with(&checks, "passed").len(), checks.len() - 1, "{checks:#?}");
+
+    // The test cluster's Volcano is told otherwise; this is where an installation of it keeps its configuration.
     let api = &cluster().api;
+    let maps = "/api/v1/namespaces/volcano-system/configmaps";
+    let map = json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "volcano-scheduler-configmap"},
+        "data": {"volcano-scheduler.conf": "actions: \"enqueue, allocate, backfill\"\ntiers: []\n"},
+    });
+    let _ = api.delete(&format!("{maps}/volcano-scheduler-configmap"));
+    api.create(maps, &map).expect("a configuration");
+    let rush = [&["examples/jvm-pi.yaml"][..], &flags[..6], &["--queue", &queue, "--priority-class", "rush"]].concat();
+    assert_eq!(with(&doctor(&ns, &rush).0, "failed"), ["preemption"]);
+    ns.sparkctl().args(setup).arg("--preempt").assert().code(0).stderr(contains("added preempt"));
+    assert_eq!(with(&doctor(&ns, &rush).0, "failed"), Vec::<String>::new());
+    api.delete(&format!("{maps}/volcano-scheduler-configmap")).expect("deleting the configuration");
     api.delete(&format!("/api/v1/namespaces/{name}")).expect("deleting the namespace");
     api.delete(&format!("/apis/scheduling.volcano.sh/v1beta1/queues/{queue}")).expect("deleting the queue");
 }

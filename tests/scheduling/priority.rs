@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::stage::{Queue, Simulated, Submit, drivers, large, submit};
+use crate::stage::{Queue, Submit, drivers, large, simulate_nodes, submit};
 use crate::support::Namespace;
 
 /// Several of Volcano's sessions, which come every second.
@@ -26,7 +26,8 @@ fn stays(ns: &Namespace, driver: &str, waiting: &str) {
 
 #[test]
 fn rush_takes_the_room_of_routine_which_is_lost_and_exceptional_waits() {
-    let (ns, _nodes) = (Namespace::new("rush"), Simulated::hold());
+    let ns = Namespace::new("rush");
+    simulate_nodes();
     let queue = Queue::new(&ns, "q", &json!({"cpu": "200"}));
     let routine = Submit::begin(&ns, &large("everyday", "simulated-1"), &flags(&queue, "routine"));
     ns.wait_for_phase("everyday-driver", "Running");
@@ -43,7 +44,8 @@ fn rush_takes_the_room_of_routine_which_is_lost_and_exceptional_waits() {
 
 #[test]
 fn a_protected_driver_is_no_victim() {
-    let (ns, _nodes) = (Namespace::new("protected"), Simulated::hold());
+    let ns = Namespace::new("protected");
+    simulate_nodes();
     let queue = Queue::new(&ns, "q", &json!({"cpu": "200"}));
     let protected = [&flags(&queue, "routine")[..], &["--protect-driver"]].concat();
     submit(&ns, &large("precious", "simulated-2"), &protected);
@@ -54,7 +56,8 @@ fn a_protected_driver_is_no_victim() {
 
 #[test]
 fn waiting_applications_go_in_the_order_of_their_priority() {
-    let (ns, _nodes) = (Namespace::new("order"), Simulated::hold());
+    let ns = Namespace::new("order");
+    simulate_nodes();
     let queue = Queue::new(&ns, "q", &json!({"cpu": "41"}));
     submit(&ns, &large("running", "simulated-3"), &flags(&queue, "routine"));
     ns.wait_for_phase("running-driver", "Running");
