@@ -41,7 +41,7 @@ fn a_python_program_submits_streams_and_gets_the_result() {
 
     let ns = Namespace::new("python");
     let mut program = Command::new(&python);
-    program.arg(root().join("tests/wheel/use.py")).args([cluster().spark_image().as_str(), "3.5.7"]);
+    program.arg(root().join("tests/wheel/use.py")).args([cluster().spark_image().as_str(), "4.1.4"]);
     program.current_dir(&folder).env("KUBECONFIG", &cluster().kubeconfig).env("SPARKCTL_NAMESPACE", &ns.name);
     assert_eq!(run(&mut program).trim(), "done");
 }
