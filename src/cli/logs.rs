@@ -24,6 +24,9 @@ pub struct Logs {
     /// An executor by its number or its pod's name, instead of the driver
     #[arg(long, short, value_name = "ID")]
     executor: Option<String>,
+    /// The driver of an earlier attempt, the first one being 1
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), conflicts_with_all = ["follow", "executor"])]
+    attempt: Option<u32>,
     /// The log of the container's run before its present one
     #[arg(long, short, conflicts_with = "follow")]
     previous: bool,
@@ -38,6 +41,11 @@ impl Logs {
     pub async fn run(self) -> Result<u8> {
         let cluster = connect(self.place.options()).await?;
         let Found { application, driver, .. } = find(&cluster, &self.name).await?;
+        if let Some(number) = self.attempt {
+            let observed = glance(&cluster, &application).await?;
+            self.copy(&cluster, find_attempt(&observed, number, &application)?).await?;
+            return Ok(0);
+        }
         let Some(executor) = &self.executor else {
             if self.follow {
                 let interrupt = Interrupt::listen()?;
@@ -60,6 +68,18 @@ impl Logs {
         let part = Part { tail: self.tail.map(i64::from), previous: self.previous };
         whole_log(cluster, pod, part, &mut std::io::stdout().lock()).await
     }
+}
+
+/// The driver of an attempt, in the order in which they were made.
+fn find_attempt<'a>(observed: &'a Observed, number: u32, application: &Application) -> Result<&'a Pod, Refusal> {
+    let drivers = observed.drivers();
+    let index = usize::try_from(number - 1).unwrap_or(usize::MAX);
+    drivers.get(index).copied().ok_or_else(|| Refusal {
+        doing: format!("looking for attempt {number} of {}", application.name),
+        failure: Failure::Missing(format!("there are the drivers of {} attempts", drivers.len())),
+        hint: None,
+        undone: Vec::new(),
+    })
 }
 
 /// An executor by its number or its pod's name.

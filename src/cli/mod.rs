@@ -12,6 +12,7 @@ mod events;
 mod explain;
 pub mod failure;
 mod follow;
+mod gc;
 mod interrupt;
 mod list;
 mod live;
@@ -80,6 +81,7 @@ enum Command {
     Suspend(schedules::Suspend),
     Resume(schedules::Resume),
     Run(Box<schedules::Run>),
+    Gc(gc::Gc),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -154,6 +156,7 @@ impl Cli {
             Command::Suspend(suspend) => suspend.run().await,
             Command::Resume(resume) => resume.run().await,
             Command::Run(run) => run.run().await,
+            Command::Gc(gc) => gc.run().await,
         }
     }
 }

@@ -99,6 +99,13 @@ impl Observed {
         job.or(pod).map(|time| time.0)
     }
 
+    /// The drivers of all attempts that are there, the first one first.
+    pub fn drivers(&self) -> Vec<&Pod> {
+        let mut drivers: Vec<&Pod> = self.earlier.values().chain(&self.driver).collect();
+        drivers.sort_by_key(|pod| pod.metadata.creation_timestamp.as_ref().map(|time| time.0));
+        drivers
+    }
+
     /// Events about this very driver: another pod may have had its name.
     pub(super) fn driver_events(&self) -> impl Iterator<Item = &Event> {
         let uid = self.driver.as_ref().and_then(|pod| pod.metadata.uid.as_deref());

@@ -31,6 +31,10 @@ fn runs_the_seeds_pi_as_a_mere_submitter() {
         assert_eq!(&pod["metadata"]["annotations"]["scheduling.k8s.io/group-name"], group);
         assert_eq!(pod["spec"]["schedulerName"], "volcano");
     }
+    // What the cluster goes on to do with nobody watching.
+    let jobs = cluster().api.items(&ns.group("batch/v1", "jobs"));
+    assert_eq!(jobs[0]["spec"]["ttlSecondsAfterFinished"], 86400);
+    assert_eq!(jobs[0]["spec"]["backoffLimit"], 3);
 }
 
 /// What was sent to create objects of a kind, by the audit log.

@@ -147,6 +147,7 @@ fn all_attempts_failed_is_exit_code_1_with_the_last_ones_reason() {
     let path = job(&ns, "hopeless", &retries(1), "echo trying; exit 7");
     let run = ns.submitter().arg("submit").arg(&path).arg("--logs").assert().code(1);
     run.stdout("trying\ntrying\n").stderr(contains("hopeless failed: the driver exited with code 7 (attempt 2 of 2)"));
+    ns.sparkctl().args(["logs", "hopeless", "--attempt", "1"]).assert().code(0).stdout("trying\n");
 }
 
 #[test]
@@ -282,6 +283,34 @@ fn schedules_fire_by_the_minute_one_at_a_time_and_keep_their_history() {
     assert_eq!(jobs_of(&ns, "replace").len(), 1, "a replaced run is gone");
     ns.sparkctl().args(["delete", "forbid", "replace"]).assert().code(0);
     ns.wait_for("nothing", || ns.left().is_empty().then_some(()));
+}
+
+#[test]
+fn what_nobody_owns_is_found_and_taken_away_and_all_else_is_left() {
+    let ns = Namespace::new("litter");
+    let path = job(&ns, "alive", &retries(1), "sleep 300");
+    ns.sparkctl().arg("submit").arg(&path).arg("--detach").assert().code(0);
+    let alive = ns.left();
+    // A submission that was killed before its release (carrier, Service, ConfigMap, then that), and what an application left that is gone.
+    let proxy = Proxy::start(Kill { request: 3, after: false });
+    let dead = job(&ns, "dead", "", "exit 0");
+    let mut command = ns.command();
+    command.env("KUBECONFIG", proxy.kubeconfig(&ns)).arg("submit").arg(&dead).arg("--detach");
+    proxy.run(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("sparkctl"));
+    let mut config_map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "lost"}});
+    config_map["metadata"]["labels"] = json!({"spark-app-selector": "spark-gone", "spark-role": "executor"});
+    cluster().api.create(&ns.core("configmaps"), &config_map).expect("a config map");
+
+    let all =
+        |ns: &Namespace| ns.left().into_iter().filter(|name| !name.starts_with("pods/alive-")).collect::<Vec<_>>();
+    let before = all(&ns);
+    let dry = ns.sparkctl().args(["gc", "--dry-run", "--older-than", "0s"]).assert().code(0);
+    dry.stdout(contains("would delete ConfigMap").and(contains("/lost: its application spark-gone is gone")));
+    assert_eq!(all(&ns), before);
+    ns.sparkctl().args(["gc"]).assert().code(0).stderr(contains("nothing lies about"));
+    ns.sparkctl().args(["gc", "--older-than", "0s"]).assert().code(0).stdout(contains("deleted Pod"));
+    let alive: Vec<String> = alive.into_iter().filter(|name| !name.starts_with("pods/")).collect();
+    ns.wait_for("what lives alone", || (all(&ns) == alive).then_some(()));
 }
 
 /// When a sparkctl is killed.

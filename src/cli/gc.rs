@@ -1,0 +1,55 @@
+use std::time::Duration;
+
+use anyhow::Result;
+use k8s_openapi::jiff::SignedDuration;
+
+use super::follow::duration;
+use super::place::Place;
+use crate::cluster::{connect, litter};
+use crate::report::talk;
+
+/// Delete what nobody owns: carriers of killed submissions, and what is left of applications that are gone
+///
+/// Whoever submitted them: executors that have ended, config maps, services, secrets, volume claims and PodGroups of
+/// Spark without an owner and without an application. What has an owner is the cluster's to delete. Most of it may
+/// be listed by administrators only; where one may not look, that is said.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Gc {
+    /// Say what would be deleted, and delete nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Leave alone what is younger: it may belong to a submission under way
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1h")]
+    older_than: Duration,
+    /// In all namespaces
+    #[arg(long, short = 'A')]
+    all_namespaces: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
+impl Gc {
+    pub async fn run(self) -> Result<u8> {
+        let mut cluster = connect(self.place.options()).await?;
+        if self.all_namespaces {
+            cluster.namespace.clear();
+        }
+        let age = SignedDuration::try_from(self.older_than).unwrap_or(SignedDuration::MAX);
+        let found = litter(&cluster, age).await?;
+        for unseen in &found.unseen {
+            talk::warn(unseen);
+        }
+        for litter in &found.litter {
+            let done = match self.dry_run {
+                true => "would delete",
+                false if litter.take_away(&cluster).await? => "deleted",
+                false => "gone already:",
+            };
+            anstream::println!("{done} {}: {}", litter.called, litter.why);
+        }
+        if found.litter.is_empty() {
+            talk::line("nothing lies about");
+        }
+        Ok(0)
+    }
+}
