@@ -73,7 +73,7 @@ section! {
         /// DNS settings of the pod.
         dns_config: Option<Embedded<api::PodDNSConfig>> => "pod dnsConfig, replaced",
         /// Seconds between the request to stop and the kill.
-        termination_grace_period_seconds: Option<Integer> => "pod terminationGracePeriodSeconds",
+        termination_grace_period_seconds: Option<Integer> => "pod terminationGracePeriodSeconds; executor: from Spark 4.1 on spark.kubernetes.executor.terminationGracePeriodSeconds",
         /// Name of the service account. The driver's needs the rights to create executors.
         service_account: Option<String> => "spark.kubernetes.authenticate.X.serviceAccountName",
         /// Lines for the pod's /etc/hosts.

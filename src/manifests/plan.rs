@@ -211,6 +211,12 @@ impl<'a> Plan<'a> {
             conf.set("spark.kubernetes.driver.pod.name", self.names.carrier.as_str());
             conf.set("spark.kubernetes.executor.podNamePrefix", self.names.executors.as_str());
         }
+        // From 4.1 on Spark writes this into executors' pods whatever their template says.
+        if self.version >= Version(4, 1)
+            && let Some(seconds) = &job.spec.executor.role.termination_grace_period_seconds
+        {
+            conf.set("spark.kubernetes.executor.terminationGracePeriodSeconds", format!("{}s", **seconds));
+        }
         conf.set("spark.kubernetes.submitInDriver", "true");
         conf.set("spark.kubernetes.resource.type", job.language().resource_type());
         let read = conf.all_resolved(&job.files.environment);
