@@ -10,3 +10,4 @@ mod observe;
 mod runs;
 mod submission;
 mod supervision;
+mod translation;
