@@ -52,7 +52,7 @@ impl Doctor {
             code = self.tell(&cluster.namespace, &checks)?;
         }
         for job in &jobs {
-            let needs = needs(job, &self.place)?;
+            let needs = needs(job, &self.place, &Identity::default())?;
             let checks = examine(&cluster, &Subject { namespace: &needs.namespace, needs: Some(&needs) }).await;
             code = code.max(self.tell(&needs.name, &checks)?);
         }
@@ -110,19 +110,19 @@ async fn examine(cluster: &Cluster, subject: &Subject<'_>) -> Vec<Check> {
     subject.checks(&cluster::survey(cluster, &subject.asks()).await)
 }
 
-fn needs(job: &Job, place: &Place) -> Result<Needs> {
-    let submission = Identity::default().submission(job);
-    Needs::of(job, &namespace_of(job, place), &submission).map_err(|problem| anyhow::anyhow!(problem.message))
+fn needs(job: &Job, place: &Place, identity: &Identity) -> Result<Needs> {
+    Needs::of(job, &namespace_of(job, place), &identity.submission(job))
+        .map_err(|problem| anyhow::anyhow!(problem.message))
 }
 
 /// Whether nothing is found to stand in the way of any of the jobs. What does is told.
 ///
 /// # Errors
 /// A setting that Spark would refuse.
-pub async fn all_is_well(jobs: &[Job], place: &Place, cluster: &Cluster) -> Result<bool> {
+pub async fn all_is_well(jobs: &[Job], place: &Place, identity: &Identity, cluster: &Cluster) -> Result<bool> {
     let mut well = true;
     for job in jobs {
-        let needs = needs(job, place)?;
+        let needs = needs(job, place, identity)?;
         let checks = examine(cluster, &Subject { namespace: &needs.namespace, needs: Some(&needs) }).await;
         for check in checks.iter().filter(|check| check.verdict == Verdict::Failed) {
             well = false;

@@ -114,7 +114,7 @@ impl Submit {
         }
         let interrupt = Interrupt::listen()?;
         let cluster = cluster::connect(self.place.options()).await?;
-        if self.check && !doctor::all_is_well(&jobs, &self.place, &cluster).await? {
+        if self.check && !doctor::all_is_well(&jobs, &self.place, &self.identity, &cluster).await? {
             return Ok(doctor::FAILED);
         }
         if !self.dry_run {

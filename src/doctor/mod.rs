@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::manifests::{Needs, Object};
+use crate::manifests::{Needs, Object, RUN_KEY};
 
 /// One look at a cluster.
 #[derive(Clone, Debug, PartialEq)]
@@ -267,6 +267,11 @@ fn admission(needs: &Needs, facts: &Facts) -> Vec<Check> {
         });
         checks.push(match refused {
             None => Check::passed(what, "the API server takes what would be sent"),
+            Some((object, Unread::Refused { message, .. }))
+                if message.contains("already exists") && object.0["metadata"]["annotations"].get(RUN_KEY).is_some() =>
+            {
+                Check::passed(what, "the run of this key is there already, and is joined if it is the same")
+            }
             Some((object, Unread::Refused { message, remedy })) => Check::failed(
                 what,
                 format!("{} {}: {message}", object.kind(), object.name()),

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Answer, Check, Facts, Subject, Unread, Verdict};
 use crate::job::{self, Overrides, Variables};
-use crate::manifests::{Needs, Submission};
+use crate::manifests::{Needs, RUN_KEY, Submission};
 
 const JOB: &str = "
 apiVersion: sparkoperator.k8s.io/v1beta2
@@ -222,6 +222,16 @@ fn finds_each_fault_and_says_what_to_do() {
             others => panic!("{key} {words}: not one failure, but {others:#?}"),
         }
     }
+}
+
+/// A run with a key is the same run wherever it is submitted.
+#[test]
+fn a_run_that_is_there_under_its_key_is_no_fault() {
+    let mut needs = needs(JOB);
+    needs.manifests.carrier.0["metadata"]["annotations"][RUN_KEY] = "nightly".into();
+    let mut facts = healthy(&needs);
+    facts.0.insert("admission of Pod pi-driver".into(), refused("pods \"pi-driver\" already exists"));
+    assert!(failed(&checks(&needs, &facts)).is_empty());
 }
 
 /// Faults of the job itself, in a cluster in which all is well.

@@ -67,7 +67,17 @@ impl Drop for Queue {
 /// over are still on it.
 pub fn simulate_nodes() {
     static ONCE: Once = Once::new();
-    ONCE.call_once(|| cluster().control(&["nodes", "3"]));
+    ONCE.call_once(|| {
+        cluster().control(&["nodes", "3"]);
+        // What a failed test left behind takes room.
+        for node in ["simulated-1", "simulated-2", "simulated-3"] {
+            for pod in cluster().api.items(&format!("/api/v1/pods?fieldSelector=spec.nodeName%3D{node}")) {
+                let part = |key: &str| pod["metadata"][key].as_str().unwrap_or_default().to_owned();
+                let _ =
+                    cluster().api.delete(&format!("/api/v1/namespaces/{}/pods/{}", part("namespace"), part("name")));
+            }
+        }
+    });
 }
 
 /// A job whose driver runs this shell command in the small image.
