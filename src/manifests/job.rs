@@ -106,3 +106,95 @@ pub fn environment(plan: &Plan) -> Vec<Value> {
         of_pod(JOB, &format!("metadata.labels['{JOB_NAME}']")),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::{Value, json};
+
+    use crate::job::{self, Overrides, Variables};
+    use crate::manifests::{self, Manifests, Submission};
+
+    /// What a job with these lines in its `spec` becomes.
+    fn manifests(kind: &str, spec: &str) -> Manifests {
+        let text = format!(
+            "apiVersion: sparkoperator.k8s.io/v1beta2\nkind: {kind}\nmetadata: {{name: pi.{}}}\nspec:\n{spec}",
+            "x".repeat(50)
+        );
+        let (jobs, problems) = job::read(&text, &Variables::default());
+        assert!(problems.iter().all(|problem| !problem.is_error()), "{problems:?}");
+        let job = jobs.into_iter().next().expect("a job").with(Overrides::default());
+        let submission = Submission { id: "0".repeat(32), user: "jo".into(), key: None };
+        manifests::of(&job, "jobs", &submission).expect("manifests").0
+    }
+
+    const PI: &str = "{type: Python, sparkVersion: 4.1.4, image: spark:4.1.4, mainApplicationFile: local:///pi.py";
+
+    fn of_policy(policy: &str) -> Manifests {
+        manifests("SparkApplication", &format!("  {PI}, {policy}}}\n"))
+    }
+
+    fn scheduled() -> Manifests {
+        manifests("ScheduledSparkApplication", &format!("  schedule: '@daily'\n  template: {PI}}}\n"))
+    }
+
+    #[test]
+    fn a_failure_is_counted_and_a_loss_is_not() {
+        let job = of_policy("restartPolicy: {type: OnFailure, onFailureRetries: 3}, timeToLiveSeconds: 60").carrier.0;
+        assert_eq!(job["spec"]["backoffLimit"], 3);
+        assert_eq!(job["spec"]["completions"], 1);
+        assert_eq!(job["spec"]["ttlSecondsAfterFinished"], 60);
+        let rules = job["spec"]["podFailurePolicy"]["rules"].as_array().expect("rules");
+        assert!(rules.iter().all(|rule| rule["action"] == "Ignore"));
+        assert_eq!(rules[0]["onPodConditions"][0]["type"], "DisruptionTarget");
+    }
+
+    #[test]
+    fn what_is_to_run_once_is_not_replaced_for_its_time_to_live() {
+        let job = of_policy("timeToLiveSeconds: 0").carrier.0;
+        assert_eq!(job["spec"]["backoffLimit"], 0);
+        assert_eq!(job["spec"]["podFailurePolicy"], Value::Null);
+    }
+
+    #[test]
+    fn always_is_a_job_that_is_never_complete() {
+        let job = of_policy("restartPolicy: {type: Always}").carrier.0;
+        assert_eq!(job["spec"]["completions"], i32::MAX);
+    }
+
+    #[test]
+    fn names_leave_room_for_those_of_runs_pods_and_executors() {
+        let name = |manifests: Manifests| manifests.carrier.name().len();
+        assert_eq!(name(of_policy("timeToLiveSeconds: 60")), 47 - "-x7k2p".len());
+        assert_eq!(name(scheduled()), 47 - "-29399999-x7k2p".len());
+    }
+
+    #[test]
+    fn the_names_of_an_attempt_are_arguments_and_not_in_the_file() {
+        let manifests = of_policy("timeToLiveSeconds: 60");
+        let container = &manifests.carrier.0["spec"]["template"]["spec"]["containers"][0];
+        let arguments = container["args"].to_string();
+        for setting in
+            ["spark.app.id=spark-$(SPARKCTL_POD_UID)", "spark.kubernetes.driver.pod.name=$(SPARKCTL_POD_NAME)"]
+        {
+            assert!(arguments.contains(setting), "{arguments}");
+        }
+        let config_map = manifests.owned.iter().find(|object| object.kind() == "ConfigMap").expect("properties");
+        let properties = config_map.0["data"]["spark.properties"].as_str().expect("properties");
+        assert!(!properties.contains("spark.app.id") && !properties.contains("spark.driver.host"), "{properties}");
+    }
+
+    #[test]
+    fn a_limit_is_a_deadline_of_each_carrier() {
+        let limited = |mut manifests: Manifests| {
+            manifests.limit(Duration::from_secs(80));
+            manifests.carrier.0
+        };
+        let deadline = "activeDeadlineSeconds";
+        assert_eq!(limited(of_policy("mode: cluster"))["spec"][deadline], 80);
+        assert_eq!(limited(of_policy("timeToLiveSeconds: 60"))["spec"][deadline], 80);
+        assert_eq!(limited(scheduled())["spec"]["jobTemplate"]["spec"][deadline], 80);
+        assert_eq!(limited(scheduled())["spec"]["schedule"], json!("@daily"));
+    }
+}

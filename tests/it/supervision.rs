@@ -212,9 +212,41 @@ fn of_two_wrappers_at_the_same_second_one_runs() {
     let skipped = ns.sparkctl().arg("submit").arg(&path).args(["--overlap", "forbid", "--skip-ok"]).assert().code(0);
     skipped.stderr(contains("hourly is skipped: an earlier run goes on (driver pod hourly-"));
     ns.sparkctl().arg("submit").arg(&path).args(["--overlap", "queue", "--queue-timeout", "1s"]).assert().code(9);
-    let replaced = ns.sparkctl().arg("submit").arg(&path).args(["--overlap", "replace"]).assert().code(0);
-    replaced.stderr(contains("hourly replaces an earlier run"));
-    assert_eq!(drivers(&ns).len(), 2, "the first, and the last");
+    let replace = ["--overlap", "replace", "--keep", "on-failure"];
+    let replaced = ns.sparkctl().arg("submit").arg(&path).args(replace).assert().code(0);
+    replaced.stderr(contains("hourly replaces an earlier run").and(contains("--keep says so")));
+    // The first was to be kept, the second was replaced, the third was not to be kept.
+    ns.wait_for("the first one alone", || (drivers(&ns).len() == 1).then_some(()));
+}
+
+#[test]
+fn signals_leave_the_application_or_delete_it_as_asked() {
+    use rustix::process::{Pid, Signal, kill_process};
+    let ns = Namespace::new("signals");
+    let path = job(&ns, "lasting", &retries(1), "trap 'exit 143' TERM; sleep 600 & wait");
+    ns.sparkctl().arg("submit").arg(&path).arg("--detach").assert().code(0);
+    let attached = |signal: Signal, more: &[&str]| {
+        let mut command = ns.command();
+        command.args(["attach", "lasting"]).args(more).stderr(Stdio::piped()).stdout(Stdio::null());
+        let mut attached = command.spawn().expect("sparkctl");
+        let mut told = BufReader::new(attached.stderr.take().expect("stderr"));
+        let mut text = String::new();
+        told.read_line(&mut text).expect("a word of the driver");
+        kill_process(Pid::from_child(&attached), signal).expect("a signal");
+        told.read_to_string(&mut text).expect("the rest");
+        (attached.wait().expect("its end").code(), text)
+    };
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
+        let (left_with, told) = attached(signal, &[]);
+        assert_eq!(left_with, Some(code), "{told}");
+        assert!(told.contains("lasting runs on in the cluster"), "{told}");
+    }
+    ns.wait_for("the driver still running", || {
+        drivers(&ns).iter().any(|pod| pod["status"]["phase"] == "Running").then_some(())
+    });
+    let (left_with, told) = attached(Signal::TERM, &["--on-interrupt", "delete"]);
+    assert_eq!(left_with, Some(143), "{told}");
+    ns.wait_for("nothing", || ns.left().is_empty().then_some(()));
 }
 
 /// The same job by the clock.
