@@ -77,13 +77,17 @@ fn blockers(message: &str) -> Option<(usize, Vec<(usize, String)>)> {
 pub(super) fn hint(message: &str, pod: &Pod) -> Option<String> {
     let asks = || requests(pod).map(|asks| format!("; it asks for {asks}")).unwrap_or_default();
     let has = |part: &str| message.contains(part);
+    let is_tainted = has("untolerated taint") || has("had taint");
+    let lacks_labels = has("node affinity") || has("node selector");
     Some(if has("persistentvolumeclaim") || has("PersistentVolumeClaim") {
         "see why with: kubectl get pvc,storageclass; a claim that does not exist must be created first".into()
     } else if has("Insufficient") || has("Too many pods") {
         format!("the rest waits for room: ask for less, or wait for other work to end or nodes to come{}", asks())
-    } else if has("untolerated taint") || has("had taint") {
+    } else if is_tainted && lacks_labels {
+        "no node has the labels asked for, unless one with that taint: compare with kubectl get nodes --show-labels, or add a toleration".into()
+    } else if is_tainted {
         "add a toleration for that taint to the driver, or aim it at other nodes".into()
-    } else if has("node affinity") || has("node selector") {
+    } else if lacks_labels {
         "no node has the labels asked for: compare with kubectl get nodes --show-labels".into()
     } else if has("no node") {
         "nodes may come with an autoscaler, or the cluster is not whole".into()
