@@ -39,12 +39,32 @@ impl Folders {
 pub fn read(job: &Job, folders: &Folders) -> (LocalFiles, Vec<Problem>) {
     let (mut files, mut problems) = (LocalFiles::default(), Vec::new());
     for named in job.named_files().into_iter().filter(|named| local_files::is_local(&named.uri)) {
+        let matched = matching(&folders.path(&named.uri));
+        if !matched.is_empty() {
+            let matched = matched.iter().map(|path| Ok((path.display().to_string(), file(path)?)));
+            match matched.collect() {
+                Ok(matched) => files.insert_pattern(&named.uri, matched),
+                Err(problem) => problems.push(job.field_problem(&named.field, problem)),
+            }
+            continue;
+        }
         match file(&folders.path(&named.uri)) {
             Ok(file) => files.insert(&named.uri, file),
             Err(problem) => problems.push(job.field_problem(&named.field, problem)),
         }
     }
     (files, problems)
+}
+
+/// The files that a pattern stands for, sorted; none, where it is the name of a file.
+fn matching(pattern: &Path) -> Vec<PathBuf> {
+    let pattern = pattern.to_string_lossy();
+    if !pattern.contains(['*', '?', '[']) || Path::new(pattern.as_ref()).exists() {
+        return Vec::new();
+    }
+    // A pattern that is none is the name of a file that is not there.
+    let found = glob::glob(&pattern).into_iter().flatten().flatten();
+    found.filter(|path| path.is_file()).collect()
 }
 
 fn file(path: &Path) -> Result<LocalFile, Problem> {
@@ -83,9 +103,9 @@ pub fn too_large(job: &Job) -> Option<Problem> {
     if carried <= CONFIG_MAP_LIMIT {
         return None;
     }
-    let named = job.named_files().into_iter().filter(|named| files.get(&named.uri).is_some());
-    let largest = named.max_by_key(|named| files.get(&named.uri).map(|file| file.size));
-    let largest_size = largest.as_ref().and_then(|named| files.get(&named.uri)).map_or(0, |file| file.size);
+    let named = job.named_files().into_iter().filter(|named| files.has(&named.uri));
+    let largest = named.max_by_key(|named| files.size_of(&named.uri));
+    let largest_size = largest.as_ref().map_or(0, |named| files.size_of(&named.uri));
     let message = format!(
         "the local files are {} together, and a ConfigMap takes {}; this one is {}",
         bytes(files.size()),
@@ -143,6 +163,20 @@ mod tests {
         assert_eq!(problems.len(), 1);
         assert_eq!(problems[0].path, "spec.deps.files[0]");
         assert!(problems[0].place.is_some());
+    }
+
+    #[test]
+    fn takes_all_files_of_a_pattern() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["a.jar", "b.jar", "c.txt"] {
+            fs::write(folder.path().join(name), name).unwrap();
+        }
+        let job = job("  deps:\n    jars: [\"*.jar\", \"*.zip\"]\n");
+        let folders = Folders::of(Some(&folder.path().join("pi.yaml")), &Overrides::default());
+        let (files, problems) = read(&job, &folders);
+        let names: Vec<_> = files.meant_by("*.jar").iter().map(|uri| files.uri_in_driver(uri)).collect();
+        assert_eq!(names, ["file:///mnt/sparkctl/files/a.jar", "file:///mnt/sparkctl/files/b.jar"]);
+        assert_eq!(problems.iter().map(|problem| problem.path.as_str()).collect::<Vec<_>>(), ["spec.deps.jars[1]"]);
     }
 
     #[test]

@@ -169,7 +169,7 @@ fn what_runs(job: &Job, conf: &Conf, problems: &mut Vec<Problem>) {
 
 fn dependencies(job: &Job, problems: &mut Vec<Problem>) {
     let deps = &job.spec.deps;
-    let unread = |uri: &str| local_files::is_local(uri) && job.files.local.get(uri).is_none();
+    let unread = |uri: &str| local_files::is_local(uri) && !job.files.local.has(uri);
     for named in job.named_files().into_iter().filter(|named| unread(&named.uri)) {
         let problem = Problem::error(format!("`{}` is a file of this machine, and was not read", named.uri));
         problems.push(job.field_problem(&named.field, problem));

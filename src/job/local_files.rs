@@ -31,6 +31,8 @@ pub const CONFIG_MAP_LIMIT: u64 = 1 << 20;
 pub struct LocalFiles {
     /// By their addresses as they were written, without fragments.
     files: BTreeMap<String, LocalFile>,
+    /// The addresses of the files that a pattern stands for.
+    patterns: BTreeMap<String, Vec<String>>,
     /// Where in a store those are that are too large, by the same addresses.
     uploaded: BTreeMap<String, String>,
 }
@@ -141,6 +143,27 @@ impl LocalFiles {
 
     pub fn get(&self, uri: &str) -> Option<&LocalFile> {
         self.files.get(address(uri))
+    }
+
+    /// Says which files a pattern such as `lib/*.jar` stands for, each with an address.
+    pub fn insert_pattern(&mut self, pattern: &str, files: Vec<(String, LocalFile)>) {
+        self.patterns.insert(pattern.to_owned(), files.iter().map(|(uri, _)| uri.clone()).collect());
+        self.files.extend(files);
+    }
+
+    /// The addresses of the files that are meant: of a pattern all of them, else the address itself.
+    pub fn meant_by<'a>(&'a self, uri: &'a str) -> Vec<&'a str> {
+        self.patterns.get(uri).map_or_else(|| vec![uri], |uris| uris.iter().map(String::as_str).collect())
+    }
+
+    /// Whether a local address was read.
+    pub fn has(&self, uri: &str) -> bool {
+        self.patterns.contains_key(uri) || self.get(uri).is_some()
+    }
+
+    /// Bytes of the files that are meant.
+    pub fn size_of(&self, uri: &str) -> u64 {
+        self.meant_by(uri).into_iter().filter_map(|uri| self.get(uri)).map(|file| file.size).sum()
     }
 
     /// Bytes of all files together.

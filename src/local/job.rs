@@ -40,7 +40,10 @@ impl LocalJob {
     pub fn of(job: &Job, cores: Option<u32>) -> Self {
         let conf = job.settings("default");
         let list = |key: &str| conf.list(key).into_iter().map(str::to_owned).collect::<Vec<_>>();
-        let files = |key: &str| conf.list(key).into_iter().map(|uri| job.files.local.uri_here(uri)).collect();
+        let files = |key: &str| {
+            let meant = conf.list(key).into_iter().flat_map(|uri| job.files.local.meant_by(uri));
+            meant.map(|uri| job.files.local.uri_here(uri)).collect()
+        };
         let of_settings = conf.with_prefix("spark.kubernetes.driverEnv.");
         let of_settings = of_settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let plain = job.spec.driver.role.env.iter();

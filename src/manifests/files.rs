@@ -16,7 +16,8 @@ const VOLUME: &str = "sparkctl-files";
 pub fn locate(plan: &Plan, conf: &mut Conf) {
     let files = &plan.files().local;
     for (key, _) in LISTS {
-        let found = conf.list(key).into_iter().map(|uri| files.uri_in_driver(uri)).collect::<Vec<_>>();
+        let meant = conf.list(key).into_iter().flat_map(|uri| files.meant_by(uri));
+        let found = meant.map(|uri| files.uri_in_driver(uri)).collect::<Vec<_>>();
         if !found.is_empty() {
             conf.set(key, found.join(","));
         }
