@@ -198,3 +198,41 @@ fn a_narrow_terminal_gets_a_view_that_leaves_a_summary() {
     let end = screen.rsplit_once("\u{1b}[2K").expect("a view that was cleared").1;
     assert!(end.contains("live succeeded") && !end.contains("| a line"), "{end}");
 }
+
+/// A driver's pod with the labels of another submitter.
+fn foreign_driver(ns: &Namespace, name: &str, labels: &Value, command: &str) {
+    let mut pod = json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": format!("{name}-0123-driver"), "labels": {
+            "spark-role": "driver", "spark-app-selector": format!("spark-{name}"), "spark-app-name": name,
+        }},
+        "spec": {"restartPolicy": "Never", "terminationGracePeriodSeconds": 0, "containers": [{
+            "name": "spark-kubernetes-driver", "image": cluster().variable("BUSYBOX_IMAGE"),
+            "command": ["/bin/sh", "-c", command],
+        }]},
+    });
+    for (key, value) in labels.as_object().expect("labels") {
+        pod["metadata"]["labels"][key] = value.clone();
+    }
+    cluster().api.create(&ns.core("pods"), &pod).expect("a driver");
+}
+
+#[test]
+fn what_others_submitted_is_followed_too() {
+    let ns = Namespace::new("others");
+    foreign_driver(&ns, "theirs", &json!({}), "echo hello; sleep 2; exit 3");
+    let operator = json!({
+        "sparkoperator.k8s.io/app-name": "operated", "sparkoperator.k8s.io/launched-by-spark-operator": "true",
+    });
+    foreign_driver(&ns, "of-the-operator", &operator, "sleep 2");
+    let run = ns.sparkctl().args(["attach", "theirs", "--logs"]).assert();
+    run.code(1).stdout("hello\n").stderr(contains("theirs failed: the driver exited with code 3"));
+    ns.sparkctl().args(["wait", "operated", "--for", "succeeded"]).assert().code(0);
+    let list = ns.sparkctl().args(["list", "-o", "wide"]).assert().code(0);
+    list.stdout(contains("operator").and(contains("spark-submit")));
+    ns.sparkctl()
+        .args(["describe", "theirs-0123-driver"])
+        .assert()
+        .code(0)
+        .stdout(contains("by:         spark-submit"));
+}
