@@ -45,6 +45,8 @@ const ENDINGS: [Ending; 5] = [Ending::Success, Ending::Failure, Ending::NoImage,
 struct Case {
     seed: u64,
     ending: Ending,
+    /// A Job makes the driver's pod.
+    of_job: bool,
     script: Script,
 }
 
@@ -65,7 +67,9 @@ impl Case {
             lasts: Duration::from_millis(rng.u64(100..4000)),
             deed,
         };
-        Case { seed, ending, script }
+        // A Job would make another driver in the place of one that is deleted.
+        let of_job = deed == Deed::Nothing && rng.bool();
+        Case { seed, ending, of_job, script }
     }
 
     /// Exit codes that are right.
@@ -144,6 +148,19 @@ impl Case {
 
     /// A refused submission leaves nothing that runs.
     fn clean_up(&self, ns: &Namespace, name: &str, code: i32) -> Result<(), String> {
+        if self.of_job {
+            let jobs = cluster().api.items(&ns.group("batch/v1", "jobs"));
+            let of_name = |job: &&Value| job["metadata"]["labels"]["sparkoperator.k8s.io/app-name"] == name;
+            let job = jobs.iter().find(of_name);
+            if code == 3 && job.is_some_and(|job| job["spec"]["suspend"] != true) {
+                return Err(format!("{self:?}: refused, and its Job runs"));
+            }
+            if let Some(job) = job.and_then(|job| job["metadata"]["name"].as_str()) {
+                let path = format!("{}/{job}?propagationPolicy=Background", ns.group("batch/v1", "jobs"));
+                let _ = cluster().api.delete(&path);
+            }
+            return Ok(());
+        }
         let path = format!("{}/{name}-driver", ns.core("pods"));
         let pod = cluster().api.get(&path).ok();
         let gated = |pod: &Value| pod["spec"]["schedulingGates"].as_array().is_some_and(|gates| !gates.is_empty());
@@ -162,7 +179,12 @@ impl Case {
         let wait = if self.script.deed == Deed::Nothing { 0 } else { 15 };
         let code = i32::from(self.ending == Ending::Failure) * 3;
         let lines = LINES.map(|line| format!("echo {line}; sleep 0.3;")).concat();
-        support::short_job(name, image, &format!("{lines} sleep {wait}; exit {code}"))
+        let job = support::short_job(name, image, &format!("{lines} sleep {wait}; exit {code}"));
+        let mut job: Value = serde_json::from_str(&job).expect("a job");
+        if self.of_job {
+            job["spec"]["timeToLiveSeconds"] = 600.into();
+        }
+        job.to_string()
     }
 }
 
