@@ -678,6 +678,12 @@ fn setting(job: &Job, key: &str, value: &str, namespace: &str) -> Option<Problem
     if form.is_some() || !by_user {
         return form;
     }
+    if key == "spark.kubernetes.driver.pod.excludedFeatureSteps" && job.version() >= Version(4, 1) {
+        let step = value.split(',').map(str::trim).find(|step| !step.ends_with(".NetworkPolicyFeatureStep"))?;
+        return Some(Problem::warning(format!(
+            "`{key}`: of Spark's steps only NetworkPolicyFeatureStep can be left out, not `{step}`"
+        )));
+    }
     if let Some(reason) = settings::without_effect(key) {
         return Some(Problem::warning(format!("`{key}` has no effect: {reason}")));
     }

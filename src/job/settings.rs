@@ -30,12 +30,11 @@ pub fn without_effect(key: &str) -> Option<&'static str> {
         "spark.kubernetes.submission.waitAppCompletion" => "sparkctl waits unless --detach is given",
         "spark.kubernetes.report.interval" => "sparkctl watches and says what changes when it does",
         "spark.kubernetes.submission.connectionTimeout" | "spark.kubernetes.submission.requestTimeout" => connection,
-        "spark.kubernetes.appKillPodDeletionGracePeriod" => "`sparkctl delete` has --grace-period",
+        "spark.kubernetes.appKillPodDeletionGracePeriod" => "`sparkctl delete` leaves each pod its own grace period",
         "spark.kubernetes.driver.pod.featureSteps" => {
             "its classes would run in the JVM of spark-submit, and there is none"
         }
         "spark.kubernetes.driver.resourceNamePrefix" => "Spark ignores it as well",
-        "spark.kubernetes.configMap.maxSize" => "no directory of files is shipped unless --conf-dir names it",
         "spark.driver.host" => "it is the driver's Service; Spark drops it as well",
         "spark.app.id" => "it is made at each submission; Spark overwrites it as well",
         "spark.kubernetes.scheduler.volcano.podGroupTemplateFile" => {
@@ -47,7 +46,7 @@ pub fn without_effect(key: &str) -> Option<&'static str> {
 }
 
 /// Prefixes of families of settings.
-const FAMILIES: [&str; 22] = [
+const FAMILIES: [&str; 21] = [
     "spark.kubernetes.node.selector.",
     "spark.kubernetes.driver.node.selector.",
     "spark.kubernetes.executor.node.selector.",
@@ -58,7 +57,6 @@ const FAMILIES: [&str; 22] = [
     "spark.kubernetes.driver.service.label.",
     "spark.kubernetes.driver.service.annotation.",
     "spark.kubernetes.driverEnv.",
-    "spark.kubernetes.executorEnv.",
     "spark.kubernetes.driver.secrets.",
     "spark.kubernetes.executor.secrets.",
     "spark.kubernetes.driver.secretKeyRef.",
