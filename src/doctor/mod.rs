@@ -239,8 +239,11 @@ fn server(facts: &Facts) -> Check {
 
 /// Every object as it would be sent, and an executor as its driver would make it: admission is asked.
 fn judged(needs: &Needs) -> Vec<Ask> {
-    let executor = Object(needs.executor.clone());
-    let all = std::iter::once(&needs.manifests.carrier).chain(&needs.manifests.owned).chain([&executor]);
+    let pods = [Object(needs.driver.clone()), Object(needs.executor.clone())];
+    // A driver's pod that is the carrier is judged as that.
+    let is_other = |object: &&Object| **object != needs.manifests.carrier;
+    let all =
+        std::iter::once(&needs.manifests.carrier).chain(&needs.manifests.owned).chain(pods.iter().filter(is_other));
     let ask = |object: &Object| {
         let (version, plural) = object.place()?;
         Some(Ask::post(admitted(object), version, &needs.namespace, &format!("{plural}?dryRun=All"), object.0.clone()))
@@ -253,11 +256,11 @@ fn admitted(object: &Object) -> String {
 }
 
 fn admission(needs: &Needs, facts: &Facts) -> Vec<Check> {
-    let executor = Object(needs.executor.clone());
+    let (driver, executor) = (Object(needs.driver.clone()), Object(needs.executor.clone()));
     let carrier = &needs.manifests.carrier;
     let mut checks = Vec::new();
     for (what, objects) in [
-        ("driver's admission", vec![carrier]),
+        ("driver's admission", vec![carrier, &driver]),
         ("executors' admission", vec![&executor]),
         ("companions' admission", needs.manifests.owned.iter().collect::<Vec<_>>()),
     ] {

@@ -234,6 +234,30 @@ fn a_run_that_is_there_under_its_key_is_no_fault() {
     assert!(failed(&checks(&needs, &facts)).is_empty());
 }
 
+/// A Job and a CronJob are taken whatever their pods are like, so the pod is judged by itself.
+#[test]
+fn sees_the_drivers_pod_in_whatever_makes_it() {
+    let retried =
+        JOB.replacen("  driver:\n", "  restartPolicy: {type: OnFailure, onFailureRetries: 1}\n  driver:\n", 1);
+    let (head, spec) = JOB.split_once("spec:\n").expect("a spec");
+    let spec: String = spec.lines().map(|line| format!("  {line}\n")).collect();
+    let head = head.replacen("SparkApplication", "ScheduledSparkApplication", 1);
+    let scheduled = format!("{head}spec:\n  schedule: '0 3 * * *'\n  concurrencyPolicy: Forbid\n  template:\n{spec}");
+    for (text, kind) in [(retried, "Job"), (scheduled, "CronJob")] {
+        let needs = needs(&text);
+        assert_eq!(needs.manifests.carrier.kind(), kind);
+        let all_well = checks(&needs, &healthy(&needs));
+        assert!(failed(&all_well).is_empty(), "{all_well:#?}");
+        let mut facts = healthy(&needs);
+        facts.0.insert("service account".into(), Err(Unread::Missing));
+        facts.0.insert("admission of Pod pi-driver".into(), refused("violates PodSecurity"));
+        facts.0.insert("nodes".into(), Ok(json!({"items": [node("compute", json!([]))]})));
+        let found = checks(&needs, &facts);
+        let whats: Vec<&str> = failed(&found).iter().map(|check| check.what.as_str()).collect();
+        assert_eq!(whats, ["service account", "driver's node", "driver's admission"]);
+    }
+}
+
 /// Faults of the job itself, in a cluster in which all is well.
 #[test]
 fn finds_what_the_job_asks_too_much_of_or_misspells() {

@@ -4,11 +4,12 @@ use serde_json::{Map, Value, json};
 
 use super::plan::Plan;
 use super::pod_group::Request;
-use super::{Manifests, Submission};
+use super::{Manifests, Object, Submission};
 use crate::job::Job;
 use crate::job::problem::Problem;
 use crate::job::scheduling::Scheduler;
 use crate::spark::memory::Role;
+use crate::spark::names;
 
 /// What has to be there for an application to run.
 #[derive(Clone, Debug)]
@@ -38,10 +39,6 @@ impl Needs {
         let (manifests, application) = super::of(job, namespace, submission)?;
         let plan = Plan::of(job, namespace, submission);
         let of_executor = Request::of(&plan, Role::Executor)?.quantities();
-        let driver = match manifests.carrier.0.pointer("/spec/template") {
-            Some(template) => template.clone(),
-            None => manifests.carrier.0.clone(),
-        };
         let claims = plan.conf.with_prefix("spark.kubernetes.").filter(|(key, _)| {
             key.contains(".volumes.persistentVolumeClaim.") && key.ends_with(".options.storageClass")
         });
@@ -54,7 +51,7 @@ impl Needs {
             scheduler: plan.scheduler.clone(),
             queue: plan.queue().cloned(),
             executors: plan.executors(),
-            driver,
+            driver: driver(&manifests.carrier),
             executor: executor(&plan, &of_executor),
             of_driver: Request::of(&plan, Role::Driver)?.quantities(),
             of_executor,
@@ -62,6 +59,19 @@ impl Needs {
             storage_classes,
             manifests,
         })
+    }
+}
+
+/// The driver's pod, as a Job or a CronJob makes it where it is not the carrier itself.
+fn driver(carrier: &Object) -> Value {
+    let templates = ["/spec/template", "/spec/jobTemplate/spec/template"];
+    match templates.iter().find_map(|template| carrier.0.pointer(template)) {
+        None => carrier.0.clone(),
+        Some(template) => {
+            let mut metadata = template["metadata"].clone();
+            metadata["name"] = names::cut(carrier.name(), "-driver", names::LABEL).into();
+            json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]})
+        }
     }
 }
 
