@@ -42,7 +42,7 @@ spark.stop()
 ";
     std::fs::write(&script, text).expect("writing the script");
     let mut command = ns.sparkctl();
-    command.args(["submit", "--name", "own-jar", "--image", &cluster().spark_image(), "--spark-version", "3.5.7"]);
+    command.args(["submit", "--name", "own-jar", "--image", &cluster().spark_image(), "--spark-version", "4.1.4"]);
     command.arg("--main-file").arg(&script).arg("--jars").arg(&jar_path);
     command.args(["--executors", "1", "--driver-memory", "512m", "--executor-memory", "512m", "--logs"]);
     let run = command.args(["--service-account", "yippee-spark"]).assert();
@@ -121,7 +121,7 @@ spark.stop()
             command.env("AWS_ENDPOINT_URL", &s3.endpoint).env("AWS_ALLOW_HTTP", "true").env("AWS_REGION", "us-east-1");
             command.env("AWS_ACCESS_KEY_ID", "key").env("AWS_SECRET_ACCESS_KEY", "secret");
             command.args(["submit", "--image", &cluster().spark_image()]);
-            command.args(["--spark-version", "3.5.7", "--service-account", "yippee-spark", "--executors", "1"]);
+            command.args(["--spark-version", "4.1.4", "--service-account", "yippee-spark", "--executors", "1"]);
             command.args(["--driver-memory", "512m", "--executor-memory", "512m"]);
             command.arg("--main-file").arg(&script).arg("--files").arg(&data).args(more);
             command.assert()
