@@ -101,7 +101,9 @@ impl Case {
             .env("KUBECONFIG", &kubeconfig)
             .arg("submit")
             .arg(&file)
-            .args(["--output", "json", "--logs", "--image-pull-timeout", "1s", "--watch-timeout", "2s"])
+            .args(["--output", "json", "--logs", "--watch-timeout", "2s"])
+            // A node under load may take longer to mount what is there.
+            .args(["--image-pull-timeout", if self.ending == Ending::NoImage { "1s" } else { "1m" }])
             .timeout(Duration::from_secs(120))
             .output()
             .expect("sparkctl");
