@@ -330,7 +330,8 @@ impl<'a> Following<'a> {
     }
 
     async fn ended(&mut self, state: State, interrupt: &Interrupt) -> Result<u8> {
-        self.begin_logs(&state, interrupt).await?;
+        self.look_again(&state).await;
+        self.begin_logs(&self.state(), interrupt).await?;
         self.take_rest_of_logs(interrupt).await?;
         self.take_last_events().await;
         // What is known of an end does not become less by what comes after it.
@@ -360,6 +361,19 @@ impl<'a> Following<'a> {
                 () = until(last_words) => return Ok(()),
                 _ = interrupt.heard() => return Ok(()),
             }
+        }
+    }
+
+    /// A Job's end may be heard of while the watch on its pods is silent: then they are asked for.
+    async fn look_again(&mut self, state: &State) {
+        let is_untold = state.outcome().is_some_and(|outcome| {
+            matches!(outcome.ending, Ending::Succeeded | Ending::Failed) && outcome.driver_exit_code.is_none()
+        });
+        if is_untold
+            && let Ok(observed) = cluster::glance(self.cluster, self.application).await
+            && let Some(driver) = observed.driver
+        {
+            self.sight.take_driver(driver);
         }
     }
 

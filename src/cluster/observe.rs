@@ -145,6 +145,11 @@ impl Sight {
         }
     }
 
+    /// Takes in a driver's pod that was asked for, not watched.
+    pub fn take_driver(&mut self, driver: Pod) {
+        self.observed.apply_pod(driver);
+    }
+
     /// Waits for the next change. May be dropped and called again: nothing is lost.
     ///
     /// # Errors
