@@ -1,6 +1,7 @@
 use anyhow::Result;
 use serde_json::json;
 
+use super::Form;
 use super::place::Place;
 use super::render::{Identity, namespace_of};
 use super::source::{self, Sources};
@@ -25,12 +26,6 @@ pub struct Doctor {
     output: Form,
     #[command(flatten)]
     place: Place,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Form {
-    Text,
-    Json,
 }
 
 /// The exit code when something stands in the way.

@@ -2,6 +2,7 @@ use anyhow::Result;
 use k8s_openapi::api::core::v1::Event;
 use k8s_openapi::jiff::Timestamp;
 
+use super::Form;
 use super::list::table;
 use super::place::Place;
 use crate::cluster::{Cluster, Refusal, connect, events, find, glance};
@@ -19,12 +20,6 @@ pub struct Events {
     output: Form,
     #[command(flatten)]
     place: Place,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Form {
-    Text,
-    Json,
 }
 
 impl Events {

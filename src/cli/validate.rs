@@ -1,5 +1,6 @@
 use anyhow::Result;
 
+use super::Form;
 use super::place::Place;
 use super::source::Sources;
 
@@ -16,12 +17,6 @@ pub struct Validate {
     strict: bool,
     #[command(flatten)]
     place: Place,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Form {
-    Text,
-    Json,
 }
 
 impl Validate {
