@@ -267,20 +267,27 @@ fn without_effect(job: &Job, problems: &mut Vec<Problem>) {
         "spec.batchSchedulerOptions.resources",
         "no effect: this scheduler reckons by the pods",
     );
-    if let Some(schedule) = &job.schedule {
-        let volcano = matches!(Scheduler::of(job), Scheduler::Volcano | Scheduler::Coscheduling(_));
-        warn(
-            volcano && matches!(schedule.concurrency_policy, Some(Concurrency::Allow) | None),
-            "spec.concurrencyPolicy",
+    warn(
+        job.schedule.is_some() && job.spec.restart_policy.kind == Some(Restart::Always),
+        "spec.restartPolicy.type",
+        "the first run never ends, so that none follows it but by `concurrencyPolicy: Allow` or `Replace`",
+    );
+}
+
+/// What is wrong with when a job is run. Paths are the schedule's, not its template's.
+pub fn schedule(job: &Job) -> Vec<Problem> {
+    let Some(schedule) = &job.schedule else {
+        return Vec::new();
+    };
+    let gang = matches!(Scheduler::of(job), Scheduler::Volcano | Scheduler::Coscheduling(_));
+    let overlap = gang && matches!(schedule.concurrency_policy, Some(Concurrency::Allow) | None);
+    let shared = overlap.then(|| {
+        Problem::warning(
             "runs that overlap share one PodGroup, which has room for one of them: Forbid and Replace have no such trouble",
-        );
-        warn(
-            job.spec.restart_policy.kind == Some(Restart::Always),
-            "spec.template.restartPolicy.type",
-            "the first run never ends, so that none follows it but by `concurrencyPolicy: Allow` or `Replace`",
-        );
-        problems.extend(schedule.when().err());
-    }
+        )
+        .of("spec.concurrencyPolicy")
+    });
+    shared.into_iter().chain(schedule.when().err()).collect()
 }
 
 /// What of the file a Job cannot do.

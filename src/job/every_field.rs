@@ -64,6 +64,28 @@ fn what_is_not_honoured_is_warned_about_where_it_is_written() {
     }
 }
 
+#[test]
+fn what_is_wrong_with_a_schedule_is_told_at_the_schedule() {
+    let text = "apiVersion: sparkoperator.k8s.io/v1beta2\nkind: ScheduledSparkApplication\nmetadata: {name: a}\nspec:\n  \
+                schedule: '@every 7m'\n  concurrencyPolicy: Allow\n  template:\n    sparkVersion: 3.5.1\n    image: i\n    \
+                mainApplicationFile: local:///a.py\n    batchScheduler: volcano\n    restartPolicy:\n      type: Always\n";
+    let (jobs, problems) = super::read(text, &Variables::default());
+    assert!(problems.is_empty(), "{problems:?}");
+    let told = jobs[0].check("default");
+    let mut told: Vec<_> =
+        told.iter().map(|problem| (problem.place.map(|place| place.line), problem.path.as_str())).collect();
+    told.sort_unstable();
+    told.dedup();
+    assert_eq!(
+        told,
+        [
+            (Some(5), "spec.schedule"),
+            (Some(6), "spec.concurrencyPolicy"),
+            (Some(13), "spec.template.restartPolicy.type")
+        ]
+    );
+}
+
 /// What comes of a specification.
 struct Seen {
     objects: Option<Value>,

@@ -294,8 +294,13 @@ impl Job {
             Some(rest) => format!("{}{rest}", self.root),
             None => problem.path.clone(),
         };
-        let place = problem.place.or_else(|| self.document.as_ref().map(|document| document.place_of(&path)));
-        Problem { path, place, ..problem }
+        self.placed(Problem { path, ..problem })
+    }
+
+    /// Where the field was written that the problem names by its whole path.
+    fn placed(&self, problem: Problem) -> Problem {
+        let place = problem.place.or_else(|| self.document.as_ref().map(|document| document.place_of(&problem.path)));
+        Problem { place, ..problem }
     }
 
     /// A problem of the setting `key`, at the place where it was set, if the file did.
@@ -310,7 +315,9 @@ impl Job {
 
     /// What is wrong with the job as a whole, flags included.
     pub fn check(&self, namespace: &str) -> Vec<Problem> {
-        check::job(self, namespace).into_iter().map(|problem| self.located(problem)).collect()
+        let of_application = check::job(self, namespace).into_iter().map(|problem| self.located(problem));
+        let of_schedule = check::schedule(self).into_iter().map(|problem| self.placed(problem));
+        of_application.chain(of_schedule).collect()
     }
 }
 
