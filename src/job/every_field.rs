@@ -4,7 +4,8 @@
 use serde_json::{Map, Value, json};
 
 use super::explain::{self, Entry};
-use super::read::Kind;
+use super::read::{Kind, Section};
+use super::schedule::Schedule;
 use super::{Job, Variables};
 use crate::manifests::{self, Submission};
 
@@ -31,6 +32,32 @@ fn every_field_does_something_or_is_spoken_of() {
         })
         .collect();
     assert_eq!(silent, [""; 0]);
+}
+
+/// Beside the template, whose fields are an application's.
+#[test]
+fn every_field_of_a_schedule_does_something() {
+    let spec = json!({"schedule": "@daily", "template": base("")});
+    let without = Seen::of(&spec).objects;
+    let samples = [
+        ("concurrencyPolicy", json!("Forbid")),
+        ("failedRunHistoryLimit", json!(7)),
+        ("schedule", json!("@hourly")),
+        ("successfulRunHistoryLimit", json!(7)),
+        ("suspend", json!(true)),
+        ("timeZone", json!("Europe/Berlin")),
+    ];
+    for (field, sample) in &samples {
+        let mut spec = spec.clone();
+        spec[*field] = sample.clone();
+        let seen = Seen::of(&spec);
+        assert!(seen.problems.is_empty(), "{field}: {:?}", seen.problems);
+        assert_ne!(seen.objects, without, "{field}");
+    }
+    let mut fields: Vec<String> = Schedule::fields().into_iter().map(|field| field.key).collect();
+    fields.retain(|field| field != "template");
+    fields.sort_unstable();
+    assert_eq!(fields, samples.map(|(field, _)| field));
 }
 
 /// Fields of which this program says that they are not, or not wholly, honoured.
