@@ -309,19 +309,8 @@ impl<'a> Submission<'a> {
         Refusal { doing, failure, hint: Some(hint), undone: Vec::new() }
     }
 
-    /// Says who has the name.
     fn name_taken(&self, refusal: Refusal, found: &Value) -> Refusal {
-        let object = &self.manifests.carrier;
-        let name = name_of(found);
-        let hint = format!(
-            "{} exists since {} ({}). Delete it: sparkctl delete {} -n {}; or let each run have its own name: metadata.generateName",
-            kinds::called(object),
-            text(found, "/metadata/creationTimestamp"),
-            text(found, "/status/phase"),
-            name.unwrap_or(object.name()),
-            self.namespace(),
-        );
-        Refusal { hint: Some(hint), ..refusal }
+        Refusal { hint: Some(who_has_it(&self.manifests.carrier, found, self.namespace())), ..refusal }
     }
 
     fn collection(&self, object: &Object) -> Result<String, Refusal> {
@@ -339,6 +328,20 @@ impl<'a> Submission<'a> {
     fn refusal(&self, doing: impl Into<String>, failure: Failure) -> Refusal {
         Refusal::new(doing, failure, self.namespace())
     }
+}
+
+/// Who has the name of a carrier, and how it comes free.
+fn who_has_it(carrier: &Object, found: &Value, namespace: &str) -> String {
+    let called = kinds::called(carrier);
+    let other = "or let each run have its own name: metadata.generateName";
+    if found.pointer("/metadata/deletionTimestamp").is_some() {
+        return format!("{called} is being deleted: submit again when it is gone; {other}");
+    }
+    let since = text(found, "/metadata/creationTimestamp");
+    let phase = found.pointer("/status/phase").and_then(Value::as_str);
+    let phase = phase.map(|phase| format!(" ({phase})")).unwrap_or_default();
+    let name = name_of(found).unwrap_or(carrier.name());
+    format!("{called} exists since {since}{phase}. Delete it: sparkctl delete {name} -n {namespace}; {other}")
 }
 
 /// What an interrupted submission ends with.
@@ -399,7 +402,22 @@ fn is_ours(sent: &Value, found: &Value) -> bool {
 mod tests {
     use serde_json::json;
 
-    use super::is_ours;
+    use super::{Object, is_ours, who_has_it};
+
+    #[test]
+    fn says_how_a_name_comes_free() {
+        let carrier = Object(json!({"kind": "Job", "metadata": {"name": "pi"}}));
+        let mut found = json!({"metadata": {"creationTimestamp": "2026-11-24T21:00:00Z"}});
+        assert_eq!(
+            who_has_it(&carrier, &found, "jobs"),
+            "Job pi exists since 2026-11-24T21:00:00Z. Delete it: sparkctl delete pi -n jobs; \
+             or let each run have its own name: metadata.generateName"
+        );
+        found["metadata"]["deletionTimestamp"] = "2026-11-24T22:00:00Z".into();
+        assert!(
+            who_has_it(&carrier, &found, "jobs").starts_with("Job pi is being deleted: submit again when it is gone")
+        );
+    }
 
     #[test]
     fn knows_its_own_by_owner_or_application() {
