@@ -8,6 +8,7 @@ mod doctor;
 mod files;
 mod lost_node;
 mod observe;
+mod recipes;
 mod runs;
 mod submission;
 mod supervision;

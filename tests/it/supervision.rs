@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::support::{Namespace, cluster, text};
 
 /// A job whose driver is a shell of a small image: `policy` is put into its specification.
-fn job(ns: &Namespace, name: &str, policy: &str, script: &str) -> PathBuf {
+pub fn job(ns: &Namespace, name: &str, policy: &str, script: &str) -> PathBuf {
     let image = cluster().variable("BUSYBOX_IMAGE");
     let file = format!(
         r#"
