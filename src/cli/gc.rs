@@ -5,7 +5,7 @@ use k8s_openapi::jiff::SignedDuration;
 
 use super::follow::duration;
 use super::place::Place;
-use crate::cluster::{connect, litter};
+use crate::cluster::{Respite, connect, litter};
 use crate::report::talk;
 
 /// Delete what nobody owns: carriers of killed submissions, and what is left of applications that are gone
@@ -21,6 +21,9 @@ pub struct Gc {
     /// Leave alone what is younger: it may belong to a submission under way
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1h")]
     older_than: Duration,
+    /// Delete applications too that ended so long ago, with their logs; a schedule's runs are kept by its own limits
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    ended: Option<Duration>,
     /// In all namespaces
     #[arg(long, short = 'A')]
     all_namespaces: bool,
@@ -34,8 +37,9 @@ impl Gc {
         if self.all_namespaces {
             cluster.namespace.clear();
         }
-        let age = SignedDuration::try_from(self.older_than).unwrap_or(SignedDuration::MAX);
-        let found = litter(&cluster, age).await?;
+        let signed = |time| SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
+        let respite = Respite { young: signed(self.older_than), ended: self.ended.map(signed) };
+        let found = litter(&cluster, respite).await?;
         for unseen in &found.unseen {
             talk::warn(unseen);
         }

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::find::items;
 use super::{Cluster, Refusal, kinds};
 use crate::manifests::HOLD;
+use crate::report::span;
 
 /// Kinds in which there may be some, and the labels by which they are known to be of Spark.
 const WHERE: [(&str, &str, &str, &str); 8] = [
@@ -37,11 +38,20 @@ pub struct Found {
     pub unseen: Vec<String>,
 }
 
-/// Looks for it. What is younger than `age` may belong to a submission under way.
+/// How long things are left alone.
+#[derive(Clone, Copy, Debug)]
+pub struct Respite {
+    /// Since their creation: what is younger may belong to a submission under way.
+    pub young: SignedDuration,
+    /// Applications since their end; for ever when absent.
+    pub ended: Option<SignedDuration>,
+}
+
+/// Looks for it.
 ///
 /// # Errors
 /// The API server cannot be reached.
-pub async fn litter(cluster: &Cluster, age: SignedDuration) -> Result<Found, Refusal> {
+pub async fn litter(cluster: &Cluster, respite: Respite) -> Result<Found, Refusal> {
     let mut found = Found::default();
     let mut all = Vec::new();
     for (version, kind, plural, label) in WHERE {
@@ -59,7 +69,7 @@ pub async fn litter(cluster: &Cluster, age: SignedDuration) -> Result<Found, Ref
     }
     let alive: BTreeSet<String> = all.iter().flat_map(|(_, kind, _, object)| carried(kind, object)).collect();
     for (version, kind, plural, object) in all {
-        let Some(why) = why(kind, &object, &alive, cluster.now(), age) else { continue };
+        let Some(why) = why(kind, &object, &alive, cluster.now(), respite) else { continue };
         let namespace = object["metadata"]["namespace"].as_str().unwrap_or_default();
         let name = object["metadata"]["name"].as_str().unwrap_or_default();
         let path = format!("{}/{name}", kinds::in_namespace(version, plural, namespace));
@@ -96,12 +106,32 @@ fn has_ended(pod: &Value) -> bool {
     matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed"))
 }
 
+/// When an application ended whose carrier the object is.
+fn ended_at(kind: &str, object: &Value) -> Option<Timestamp> {
+    let status = &object["status"];
+    let times: Vec<&Value> = match kind {
+        "Pod" if object["metadata"]["labels"]["spark-role"] == "driver" && has_ended(object) => {
+            let containers = status["containerStatuses"].as_array()?.iter();
+            containers.map(|container| &container["state"]["terminated"]["finishedAt"]).collect()
+        }
+        "Job" => {
+            let ends = |condition: &&Value| {
+                matches!(condition["type"].as_str(), Some("Complete" | "Failed")) && condition["status"] == "True"
+            };
+            let conditions = status["conditions"].as_array()?.iter();
+            conditions.filter(ends).map(|condition| &condition["lastTransitionTime"]).collect()
+        }
+        _ => return None,
+    };
+    times.into_iter().filter_map(|time| time.as_str()?.parse().ok()).max()
+}
+
 /// Why nobody needs an object, if so.
-fn why(kind: &str, object: &Value, alive: &BTreeSet<String>, now: Timestamp, age: SignedDuration) -> Option<String> {
+fn why(kind: &str, object: &Value, alive: &BTreeSet<String>, now: Timestamp, respite: Respite) -> Option<String> {
     let metadata = &object["metadata"];
     let created = metadata["creationTimestamp"].as_str().and_then(|time| time.parse::<Timestamp>().ok())?;
     let is_owned = metadata["ownerReferences"].as_array().is_some_and(|owners| !owners.is_empty());
-    if now.duration_since(created) < age || metadata["deletionTimestamp"].is_string() {
+    if now.duration_since(created) < respite.young || metadata["deletionTimestamp"].is_string() {
         return None;
     }
     let gates = object["spec"]["schedulingGates"].as_array();
@@ -111,7 +141,14 @@ fn why(kind: &str, object: &Value, alive: &BTreeSet<String>, now: Timestamp, age
     }
     // What has an owner goes with it: that is the garbage collector's business.
     let application = metadata["labels"]["spark-app-selector"].as_str()?;
-    if is_owned || alive.contains(application) {
+    if is_owned {
+        return None;
+    }
+    let since = ended_at(kind, object).map(|end| now.duration_since(end));
+    if let Some(since) = since.filter(|since| respite.ended.is_some_and(|kept| *since >= kept)) {
+        return Some(format!("it ended {} ago", span(since)));
+    }
+    if alive.contains(application) {
         return None;
     }
     let is_executor = metadata["labels"]["spark-role"] == "executor";
@@ -135,7 +172,8 @@ mod tests {
         object["metadata"]["creationTimestamp"] = CREATED.into();
         object["metadata"]["labels"]["spark-app-selector"] = object["app"].take();
         let now = CREATED.parse::<Timestamp>().unwrap() + SignedDuration::from_mins(minutes);
-        why(kind, &object, &BTreeSet::from(["alive".to_owned()]), now, SignedDuration::from_mins(10))
+        let respite = Respite { young: SignedDuration::from_mins(10), ended: Some(SignedDuration::from_hours(2)) };
+        why(kind, &object, &BTreeSet::from(["alive".to_owned()]), now, respite)
     }
 
     #[test]
@@ -154,6 +192,23 @@ mod tests {
         assert_eq!(judged("ConfigMap", owned, 15), None);
         let left = judged("Service", json!({"app": "gone", "metadata": {}}), 15);
         assert_eq!(left.as_deref(), Some("its application gone is gone"));
+    }
+
+    #[test]
+    fn an_application_is_litter_when_it_ended_long_ago() {
+        let end = "2026-11-24T05:00:00Z";
+        let driver = json!({
+            "app": "alive",
+            "metadata": {"labels": {"spark-role": "driver"}},
+            "status": {"phase": "Succeeded", "containerStatuses": [{"state": {"terminated": {"finishedAt": end}}}]},
+        });
+        assert_eq!(judged("Pod", driver.clone(), 170), None);
+        assert_eq!(judged("Pod", driver, 190).as_deref(), Some("it ended 2h 10m ago"));
+        let condition = json!({"type": "Failed", "status": "True", "lastTransitionTime": end});
+        let mut job = json!({"app": "alive", "metadata": {}, "status": {"conditions": [condition]}});
+        assert!(judged("Job", job.clone(), 190).is_some());
+        job["metadata"]["ownerReferences"] = json!([{"kind": "CronJob"}]);
+        assert_eq!(judged("Job", job, 190), None, "a schedule keeps its own history");
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub use connect::{Options, connect};
 pub use delete::delete;
 pub use find::{Found, events, find, glance, list};
 pub use forward::forward;
-pub use litter::litter;
+pub use litter::{Respite, litter};
 pub use logs::{Heard, Line, Logs, Part, Source, log_tail, whole_log};
 pub use names::names;
 pub use namespace::namespace;

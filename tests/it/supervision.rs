@@ -343,6 +343,13 @@ fn what_nobody_owns_is_found_and_taken_away_and_all_else_is_left() {
     ns.sparkctl().args(["gc", "--older-than", "0s"]).assert().code(0).stdout(contains("deleted Pod"));
     let alive: Vec<String> = alive.into_iter().filter(|name| !name.starts_with("pods/")).collect();
     ns.wait_for("what lives alone", || (all(&ns) == alive).then_some(()));
+
+    ns.sparkctl().arg("submit").arg(job(&ns, "done", "", "exit 0")).assert().code(0);
+    ns.wait_for_phase("done-driver", "Succeeded");
+    let gc = |ended: &str| ns.sparkctl().args(["gc", "--older-than", "0s", "--ended", ended]).assert().code(0);
+    gc("7d").stderr(contains("nothing lies about"));
+    gc("0s").stdout(contains("done-driver: it ended"));
+    ns.wait_for("what lives alone", || (all(&ns) == alive).then_some(()));
 }
 
 /// When a sparkctl is killed.
