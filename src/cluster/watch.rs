@@ -82,7 +82,8 @@ where
         loop {
             match in_time(ANSWER_TIMEOUT, self.api.list(&params)).await {
                 Ok(list) => {
-                    course.goes_well();
+                    // Whether it goes well the watch will tell: one may be too old for ever, however new the list.
+                    course.has_seen = true;
                     let version = list.metadata.resource_version.unwrap_or_default();
                     self.tell(Heard::All(list.items.into_iter().map(bare).collect())).await?;
                     return Ok(version);
@@ -117,6 +118,7 @@ where
                 let event = match tokio::time::timeout(self.timeout + SILENCE, stream.next()).await {
                     Ok(Some(Ok(event))) => event,
                     Ok(Some(Err(error))) => {
+                        course.lasted(begun);
                         self.stumble(Failure::of(error), course).await?;
                         break;
                     }
@@ -130,8 +132,12 @@ where
                         is_empty = false;
                         continue;
                     }
-                    WatchEvent::Error(status) if status.code == 410 => return self.pause(course).await,
+                    WatchEvent::Error(status) if status.code == 410 => {
+                        course.lasted(begun);
+                        return self.pause(course).await;
+                    }
                     WatchEvent::Error(status) => {
+                        course.lasted(begun);
                         self.stumble(Failure::Refused(status.boxed()), course).await?;
                         break;
                     }
@@ -145,6 +151,7 @@ where
                 course.goes_well();
                 self.tell(heard).await?;
             }
+            course.lasted(begun);
             if is_empty && begun.elapsed() < SHORT {
                 self.pause(course).await?;
             }
@@ -183,7 +190,7 @@ where
 
 /// How a watch has gone so far.
 struct Course {
-    /// Since the last answer that was one.
+    /// Since the last event, or the last watch that lasted.
     failures: usize,
     has_seen: bool,
 }
@@ -191,6 +198,13 @@ struct Course {
 impl Course {
     fn goes_well(&mut self) {
         *self = Course { failures: 0, has_seen: true };
+    }
+
+    /// What went wrong before a watch is over when it was one for a while.
+    fn lasted(&mut self, begun: Instant) {
+        if begun.elapsed() >= SHORT {
+            self.goes_well();
+        }
     }
 }
 
