@@ -16,7 +16,7 @@ use super::place::Place;
 use super::render::{Identity, manifests_of};
 use super::schedules;
 use super::source::{self, Sources};
-use crate::cluster::{self, Cluster, Refusal, Submitted};
+use crate::cluster::{self, Cluster, Submitted};
 use crate::job::Job;
 use crate::manifests::{Application, Carrier, Manifests};
 use crate::report::{self, Output, talk};
@@ -180,24 +180,9 @@ impl Submit {
             return Ok(Submission::Runs(application));
         }
         let start = Instant::now();
-        let entry = tokio::select! {
-            entry = self.overlap.entry(job, cluster, &application) => entry?,
-            _ = interrupt.heard() => return Err(cluster::stopped().into()),
+        let Some(submitted) = self.persist(job, cluster, &manifests, &application, interrupt).await? else {
+            return Ok(Submission::Skipped);
         };
-        let turn = match entry {
-            Entry::Granted(turn) => turn,
-            Entry::Skipped(earlier) => {
-                self.skip(&application, &earlier)?;
-                return Ok(Submission::Skipped);
-            }
-        };
-        let submitted = self.persist(job, cluster, &manifests, interrupt).await;
-        if let Some(turn) = turn
-            && let Some(failure) = turn.end().await
-        {
-            talk::warn(&format!("the next run of {} has to wait a minute: {failure}", application.name));
-        }
-        let submitted = submitted?;
         if let Some(since) = submitted.since {
             let key = self.identity.run_key.as_deref().unwrap_or_default();
             if self.follow.output() == Output::Text {
@@ -232,23 +217,42 @@ impl Submit {
         }
     }
 
-    /// Submits, and submits again as often as the job file says, where that may be of use.
+    /// Submits, and submits again as often as the job file says, where that may be of use; nothing when the run is
+    /// skipped. Each try has its own turn among runs of the name: the wait for the next may be longer than one lasts.
     async fn persist(
         &self,
         job: &Job,
         cluster: &Cluster,
         manifests: &Manifests,
+        application: &Application,
         interrupt: &Interrupt,
-    ) -> Result<Submitted, Refusal> {
+    ) -> Result<Option<Submitted>> {
         let (retries, interval) = job.spec.restart_policy.submission_retries();
         let mut tried = 0;
         loop {
+            let entry = tokio::select! {
+                entry = self.overlap.entry(job, cluster, application) => entry?,
+                _ = interrupt.heard() => return Err(cluster::stopped().into()),
+            };
+            let turn = match entry {
+                Entry::Granted(turn) => turn,
+                Entry::Skipped(earlier) => {
+                    self.skip(application, &earlier)?;
+                    return Ok(None);
+                }
+            };
             let heard = async {
                 interrupt.heard().await;
             };
-            let refusal = match cluster::submit(cluster, manifests, tried > 0, heard).await {
+            let submitted = cluster::submit(cluster, manifests, tried > 0, heard).await;
+            if let Some(turn) = turn
+                && let Some(failure) = turn.end().await
+            {
+                talk::warn(&format!("the next run of {} has to wait a minute: {failure}", application.name));
+            }
+            let refusal = match submitted {
                 Err(refusal) if tried < retries && refusal.may_pass() => refusal,
-                settled => return settled,
+                settled => return Ok(Some(settled?)),
             };
             talk::warn(&format!(
                 "{refusal}; submitting again in {} s ({} of {retries})",
@@ -257,7 +261,7 @@ impl Submit {
             ));
             tokio::select! {
                 () = tokio::time::sleep(interval) => {}
-                _ = interrupt.heard() => return Err(refusal),
+                _ = interrupt.heard() => return Err(refusal.into()),
             }
             tried += 1;
         }

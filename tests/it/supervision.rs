@@ -180,13 +180,18 @@ fn a_submission_that_was_refused_for_want_of_room_is_tried_again() {
         cluster().api.get(&format!("{quotas}/q")).ok().filter(|quota| quota["status"]["hard"]["services"] == "0")
     });
     let policy =
-        "  restartPolicy: {type: OnFailure, onSubmissionFailureRetries: 20, onSubmissionFailureRetryInterval: 1}";
+        "  restartPolicy: {type: OnFailure, onSubmissionFailureRetries: 20, onSubmissionFailureRetryInterval: 2}";
     let path = job(&ns, "patient", policy, "exit 0");
-    let mut waiting = ns.command().arg("submit").arg(&path).stderr(Stdio::piped()).spawn().expect("sparkctl");
+    let mut waiting = ns.command();
+    waiting.arg("submit").arg(&path).args(["--overlap", "forbid"]).stderr(Stdio::piped());
+    let mut waiting = waiting.spawn().expect("sparkctl");
     let told = waiting.stderr.take().expect("stderr");
     let mut lines = BufReader::new(told).lines().map_while(Result::ok);
     let line = lines.find(|line| line.contains("exceeded quota")).expect("a word of the refusal");
-    assert!(line.contains("submitting again in 1 s (1 of 20)"), "{line}");
+    assert!(line.contains("submitting again in 2 s (1 of 20)"), "{line}");
+    // Meanwhile another run of the name may have its turn.
+    let leases = cluster().api.items(&ns.group("coordination.k8s.io/v1", "leases"));
+    assert!(leases.is_empty(), "{leases:?}");
     cluster().api.delete(&format!("{quotas}/q")).expect("deleting the quota");
     let rest: Vec<String> = lines.collect();
     assert!(waiting.wait().expect("its end").success(), "{rest:?}");
