@@ -6,53 +6,49 @@ use crate::support::{Namespace, cluster, text};
 
 const OF: &str = "sparkctl.test/of";
 
-/// Two nodes of the test's own, with no kubelet: what their pods do, the test says. They go with it.
-struct Nodes<'a> {
-    ns: &'a Namespace,
+/// A node of the test's own, with no kubelet: what its pods do, the test says. It goes with the test.
+struct Node {
+    name: String,
 }
 
-impl<'a> Nodes<'a> {
-    fn new(ns: &'a Namespace) -> Self {
-        let nodes = Nodes { ns };
-        for name in nodes.names() {
-            let node = json!({
-                "apiVersion": "v1",
-                "kind": "Node",
-                "metadata": {"name": name, "labels": {OF: ns.name}},
-                "spec": {"taints": [{"key": OF, "effect": "NoSchedule"}]},
-            });
-            cluster().api.create("/api/v1/nodes", &node).expect("creating a node");
-            let room = json!({"cpu": "1", "memory": "1Gi", "pods": "10"});
-            let ready = json!([{"type": "Ready", "status": "True", "reason": "Test"}]);
-            let status = json!({"status": {"allocatable": room, "capacity": room, "conditions": ready}});
-            cluster().api.patch(&format!("/api/v1/nodes/{name}/status"), &status).expect("the node's status");
-        }
-        nodes
+impl Node {
+    fn new(ns: &Namespace) -> Self {
+        let name = &ns.name;
+        let node = json!({
+            "apiVersion": "v1",
+            "kind": "Node",
+            "metadata": {"name": name, "labels": {OF: name}},
+            "spec": {"taints": [{"key": OF, "effect": "NoSchedule"}]},
+        });
+        cluster().api.create("/api/v1/nodes", &node).expect("creating a node");
+        let room = json!({"cpu": "1", "memory": "1Gi", "pods": "10"});
+        let ready = json!([{"type": "Ready", "status": "True", "reason": "Test"}]);
+        let status = json!({"status": {"allocatable": room, "capacity": room, "conditions": ready}});
+        cluster().api.patch(&format!("/api/v1/nodes/{name}/status"), &status).expect("the node's status");
+        Node { name: name.clone() }
     }
 
-    fn names(&self) -> [String; 2] {
-        ["a", "b"].map(|which| format!("{}-{which}", self.ns.name))
+    fn remove(&self) {
+        let _ = cluster().api.delete(&format!("/api/v1/nodes/{}", self.name));
     }
 }
 
-impl Drop for Nodes<'_> {
+impl Drop for Node {
     fn drop(&mut self) {
-        for name in self.names() {
-            let _ = cluster().api.delete(&format!("/api/v1/nodes/{name}"));
-        }
+        self.remove();
     }
 }
 
-/// A driver that has a node, and another name than this.
-fn placed_driver(ns: &Namespace, but: &str) -> Option<Value> {
+/// A driver that is as asked.
+fn driver(ns: &Namespace, is: impl Fn(&Value) -> bool) -> Option<Value> {
     let drivers = cluster().api.items(&format!("{}?labelSelector=spark-role%3Ddriver", ns.core("pods")));
-    drivers.into_iter().find(|pod| pod["metadata"]["name"] != but && pod["spec"]["nodeName"].is_string())
+    drivers.into_iter().find(is)
 }
 
 #[test]
 fn a_driver_that_went_with_its_node_is_replaced_and_not_counted() {
     let ns = Namespace::new("lost-node");
-    let _nodes = Nodes::new(&ns);
+    let node = Node::new(&ns);
     let mut command = ns.sparkctl();
     let job = json!({
         "apiVersion": "sparkoperator.k8s.io/v1beta2",
@@ -76,15 +72,14 @@ fn a_driver_that_went_with_its_node_is_replaced_and_not_counted() {
     });
     command.args(["submit", "-", "--detach"]).write_stdin(job.to_string()).assert().code(0);
 
-    let first = ns.wait_for("a driver on a node", || placed_driver(&ns, ""));
-    let (name, node) = (text(&first["metadata"]["name"]), text(&first["spec"]["nodeName"]));
+    let first = ns.wait_for("a driver on the node", || driver(&ns, |pod| pod["spec"]["nodeName"] == ns.name.as_str()));
+    let name = text(&first["metadata"]["name"]);
     let running = json!({"status": {"phase": "Running"}});
     cluster().api.patch(&format!("{}/{name}/status", ns.core("pods")), &running).expect("the pod's status");
-    cluster().api.delete(&format!("/api/v1/nodes/{node}")).expect("removing the node");
+    node.remove();
 
-    // The garbage collector of pods gives a node 40 s to come back.
-    let second = ns.wait_for("its successor", || placed_driver(&ns, &name));
-    assert_ne!(text(&second["spec"]["nodeName"]), node);
+    // The garbage collector of pods gives a node 40 s to come back, and looks each 20 s.
+    ns.wait_for("its successor", || driver(&ns, |pod| pod["metadata"]["name"] != name.as_str()));
     let job = cluster().api.get(&format!("{}/survivor", ns.group("batch/v1", "jobs"))).expect("the Job");
     assert!(matches!(job["status"]["failed"].as_u64(), None | Some(0)), "{:#}", job["status"]);
 }
