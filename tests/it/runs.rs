@@ -58,9 +58,12 @@ fn says_each_step_of_a_run_and_starts_its_driver_at_the_first_try() {
     );
     let driver = text(&ns.driver()["metadata"]["name"]);
     let about = format!("{}?fieldSelector=involvedObject.name%3D{driver}", ns.core("events"));
-    let reasons: Vec<String> = cluster().api.items(&about).iter().map(|event| text(&event["reason"])).collect();
-    assert!(reasons.contains(&"Started".into()), "{reasons:?}");
-    assert!(!reasons.contains(&"FailedMount".into()), "{reasons:?}");
+    let told = |event: &Value| format!("{}: {}", text(&event["reason"]), text(&event["message"]));
+    let events: Vec<String> = cluster().api.items(&about).iter().map(told).collect();
+    assert!(events.iter().any(|event| event.starts_with("Started: ")), "{events:?}");
+    // A kubelet may be late with a namespace's own `kube-root-ca.crt`; what the submission made must be there.
+    let missed = |event: &&String| event.starts_with("FailedMount: ") && event.contains("configmap \"python-pi-");
+    assert_eq!(events.iter().find(missed), None, "{events:?}");
 }
 
 #[test]
