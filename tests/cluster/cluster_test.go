@@ -45,12 +45,12 @@ metadata:
 }
 
 func TestKnowsSparkVersions(t *testing.T) {
-	for given, want := range map[string]string{"4.1": currentSpark, "3.5": "3.5.9", "3.5.1": "3.5.1"} {
+	for given, want := range map[string]string{"4.1": currentSpark, "3.5": "3.5.9", "3.5.1": "3.5.1", "3.5-r": "3.5.9-r"} {
 		if version, err := sparkVersion(given); err != nil || version != want {
 			t.Errorf("%s is %s (%v), not %s", given, version, err, want)
 		}
 	}
-	for _, given := range []string{"", "4", "2.4.8", "latest", "4.1.4-preview", "9.9"} {
+	for _, given := range []string{"", "4", "2.4.8", "latest", "4.1.4-preview", "9.9", "3.0-r"} {
 		if version, err := sparkVersion(given); err == nil {
 			t.Errorf("%q is taken for %s", given, version)
 		}

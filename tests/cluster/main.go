@@ -36,7 +36,7 @@ const usage = `usage: go run -C tests/cluster . COMMAND
 
   up [--spark VERSION]... [--no-images]
                   start the cluster, or use the one that runs, and print NAME=value lines on stdout;
-                  --spark makes the image of one more Spark version (3.5, 3.5.9, 4.1, …)
+                  --spark makes the image of one more Spark version (3.5, 3.5.9, 4.1, …; 4.1-r: with R)
   down            stop it and leave nothing behind but the cache
   status          what runs, and what does not (exit code 1 unless all of it does)
   restart PART    stop a part and start it again (the parts are those that status names)
@@ -208,6 +208,6 @@ func (c *cluster) printEnvironment(out io.Writer, versions []string) {
 		fmt.Fprintf(out, "%s=%s\n", line[0], line[1])
 	}
 	for _, version := range versions {
-		fmt.Fprintf(out, "SPARK_IMAGE_%s=%s\n", strings.ReplaceAll(version, ".", "_"), sparkImage(version).name)
+		fmt.Fprintf(out, "SPARK_IMAGE_%s=%s\n", strings.NewReplacer(".", "_", withR, "_R").Replace(version), sparkImage(version).name)
 	}
 }

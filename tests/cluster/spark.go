@@ -25,17 +25,27 @@ var lastRelease = map[string]string{"4.1": currentSpark, "4.0": "4.0.5", "3.5": 
 
 var fullVersion = regexp.MustCompile(`^\d+\.\d+\.\d+$`)
 
+// What a version ends with if its image is to have R too.
+const withR = "-r"
+
 func sparkVersion(given string) (string, error) {
-	if last, ok := lastRelease[given]; ok {
-		return last, nil
+	version, hasR := strings.CutSuffix(given, withR)
+	if last, ok := lastRelease[version]; ok {
+		version = last
 	}
-	if !fullVersion.MatchString(given) {
-		return "", fmt.Errorf("%q is not a Spark version: 4.1.4, say, or 3.5", given)
+	if !fullVersion.MatchString(version) {
+		return "", fmt.Errorf("%q is not a Spark version: 4.1.4, say, or 3.5, or 3.5-r for one with R", given)
 	}
-	if major, _ := minor(given); major < 3 {
+	if major, _ := minor(version); major < 3 {
 		return "", fmt.Errorf("Spark %s runs on no Java that Debian still has: 3.0.0 is the first that does", given)
 	}
-	return given, nil
+	if hasR {
+		if !atLeast(version, 3, 3) {
+			return "", fmt.Errorf("an image of Spark %s has no R here: those of 3.3 and later do", version)
+		}
+		version += withR
+	}
+	return version, nil
 }
 
 func sparkVersions(given []string) ([]string, error) {
@@ -72,12 +82,16 @@ type release struct {
 }
 
 var (
-	bookworm = release{"bookworm", 17, []string{"openjdk-17-jre-headless", "python3", "tini", "procps", "ca-certificates"}}
+	bookworm  = release{"bookworm", 17, []string{"openjdk-17-jre-headless", "python3", "tini", "procps", "ca-certificates"}}
+	bookwormR = release{"bookworm", 17, append(slices.Clone(bookworm.debs), "r-base-core")}
 	// The last with a Java that Spark 3.0 to 3.2 can run on, and the last with Python 2.
 	bullseye = release{"bullseye", 11, []string{"openjdk-11-jre-headless", "python3", "python2", "python-is-python2", "tini", "procps", "ca-certificates"}}
 )
 
 func releaseFor(version string) release {
+	if strings.HasSuffix(version, withR) {
+		return bookwormR
+	}
 	if atLeast(version, 3, 3) {
 		return bookworm
 	}
@@ -94,9 +108,11 @@ func seedImage() image {
 }
 
 func sparkImageNamed(name, version string) image {
+	system := systemLayer(releaseFor(version))
+	version = strings.TrimSuffix(version, withR)
 	return image{
 		name:   name,
-		layers: []layer{systemLayer(releaseFor(version)), sparkLayer(version), contractLayer(version)},
+		layers: []layer{system, sparkLayer(version), contractLayer(version)},
 		config: imageConfig{
 			User:       "185",
 			WorkingDir: "/opt/spark/work-dir",
@@ -129,9 +145,16 @@ func bootstrap(ctx context.Context, r release, root string) error {
 	return failures
 }
 
+func (r release) name() string {
+	if slices.Contains(r.debs, "r-base-core") {
+		return r.suite + withR
+	}
+	return r.suite
+}
+
 // Debian with Java, Python and the user that Spark runs as.
 func systemLayer(r release) layer {
-	return layer{name: r.suite, key: key("1", r), make: func(ctx context.Context, c *cluster, work string, out *tarball) error {
+	return layer{name: r.name(), key: key("1", r), make: func(ctx context.Context, c *cluster, work string, out *tarball) error {
 		root := filepath.Join(work, "root")
 		if err := bootstrap(ctx, r, root); err != nil {
 			return err

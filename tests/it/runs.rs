@@ -128,3 +128,13 @@ fn a_driver_deleted_by_hand_is_exit_code_5() {
     assert_eq!(output.status.code(), Some(5), "{said}");
     assert!(said.contains("the driver's pod was deleted before it ended"), "{said}");
 }
+
+#[test]
+fn runs_a_program_in_r() {
+    let ns = Namespace::new("r");
+    let mut command = ns.sparkctl();
+    command.args(["submit", "--name", "sum", "--image", cluster().variable("SPARK_IMAGE_4_1_4_R")]);
+    command.args(["--spark-version", "4.1.4", "--main-file", "tests/it/sum.R", "--service-account", "yippee-spark"]);
+    command.args(["--executors", "1", "--driver-memory", "512m", "--executor-memory", "512m", "--logs", "--", "1000"]);
+    command.assert().code(0).stdout(contains("the sum in R is 499500")).stderr(contains("executors  1 running"));
+}

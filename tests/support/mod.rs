@@ -38,7 +38,7 @@ pub fn cluster() -> &'static Cluster {
     CLUSTER.get_or_init(|| {
         let variables = match std::env::var("SPARKCTL_TEST_KUBECONFIG") {
             Ok(path) => BTreeMap::from([("KUBECONFIG".to_owned(), path)]),
-            Err(_) => start(&["up", "--spark", "3.5"]),
+            Err(_) => start(&["up", "--spark", "3.5", "--spark", "4.1-r"]),
         };
         let kubeconfig = PathBuf::from(&variables["KUBECONFIG"]);
         let api = Api::connect(&kubeconfig);
