@@ -74,6 +74,13 @@ fn runs_a_jar() {
 }
 
 #[test]
+fn runs_a_query_by_a_program_in_scala() {
+    let ns = Namespace::new("sql");
+    let run = ns.sparkctl().args(["submit", "examples/sql.yaml", "--logs"]).assert();
+    run.code(0).stdout(contains("the sum is 499500")).stderr(contains("executors  1 running"));
+}
+
+#[test]
 fn runs_an_older_spark() {
     let ns = Namespace::new("older");
     let image = cluster().variable("SPARK_IMAGE_3_5_9");
