@@ -189,11 +189,7 @@ pub fn jobs(sources: Vec<Source>) -> Result<Vec<Job>> {
     let bad: Vec<&str> =
         sources.iter().filter(|source| source.has_errors()).map(|source| source.name.as_str()).collect();
     if !bad.is_empty() {
-        bail!(
-            "nothing was submitted: {} {} not a valid job",
-            bad.join(", "),
-            if bad.len() == 1 { "is" } else { "are" }
-        );
+        bail!("nothing was submitted: no valid job in {}", bad.join(", "));
     }
     Ok(sources.into_iter().flat_map(|source| source.jobs).collect())
 }

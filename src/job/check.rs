@@ -123,18 +123,17 @@ fn what_runs(job: &Job, conf: &Conf, problems: &mut Vec<Problem>) {
             break;
         }
     }
-    match spec.main_application_file.as_deref() {
-        None | Some("") => problems.push(
+    if spec.main_application_file.as_deref().is_none_or(str::is_empty) {
+        problems.push(
             Problem::error("`mainApplicationFile` is missing: expected the jar or script that is run")
                 .of("spec.mainApplicationFile")
-                .help("`local:///path` is a path inside the image"),
-        ),
-        Some(_) => {}
-    }
-    if !job.language().is_foreign() && job.main_class().is_empty() {
+                .help("write `mainApplicationFile`, or give --main-file; `local:///path` is a path inside the image"),
+        );
+    } else if !job.language().is_foreign() && job.main_class().is_empty() {
         problems.push(
             Problem::error("`mainClass` is missing: a jar needs to be told which of its classes is run")
-                .of("spec.mainClass"),
+                .of("spec.mainClass")
+                .help("write `mainClass`, or give --class"),
         );
     }
     if let Some(kind) = spec.kind

@@ -291,6 +291,8 @@ impl Job {
     /// Where the specification's field `path` was written, and its whole path.
     pub fn located(&self, problem: Problem) -> Problem {
         let path = match problem.path.strip_prefix("spec") {
+            // Flags have no document for the specification to be in.
+            Some(rest) if self.root.is_empty() => rest.trim_start_matches('.').to_owned(),
             Some(rest) => format!("{}{rest}", self.root),
             None => problem.path.clone(),
         };
