@@ -12,7 +12,7 @@ use super::follow::{ExitCodeFrom, FollowOptions, LOG_TAIL};
 use super::voice::Voice;
 use crate::cluster::Line;
 use crate::job::Job;
-use crate::local::{self, Ended, Environment, Event, LocalJob};
+use crate::local::{self, Ended, Environment, Event, LocalJob, Place};
 use crate::manifests::{Application, Carrier};
 use crate::report::{Card, Output};
 use crate::state::{self, Durations, Ending, Executors, Outcome, State, What};
@@ -23,6 +23,10 @@ pub struct Local {
     /// Run on this machine with Spark's own local master, on N cores or all; no cluster is needed
     #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "0", value_parser = clap::value_parser!(u32), conflicts_with_all = ["detach", "dry_run"])]
     local: Option<u32>,
+
+    /// Where on this machine. Unless it is said: on its own Spark, else in a container, else on a fetched Spark
+    #[arg(long, value_name = "WHERE", requires = "local")]
+    local_in: Option<Place>,
 }
 
 /// Events that wait to be told; a driver that writes faster than they are read is slowed down.
@@ -42,7 +46,7 @@ impl Local {
         let [job] = jobs else { bail!("--local runs one job, and here are {}", jobs.len()) };
         let draws = std::io::stderr().is_terminal() && options.output() == Output::Text;
         let environment = Environment::of_this_process(draws)?;
-        let job = LocalJob::of(job, cores);
+        let job = LocalJob::of(job, cores, self.local_in);
         let mut told = Told::of(&job, options)?;
         if !job.without_effect.is_empty() {
             told.voice.note(&format!("no effect on this machine: {}", job.without_effect.join(", ")))?;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 
 use super::machine::Spark;
+use crate::job::local_files::MOUNT;
 
 /// `SPARK_HOME` in the images of Spark.
 const IMAGE_SPARK_HOME: &str = "/opt/spark";
@@ -62,8 +63,34 @@ pub fn refuse_missing(named: &str, directory: &Path) -> Result<()> {
     }
 }
 
+/// The same for a container of the job's image: a path of the image is what it says, and a file of this
+/// machine is mounted where a cluster's driver would have it.
+///
+/// # Errors
+/// When the file is not on this machine.
+pub fn locate_in_container(named: &str, directory: &Path, mounts: &mut Vec<(PathBuf, String)>) -> Result<String> {
+    let (address, fragment) = named.split_once('#').map_or((named, None), |(address, name)| (address, Some(name)));
+    let path = match scheme(address) {
+        Some(("local", path)) => return Ok(fragment.map_or(path.to_owned(), |name| format!("{path}#{name}"))),
+        Some(("file", path)) => on_machine(named, Path::new(path))?,
+        Some(_) => return Ok(named.to_owned()),
+        None => on_machine(named, &directory.join(address))?,
+    };
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let there = mounts.iter().find(|(other, _)| *other == path).map(|(_, target)| target.clone());
+    let target = there.unwrap_or_else(|| {
+        let plain = format!("{MOUNT}/{name}");
+        // The second of a name has a folder of its own.
+        let taken = mounts.iter().any(|(_, target)| *target == plain);
+        let target = if taken { format!("{MOUNT}/{}/{name}", mounts.len()) } else { plain };
+        mounts.push((path, target.clone()));
+        target
+    });
+    Ok(fragment.map_or(target.clone(), |name| format!("{target}#{name}")))
+}
+
 /// What helps when a file of the image is not here.
-const ELSEWHERE: &str = "put the file there, or name a path of this machine for a local run";
+const ELSEWHERE: &str = "put the file there, name a path of this machine, or run in the image (`--local-in container`)";
 
 fn missing_in_image(named: &str, looked: &str, remedy: &str) -> String {
     format!("{named} is a path in the job's image, and this machine has {looked}: {remedy}")
@@ -192,7 +219,7 @@ mod tests {
         assert_eq!(
             said,
             "local://~/app/other.py is a path in the job's image, and this machine has no ~/app/other.py: \
-             put the file there, or name a path of this machine for a local run"
+             put the file there, name a path of this machine, or run in the image (`--local-in container`)"
         );
     }
 
@@ -215,6 +242,22 @@ mod tests {
         assert_eq!(machine.locate("file://~/data.csv#rows.csv"), Ok(("~/data.csv#rows.csv".into(), false)));
         assert_eq!(machine.locate("other.py").unwrap_err(), "other.py: there is no ~/work/other.py on this machine");
         assert!(machine.locate("file:///nowhere/x.py").is_err());
+    }
+
+    #[test]
+    fn mounts_files_of_this_machine_into_a_container() {
+        let machine = Machine::with(&["work/job.py", "work/a/util.py", "work/b/util.py"]);
+        let work = machine.folder.path().join("work");
+        let mut mounts = Vec::new();
+        let mut locate = |named: &str| locate_in_container(named, &work, &mut mounts).unwrap();
+        assert_eq!(locate("job.py"), "/mnt/sparkctl/files/job.py");
+        assert_eq!(locate("a/util.py"), "/mnt/sparkctl/files/util.py");
+        assert_eq!(locate("b/util.py#u.py"), "/mnt/sparkctl/files/2/util.py#u.py");
+        assert_eq!(locate("job.py#main"), "/mnt/sparkctl/files/job.py#main");
+        assert_eq!(locate("local:///opt/x.jar#y"), "/opt/x.jar#y");
+        assert_eq!(locate("s3a://b/x.jar"), "s3a://b/x.jar");
+        assert_eq!(mounts.len(), 3);
+        assert!(locate_in_container("other.py", &work, &mut Vec::new()).is_err());
     }
 
     #[test]

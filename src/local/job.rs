@@ -1,5 +1,6 @@
 //! What a local run needs of a job, and what of the job has no effect here.
 
+use super::Place;
 use crate::job::Job;
 use crate::job::restart::Restart;
 pub use crate::job::spec::Language;
@@ -17,6 +18,9 @@ pub struct LocalJob {
     pub arguments: Vec<String>,
     /// Spark settings; those for a cluster are left out here.
     pub conf: Vec<(String, String)>,
+    /// The driver's image, and when it is fetched.
+    pub image: Option<String>,
+    pub pull: Option<String>,
     /// Plain variables; those that describe the image (`PATH`, `JAVA_HOME`, …) are left out here.
     pub env: Vec<(String, String)>,
     pub jars: Vec<String>,
@@ -31,14 +35,20 @@ pub struct LocalJob {
     pub executor_memory: Option<String>,
     /// Cores to use; all of the machine when none is given.
     pub cores: Option<u32>,
+    /// Where to run it; none to have that found out.
+    pub place: Option<Place>,
     /// What the job says that has no effect on one machine.
     pub without_effect: Vec<String>,
 }
 
 impl LocalJob {
     /// The job for this machine, on so many of its cores.
-    pub fn of(job: &Job, cores: Option<u32>) -> Self {
+    pub fn of(job: &Job, cores: Option<u32>, place: Option<Place>) -> Self {
         let conf = job.settings("default");
+        let given = |key: &str| {
+            let value = conf.given(&format!("spark.kubernetes.{key}"));
+            value.map(|value| value.replace("{{SPARK_VERSION}}", job.spark_version()))
+        };
         let list = |key: &str| conf.list(key).into_iter().map(str::to_owned).collect::<Vec<_>>();
         let files = |key: &str| {
             let meant = conf.list(key).into_iter().flat_map(|uri| job.files.local.meant_by(uri));
@@ -57,6 +67,8 @@ impl LocalJob {
             main_file: job.files.local.uri_here(job.spec.main_application_file.as_deref().unwrap_or_default()),
             arguments: job.spec.arguments.clone(),
             conf: conf.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
+            image: given("driver.container.image").or_else(|| given("container.image")),
+            pull: given("container.image.pullPolicy"),
             env: of_settings.chain(plain).collect(),
             jars: files("spark.jars"),
             py_files: files("spark.submit.pyFiles"),
@@ -68,6 +80,7 @@ impl LocalJob {
             driver_memory: conf.given("spark.driver.memory").map(str::to_owned),
             executor_memory: conf.given("spark.executor.memory").map(str::to_owned),
             cores,
+            place,
             without_effect: without_effect(job),
         }
     }
@@ -139,7 +152,7 @@ mod tests {
         let head = "apiVersion: sparkoperator.k8s.io/v1beta2\nkind: SparkApplication\nmetadata: {name: pi}\nspec:\n";
         let (jobs, problems) = read(&format!("{head}{spec}"), &Variables::default());
         assert_eq!(problems, []);
-        LocalJob::of(&jobs[0], None)
+        LocalJob::of(&jobs[0], None, None)
     }
 
     #[test]

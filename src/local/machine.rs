@@ -54,7 +54,7 @@ impl Environment {
         })
     }
 
-    fn on_path(&self, program: impl AsRef<std::ffi::OsStr>) -> Option<PathBuf> {
+    pub fn on_path(&self, program: impl AsRef<std::ffi::OsStr>) -> Option<PathBuf> {
         which::which_in(program, Some(&self.path), &self.directory).ok()
     }
 }

@@ -1,16 +1,19 @@
 //! A job on this machine: Spark's own local master, no cluster.
 //!
-//! The machine's Spark, Java and Python are used where they suit the job's Spark version; what is
-//! missing is fetched from PyPI into a cache, once. What it says on the way, and the driver's output, are
+//! The machine's Spark, Java and Python are used where they suit the job's Spark version; else a
+//! container of the job's image, where there is an engine for it; else what is missing is fetched from PyPI
+//! into a cache, once. What it says on the way, and the driver's output, are
 //! events: how they are told is the caller's.
 
 mod cache;
 mod child;
+mod container;
 mod download;
 mod files;
 mod index;
 mod job;
 mod machine;
+mod place;
 mod progress;
 mod runtime;
 mod submission;
@@ -28,6 +31,7 @@ use tokio::time::{Instant as Moment, sleep_until};
 pub use child::{Ended, Output};
 pub use job::{Language, LocalJob};
 pub use machine::Environment;
+pub use place::Place;
 
 use child::Signals;
 use machine::Python;
@@ -99,6 +103,10 @@ pub async fn run(
     // The receiver lives as long as this call is waited for.
     let _ = events.send(Event::Running(ran_on)).await;
     let ended = child::run(&submission, &mut signals, deadline, &events).await?;
+    // The codes that an engine has for failures of its own.
+    if let (Some(container), Ended::Exited(code @ 125..=127)) = (&submission.container, ended) {
+        container.refuse_unstarted(code)?;
+    }
     Ok(Outcome { ended, prepared: start - begin, ran: Some(start.elapsed()) })
 }
 
@@ -126,6 +134,10 @@ fn prepare(
 }
 
 fn submission(job: &LocalJob, environment: &Environment, progress: &Progress) -> Result<(Submission, String)> {
+    if let Some((engine, image)) = place::container(job, environment, progress)? {
+        let submission = Submission::in_container(job, &engine, &image, environment, progress)?;
+        return Ok((submission, format!("{image} in {engine}, {}", job.master())));
+    }
     refuse_hopeless(job, environment)?;
     let python = (job.language == Language::Python).then(|| Python::of(environment, job.interpreter())).transpose()?;
     let runtime = Runtime::of(environment, job.spark_version.as_deref(), python, progress)?;

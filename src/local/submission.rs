@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::files::{Located, locate};
+use super::container::{Container, Engine, Wish};
+use super::files::{self, Located, locate};
 use super::machine::{Environment, Spark};
-use super::progress::Say;
+use super::progress::{Progress, Say};
 use super::runtime::Runtime;
+use super::versions::{Line, SparkVersion};
 use super::{Language, LocalJob};
 
 /// A `spark-submit` to be run.
@@ -20,7 +22,9 @@ pub struct Submission {
     pub arguments: Vec<OsString>,
     /// Variables on top of the environment of this process; none: taken out of it.
     pub env: Vec<(String, Option<OsString>)>,
-    /// Holds the settings; it goes when the run ends.
+    /// What it runs in, if that is a container; it goes when the run ends.
+    pub container: Option<Container>,
+    /// Holds the settings; it goes too.
     _folder: tempfile::TempDir,
 }
 
@@ -65,37 +69,117 @@ impl Submission {
         let main_file = locate(&job.main_file)?;
         let memory = super::machine::memory();
         heap(job, memory).and_then(|heap| heap.said).iter().for_each(|said| say(said));
-        let mut settings = located(settings(job, memory), locate)?;
-        if environment.terminal {
-            // Spark's own bar for the stages, on stderr.
-            settings.entry("spark.ui.showConsoleProgress".into()).or_insert_with(|| "true".into());
-        }
+        let mut settings = located(settings(job, memory, environment.terminal), locate)?;
+        settings.retain(|key, _| !INTERPRETERS.contains(&key.as_str()));
         let folder = tempfile::Builder::new().prefix("sparkctl-").tempdir().context("creating a temporary folder")?;
         let properties = folder.path().join("spark.properties");
         write_private(&properties, &format!("{}{}", defaults(environment, spark), properties_text(&settings)))?;
 
-        let mut arguments: Vec<OsString> =
-            vec!["--master".into(), job.master().into(), "--name".into(), job.name.clone().into()];
-        arguments.extend(["--properties-file".into(), properties.into()]);
-        if let Some(class) =
-            job.main_class.as_ref().filter(|_| matches!(job.language, Language::Java | Language::Scala))
-        {
-            arguments.extend(["--class".into(), class.into()]);
-        }
-        arguments.push(main_file.into());
-        arguments.extend(job.arguments.iter().map(OsString::from));
-        Ok(Self { program: spark.home.join("bin/spark-submit"), arguments, env: env(job, runtime), _folder: folder })
+        let arguments = arguments(job, &properties.display().to_string(), main_file);
+        Ok(Self {
+            program: spark.home.join("bin/spark-submit"),
+            arguments: arguments.into_iter().map(OsString::from).collect(),
+            env: env(job, runtime),
+            container: None,
+            _folder: folder,
+        })
+    }
+
+    /// The same in a container: paths of the image are meant as they are, files of this machine are mounted.
+    ///
+    /// # Errors
+    /// When a file of the job is not on this machine, or the engine refuses the container.
+    pub fn in_container(
+        job: &LocalJob,
+        engine: &Engine,
+        image: &str,
+        environment: &Environment,
+        progress: &Progress,
+    ) -> Result<Self> {
+        let mut mounts: Vec<(PathBuf, String)> = Vec::new();
+        let mut locate = |named: &str| files::locate_in_container(named, &environment.directory, &mut mounts);
+        let main_file = locate(&job.main_file)?;
+        let memory = super::machine::memory();
+        let heap = heap(job, memory);
+        heap.iter().filter_map(|heap| heap.said.as_ref()).for_each(|said| progress.say(said));
+        let settings = located(settings(job, memory, environment.terminal), locate)?;
+        let folder = tempfile::Builder::new().prefix("sparkctl-").tempdir().context("creating a temporary folder")?;
+        let properties = folder.path().join("spark.properties");
+        let defaults = environment.spark_conf_dir.as_deref().map(defaults_of).unwrap_or_default();
+        write_private(&properties, &format!("{defaults}{}", properties_text(&settings)))?;
+        mounts.push((properties, PROPERTIES.into()));
+        let (lines, others) = env_in_container(job);
+        let env_file = folder.path().join("env");
+        write_private(&env_file, &lines)?;
+        let wish = Wish {
+            image,
+            mounts: &mounts,
+            env: &others,
+            env_file: &env_file,
+            memory_mebibytes: memory_limit(heap.as_ref(), memory),
+            cores: job.cores,
+            arguments: &arguments(job, PROPERTIES, main_file),
+        };
+        let container = engine.create(&wish, progress)?;
+        Ok(Self {
+            program: container.program().to_owned(),
+            arguments: container.start().map(OsString::from).into(),
+            env: Vec::new(),
+            container: Some(container),
+            _folder: folder,
+        })
     }
 }
 
+/// Where a container has its settings.
+const PROPERTIES: &str = "/mnt/sparkctl/spark.properties";
+
+/// The command line of `spark-submit`.
+fn arguments(job: &LocalJob, properties: &str, main_file: String) -> Vec<String> {
+    let mut arguments =
+        ["--master", &job.master(), "--name", &job.name, "--properties-file", properties].map(str::to_owned).to_vec();
+    if let Some(class) = job.main_class.as_ref().filter(|_| matches!(job.language, Language::Java | Language::Scala)) {
+        arguments.extend(["--class".into(), class.clone()]);
+    }
+    arguments.push(main_file);
+    arguments.extend(job.arguments.iter().cloned());
+    arguments
+}
+
+/// What a container may use: the heap, and as much beside it as Spark's pods have for Python. Not more
+/// than the machine has.
+fn memory_limit(heap: Option<&Heap>, machine: Option<u64>) -> Option<u64> {
+    let heap = heap.map_or(Some(1024), |heap| mebibytes(&heap.size))?;
+    let limit = heap + (heap * 2 / 5).max(384);
+    Some(machine.map_or(limit, |bytes| limit.min(bytes >> 20)))
+}
+
+/// Variables of a container: lines for the engine to read, and what fits no line. Nobody sees the
+/// former in the list of processes.
+fn env_in_container(job: &LocalJob) -> (String, Vec<(String, String)>) {
+    let given = |name: &str| job.env.iter().any(|(other, _)| other == name);
+    let mut env = job.env.clone();
+    if !given("SPARK_LOCAL_IP") {
+        env.push(("SPARK_LOCAL_IP".into(), "127.0.0.1".into()));
+    }
+    // Spark 3.0 says which Python by its major version, to the entry point of its images.
+    let line = job.spark_version.as_deref().and_then(SparkVersion::parse).map(|version| version.line);
+    if job.language == Language::Python && line == Some(Line(3, 0)) && job.interpreter().is_none() {
+        let major = job.conf.iter().rev().find(|(key, _)| key == "spark.kubernetes.pyspark.pythonVersion");
+        env.push(("PYSPARK_PYTHON".into(), format!("python{}", major.map_or("3", |(_, major)| major))));
+    }
+    let (lines, others): (Vec<_>, Vec<_>) = env.into_iter().partition(|(_, value)| !value.contains(['\n', '\r']));
+    (lines.iter().map(|(name, value)| format!("{name}={value}\n")).collect(), others)
+}
+
 /// The job's settings for one machine.
-fn settings(job: &LocalJob, memory: Option<u64>) -> BTreeMap<String, String> {
-    let mut settings: BTreeMap<String, String> = job
-        .conf
-        .iter()
-        .filter(|(key, _)| !is_for_cluster(key) && !INTERPRETERS.contains(&key.as_str()))
-        .cloned()
-        .collect();
+fn settings(job: &LocalJob, memory: Option<u64>, draws: bool) -> BTreeMap<String, String> {
+    let mut settings: BTreeMap<String, String> =
+        job.conf.iter().filter(|(key, _)| !is_for_cluster(key)).cloned().collect();
+    if draws {
+        // Spark's own bar for the stages, on stderr.
+        settings.entry("spark.ui.showConsoleProgress".into()).or_insert_with(|| "true".into());
+    }
     if let Some(heap) = heap(job, memory) {
         settings.insert("spark.driver.memory".into(), heap.size);
     }
@@ -164,12 +248,12 @@ fn mebibytes(text: &str) -> Option<u64> {
 
 fn located(
     mut settings: BTreeMap<String, String>,
-    locate: impl Fn(&str) -> Result<String>,
+    mut locate: impl FnMut(&str) -> Result<String>,
 ) -> Result<BTreeMap<String, String>> {
     for key in FILE_LISTS {
         if let Some(list) = settings.get_mut(key) {
             let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
-            *list = names.map(&locate).collect::<Result<Vec<_>>>()?.join(",");
+            *list = names.map(&mut locate).collect::<Result<Vec<_>>>()?.join(",");
         }
     }
     Ok(settings)
@@ -178,7 +262,10 @@ fn located(
 /// The user's `spark-defaults.conf`, which Spark would not read next to `--properties-file`. The
 /// job's settings come after it, and the last of a key counts.
 fn defaults(environment: &Environment, spark: &Spark) -> String {
-    let folder = environment.spark_conf_dir.clone().unwrap_or_else(|| spark.home.join("conf"));
+    defaults_of(&environment.spark_conf_dir.clone().unwrap_or_else(|| spark.home.join("conf")))
+}
+
+fn defaults_of(folder: &Path) -> String {
     let text = fs::read_to_string(folder.join("spark-defaults.conf")).unwrap_or_default();
     if text.is_empty() { text } else { text + "\n" }
 }
@@ -258,11 +345,10 @@ mod tests {
             ("spark.executor.instances", "2"),
             ("spark.dynamicAllocation.enabled", "true"),
             ("spark.driver.host", "x"),
-            ("spark.pyspark.python", "/image/python3"),
             ("spark.sql.shuffle.partitions", "7"),
             ("spark.masterful", "kept"),
         ]);
-        let kept = settings(&job, None);
+        let kept = settings(&job, None, false);
         assert_eq!(kept.keys().collect::<Vec<_>>(), ["spark.masterful", "spark.sql.shuffle.partitions"]);
     }
 
@@ -279,8 +365,29 @@ mod tests {
         assert_eq!(memory("512m", "64g", Some(8 << 30)), heap_of("6144m", true));
         assert_eq!(memory("512m", "64g", None), heap_of("64g", false));
         assert_eq!(memory("", "", Some(8 << 30)), None);
-        let of_conf = settings(&job(&[("spark.driver.memory", "3g"), ("spark.executor.memory", "4g")]), None);
+        let of_conf = settings(&job(&[("spark.driver.memory", "3g"), ("spark.executor.memory", "4g")]), None, false);
         assert_eq!(of_conf["spark.driver.memory"], "4g");
+    }
+
+    #[test]
+    fn leaves_a_container_room_beside_the_heap() {
+        let heap = |size: &str| Heap { size: size.into(), said: None };
+        assert_eq!(memory_limit(Some(&heap("512m")), None), Some(896));
+        assert_eq!(memory_limit(Some(&heap("10g")), None), Some(14336));
+        assert_eq!(memory_limit(Some(&heap("6g")), Some(8 << 30)), Some(8192));
+        assert_eq!(memory_limit(None, Some(64 << 30)), Some(1433));
+    }
+
+    #[test]
+    fn gives_a_container_its_variables_by_a_file() {
+        let env = [("A", "x=y z"), ("B", "two\nlines"), ("SPARK_LOCAL_IP", "10.0.0.1")];
+        let env = env.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        let (lines, others) = env_in_container(&LocalJob { env, ..job(&[]) });
+        assert_eq!(lines, "A=x=y z\nSPARK_LOCAL_IP=10.0.0.1\n");
+        assert_eq!(others, [("B".to_owned(), "two\nlines".to_owned())]);
+        let old =
+            LocalJob { spark_version: Some("3.0.0".into()), ..job(&[("spark.kubernetes.pyspark.pythonVersion", "2")]) };
+        assert_eq!(env_in_container(&old).0, "SPARK_LOCAL_IP=127.0.0.1\nPYSPARK_PYTHON=python2\n");
     }
 
     #[test]
@@ -323,7 +430,7 @@ mod tests {
             env: vec![("MODE".into(), "test".into()), ("JAVA_HOME".into(), "/image/java".into())],
             cores: Some(2),
             main_class: Some("ignored.For.Python".into()),
-            ..job(&[("spark.password", "hunter2")])
+            ..job(&[("spark.password", "hunter2"), ("spark.pyspark.python", "/image/python3")])
         };
         let say: Say = Arc::new(|_| {});
         let submission = Submission::of(&job, &runtime, &environment, &say).unwrap();

@@ -3,6 +3,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod container;
+
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,6 +13,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use support::sparkctl;
+
+/// No container, though an engine may be here.
+const MACHINE: &str = "--local-in=machine";
 
 /// Spark and Java are fetched within it, on a slow line too.
 const FETCH: Duration = Duration::from_secs(900);
@@ -24,7 +29,7 @@ fn first_run() -> &'static (PathBuf, String, String) {
             std::fs::remove_dir_all(&cache).expect("emptying the cache");
         }
         let mut command = sparkctl();
-        command.env("SPARKCTL_CACHE_DIR", &cache).args(["submit", "examples/pyspark-pi.yaml", "--local=2"]);
+        command.env("SPARKCTL_CACHE_DIR", &cache).args(["submit", "examples/pyspark-pi.yaml", "--local=2", MACHINE]);
         let output = assert_cmd::Command::from_std(command).timeout(FETCH).assert().success().get_output().clone();
         (cache, text(&output.stdout), text(&output.stderr))
     })
@@ -41,7 +46,7 @@ fn run_of(folder: &Path, script: &str, arguments: &[&str]) -> Command {
     std::fs::write(&path, script).expect("writing the script");
     let main = path.display().to_string();
     let mut command = sparkctl();
-    command.env("SPARKCTL_CACHE_DIR", cache).args(["submit", "--local=2", "--name", "here"]);
+    command.env("SPARKCTL_CACHE_DIR", cache).args(["submit", "--local=2", MACHINE, "--name", "here"]);
     command.args(["--image", "spark:3.4.4", "--spark-version", "3.4.4", "--main-file", &main]).args(arguments);
     command
 }
@@ -85,7 +90,7 @@ print([sys.argv[1:], spark.conf.get('spark.sql.shuffle.partitions'), seen, spark
 fn runs_an_application_whose_files_are_beside_its_job_file() {
     let (cache, ..) = first_run();
     let mut command = sparkctl();
-    command.env("SPARKCTL_CACHE_DIR", cache).args(["submit", "examples/own-files.yaml", "--local=2"]);
+    command.env("SPARKCTL_CACHE_DIR", cache).args(["submit", "examples/own-files.yaml", "--local=2", MACHINE]);
     command.args(["--spark-version", "3.4.4"]);
     let run = assert_cmd::Command::from_std(command).assert().success();
     assert_eq!(text(&run.get_output().stdout), "words: 17, on the driver: 17\n");
@@ -111,7 +116,7 @@ fn tells_a_failure_as_the_cluster_would() {
 fn says_what_an_application_of_the_image_needs_here() {
     let (cache, ..) = first_run();
     let mut command = sparkctl();
-    command.env("SPARKCTL_CACHE_DIR", cache).args(["submit", "examples/jvm-pi.yaml", "--local"]);
+    command.env("SPARKCTL_CACHE_DIR", cache).args(["submit", "examples/jvm-pi.yaml", "--local", MACHINE]);
     command.args(["--main-file", "local:///nowhere/job.jar", "--output", "json"]);
     let run = command.output().expect("running");
     assert_eq!(run.status.code(), Some(4));

@@ -1,0 +1,152 @@
+//! Runs in a container of the job's image, by a real podman. The image is that of the test cluster, from its
+//! registry.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use crate::support::{cluster, sparkctl};
+use crate::{interrupt, lines, text, wait_for};
+
+/// Podman's settings for these tests: which files it reads.
+///
+/// # Panics
+/// There is no podman: these tests are not skipped.
+fn settings() -> &'static [(&'static str, String); 2] {
+    static SETTINGS: OnceLock<[(&str, String); 2]> = OnceLock::new();
+    SETTINGS.get_or_init(|| {
+        let found = Command::new("podman").arg("--version").output();
+        assert!(found.is_ok_and(|found| found.status.success()), "podman is missing: install it (Debian's package podman)");
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let write = |name: &str, content: &str| {
+            let path = folder.join(name);
+            std::fs::write(&path, content).expect("writing podman's settings");
+            path.display().to_string()
+        };
+        // Where root may not raise limits, podman's own defaults are refused; crun refuses mixed cgroups.
+        let engine = "[containers]\ndefault_ulimits = [\"nofile=4096:4096\", \"nproc=4096:4096\"]\n[engine]\nruntime = \"runc\"\n";
+        let registry = cluster().variable("REGISTRY");
+        let registries = format!("[[registry]]\nprefix = \"docker.io\"\nlocation = \"{registry}\"\ninsecure = true\n");
+        [("CONTAINERS_CONF", write("containers.conf", engine)), ("CONTAINERS_REGISTRIES_CONF", write("registries.conf", &registries))]
+    })
+}
+
+fn podman() -> Command {
+    let mut command = Command::new("podman");
+    command.envs(settings().iter().map(|(name, value)| (name, value)));
+    command
+}
+
+/// A run in a container; what it would be on the machine must not matter.
+fn submit(arguments: &[&str]) -> Command {
+    let mut command = sparkctl();
+    command.envs(settings().iter().map(|(name, value)| (name, value)));
+    command.env("SPARK_HOME", "/nowhere").env("SPARKCTL_CACHE_DIR", "/nowhere");
+    command.args(["submit", "--local=1", "--local-in=container"]).args(arguments);
+    command
+}
+
+/// A script of a folder of its own.
+fn run_of(folder: &Path, script: &str, arguments: &[&str]) -> Command {
+    let path = folder.join("job.py");
+    std::fs::write(&path, script).expect("writing the script");
+    let mut command = submit(&["--name", "boxed", "--image", &cluster().spark_image(), "--spark-version", "4.1.4"]);
+    command.args(["--driver-memory", "512m", "--executor-memory", "512m", "--main-file"]).arg(path).args(arguments);
+    command
+}
+
+#[test]
+fn gives_the_application_what_it_has_in_a_cluster() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (module, data) = (folder.path().join("colours.py"), folder.path().join("my data.txt"));
+    std::fs::write(&module, "def loud(text):\n    return text.upper()\n").expect("writing a module");
+    std::fs::write(&data, "seven").expect("writing a file");
+    let script = "\
+import os, sys
+from pyspark import SparkFiles
+from pyspark.sql import SparkSession
+import colours
+spark = SparkSession.builder.getOrCreate()
+def seen(_):
+    return [colours.loud(os.environ['COLOUR']), open(SparkFiles.get('my data.txt')).read()]
+print(sys.argv[1:], spark.conf.get('spark.sql.shuffle.partitions'), spark.sparkContext.master)
+print(spark.sparkContext.parallelize([1]).map(seen).first())
+print(os.environ['SPARK_HOME'], os.environ['TOKEN'].split('\\n'), __file__)
+limits = ['/sys/fs/cgroup/memory/memory.limit_in_bytes', '/sys/fs/cgroup/memory.max']
+print([int(open(limit).read()) >> 20 for limit in limits if os.path.exists(limit)])
+try:
+    open(__file__, 'a')
+except OSError as error:
+    print(error.strerror)
+";
+    let mut command =
+        run_of(folder.path(), script, &["--conf", "spark.sql.shuffle.partitions=7", "--env", "COLOUR=blue"]);
+    command.args(["--env", "TOKEN=two\nlines"]).arg("--py-files").arg(&module).arg("--files").arg(&data);
+    let run = assert_cmd::Command::from_std(command).args(["--", "a b", "*"]).assert().success();
+    let output = run.get_output();
+    let expected = "\
+['a b', '*'] 7 local[1]
+['BLUE', 'seven']
+/opt/spark ['two', 'lines'] /mnt/sparkctl/files/job.py
+[896]
+Read-only file system
+";
+    assert_eq!(text(&output.stdout), expected);
+    let stderr = text(&output.stderr);
+    for said in ["with docker.io/apache/spark:4.1.4 in podman ", ", local[1]", "boxed succeeded: starting "] {
+        assert_eq!(stderr.matches(said).count(), 1, "{said}\n{stderr}");
+    }
+}
+
+#[test]
+fn runs_what_is_in_the_image_alone() {
+    // Where the machine has no Spark, a container comes before one that is fetched.
+    let mut command = sparkctl();
+    command.envs(settings().iter().map(|(name, value)| (name, value))).env_remove("SPARK_HOME");
+    command.args(["submit", "examples/jvm-pi.yaml", "--local=1", "--image", &cluster().spark_image()]);
+    let run = command.output().expect("running");
+    assert_eq!(run.status.code(), Some(0), "{}", text(&run.stderr));
+    assert!(text(&run.stdout).contains("Pi is roughly 3.1"), "{}", text(&run.stdout));
+}
+
+#[test]
+fn tells_a_failure_of_a_container_as_the_cluster_would() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = "print('so far')\nraise ValueError('no such thing')\n";
+    let run = run_of(folder.path(), script, &["--output", "json", "--logs"]).output().expect("running");
+    assert_eq!(run.status.code(), Some(1), "{}", text(&run.stderr));
+    let lines = lines(&run.stdout);
+    assert!(lines.iter().any(|line| line["kind"] == "log" && line["line"] == "so far"), "{lines:?}");
+    let states: Vec<&str> = lines.iter().filter_map(|line| line["state"].as_str()).collect();
+    assert_eq!(states, ["Starting", "Running", "Failed"]);
+    assert_eq!(lines.last().expect("a result")["exception"], "ValueError: no such thing");
+}
+
+#[test]
+fn says_that_an_image_cannot_be_had() {
+    let run = submit(&["examples/jvm-pi.yaml", "--image", "apache/no-such-image:1"]).output().expect("running");
+    assert_eq!(run.status.code(), Some(4), "{}", text(&run.stderr));
+    let stderr = text(&run.stderr);
+    assert!(stderr.contains("podman pull: ") && stderr.contains("no-such-image"), "{stderr}");
+}
+
+#[test]
+fn leaves_no_container_after_ctrl_c() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mark = folder.path().display().to_string();
+    let script = "import time\nprint('at work', flush=True)\ntime.sleep(1000)\n";
+    let mut command = run_of(folder.path(), script, &["--", &mark]);
+    let mut run = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("running");
+    let mut line = String::new();
+    BufReader::new(run.stdout.take().expect("its output")).read_line(&mut line).expect("a line");
+    assert_eq!(line, "at work\n");
+    let there = || {
+        let list = podman().args(["ps", "--all", "--no-trunc", "--format", "{{.Command}}"]).output().expect("podman");
+        text(&list.stdout).contains(&mark)
+    };
+    assert!(there(), "the container is not among podman's");
+    interrupt(run.id());
+    assert_eq!(run.wait().expect("its end").code(), Some(130));
+    wait_for("the end of the container", || !there());
+}
