@@ -1,47 +1,63 @@
 //! The view that is drawn anew on a terminal while an application is followed.
 
 use std::collections::VecDeque;
+use std::sync::Once;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use rustix::process::Signal;
+use tokio::signal::unix::{SignalKind, signal};
 
+use super::interrupt::is_ignored;
 use crate::cluster::Stage;
 use crate::report::{clean, executor_words, talk, words};
 use crate::state::State;
 
-/// How often the clock and the spinner move.
+/// How often the clock and the spinner move, and the view is fitted to the terminal.
 const TICK: Duration = Duration::from_millis(250);
 /// How many of the log's last lines are shown.
 const LOG: usize = 3;
 /// How many stages are shown.
 const STAGES: usize = 4;
 
-/// A few lines at the bottom of the terminal, each cut to its width, whatever that becomes.
+/// What the view shows of one application.
 pub struct Live {
     name: String,
-    all: MultiProgress,
-    head: ProgressBar,
-    rows: Vec<ProgressBar>,
+    head: String,
     state: Vec<String>,
     stages: Vec<String>,
     /// The last lines of the log, unless it is copied to stdout.
     log: VecDeque<String>,
+    /// Its end ends the clock.
+    _clock: Sender<()>,
 }
 
 impl Live {
     pub fn begin(name: &str) -> Live {
-        let all = MultiProgress::new();
-        let head = all.add(line("{spinner} {wide_msg} {elapsed}"));
-        head.enable_steady_tick(TICK);
-        talk::beside(Some(all.clone()));
-        let (rows, state, stages, log) = Default::default();
-        Live { name: name.to_owned(), all, head, rows, state, stages, log }
+        stop_with_grace();
+        talk::begin_view();
+        let (clock, is_over) = channel();
+        // A thread: the clock also moves while the rest of a log is waited for.
+        std::thread::spawn(move || {
+            while is_over.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+                talk::with_view(|view| view.tick());
+            }
+        });
+        let mut live = Live::of(name);
+        live._clock = clock;
+        live
+    }
+
+    fn of(name: &str) -> Live {
+        let (head, state, stages, log) = Default::default();
+        Live { name: name.to_owned(), head, state, stages, log, _clock: channel().0 }
     }
 
     pub fn state(&mut self, state: &State) {
         let (what, hint) = words(state);
-        self.head.set_message(clean(&format!("{}  {what}", self.name)));
-        let hints = [hint, state.executors.hint.clone()].into_iter().flatten().map(|hint| format!("hint: {hint}"));
+        self.head = clean(&format!("{}  {what}", self.name));
+        let hints = [hint, state.executors.hint.clone()].into_iter().flatten();
+        let hints = hints.map(|hint| clean(&format!("hint: {hint}")));
         let executors = executor_words(state).map(|words| format!("executors  {words}"));
         self.state = executors.into_iter().chain(hints).collect();
         self.draw();
@@ -55,7 +71,7 @@ impl Live {
             };
             let Stage { stage_id, num_tasks, num_complete_tasks, name, .. } = stage;
             let done = bar_of(*num_complete_tasks, *num_tasks);
-            format!("stage {stage_id:<4} {done} {num_complete_tasks}/{num_tasks} tasks{failed}  {name}")
+            clean(&format!("stage {stage_id:<4} {done} {num_complete_tasks}/{num_tasks} tasks{failed}  {name}"))
         };
         self.stages = stages.iter().take(STAGES).map(row).collect();
         self.draw();
@@ -63,43 +79,42 @@ impl Live {
 
     /// A line of the log that is not copied to stdout.
     pub fn log(&mut self, line: &str) {
-        self.log.push_back(format!("| {line}"));
+        self.log.push_back(clean(&format!("| {line}")));
         if self.log.len() > LOG {
             self.log.pop_front();
         }
         self.draw();
     }
 
-    fn draw(&mut self) {
-        let texts: Vec<&String> = self.state.iter().chain(&self.stages).chain(&self.log).collect();
-        while self.rows.len() > texts.len() {
-            if let Some(row) = self.rows.pop() {
-                row.finish_and_clear();
-                self.all.remove(&row);
-            }
-        }
-        while self.rows.len() < texts.len() {
-            self.rows.push(self.all.add(line("  {wide_msg}")));
-        }
-        for (row, text) in self.rows.iter().zip(texts) {
-            row.set_message(clean(text));
-        }
+    fn rows(&self) -> Vec<String> {
+        self.state.iter().chain(&self.stages).chain(&self.log).cloned().collect()
+    }
+
+    fn draw(&self) {
+        talk::with_view(|view| view.set(self.head.clone(), self.rows()));
     }
 }
 
 impl Drop for Live {
-    /// Takes the view away: what is written from then on remains.
     fn drop(&mut self) {
-        talk::beside(None);
-        self.rows.iter().chain([&self.head]).for_each(ProgressBar::finish_and_clear);
-        // That it cannot be cleared changes nothing of what follows.
-        let _ = self.all.clear();
+        talk::end_view();
     }
 }
 
-fn line(template: &str) -> ProgressBar {
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::no_length().with_style(style)
+/// From now on Ctrl-Z stops the process with the view out of the way.
+fn stop_with_grace() {
+    static ONCE: Once = Once::new();
+    let kind = SignalKind::from_raw(Signal::TSTP.as_raw());
+    ONCE.call_once(|| {
+        // Without a handler it stops all the same, and leaves the view there.
+        if let (false, Ok(mut stops)) = (is_ignored(kind), signal(kind)) {
+            tokio::spawn(async move {
+                while stops.recv().await.is_some() {
+                    talk::stop();
+                }
+            });
+        }
+    });
 }
 
 /// `[=====    ]`.
@@ -113,7 +128,17 @@ fn bar_of(done: u64, of: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::bar_of;
+    use super::{Live, bar_of};
+    use crate::cluster::Stage;
+
+    #[test]
+    fn shows_what_others_wrote_without_obeying_it() {
+        let mut live = Live::of("x");
+        live.log("a\x1b[2Jb\rc\n");
+        live.stages(&[Stage { name: "reduce\x07".into(), num_tasks: 1, ..Stage::default() }]);
+        let rows = live.rows();
+        assert_eq!(rows, ["stage 0    [                    ] 0/1 tasks  reduce\u{fffd}", "| a\u{fffd}[2Jb c"]);
+    }
 
     #[test]
     fn a_bar_is_as_full_as_its_stage() {

@@ -1,7 +1,7 @@
 //! How it is said: the one place that writes, to the terminal, to files, to a pipeline's pages.
 
 use std::fs::File;
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, IsTerminal, Write, stdout};
 
 use anyhow::{Context, Result};
 use k8s_openapi::jiff::Timestamp;
@@ -216,9 +216,11 @@ impl Voice {
         if self.unheard {
             return Ok(());
         }
+        // A log's last line may be a part of one, which the view, drawn at the beginning of its line, would erase.
+        let end: &[u8] = if self.is_live() && !bytes.ends_with(b"\n") && stdout().is_terminal() { b"\n" } else { b"" };
         let write = || {
-            let mut out = std::io::stdout().lock();
-            out.write_all(bytes).and_then(|()| out.flush())
+            let mut out = stdout().lock();
+            out.write_all(bytes).and_then(|()| out.write_all(end)).and_then(|()| out.flush())
         };
         match talk::aside(write) {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => {

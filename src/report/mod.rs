@@ -7,6 +7,7 @@ mod end;
 mod json;
 mod plain;
 pub mod talk;
+mod view;
 
 use k8s_openapi::jiff::SignedDuration;
 
@@ -16,6 +17,7 @@ pub use clean::clean;
 pub use end::{End, annotation, junit_suite, step_outputs, step_summary};
 pub use json::Json;
 pub use plain::{Plain, executor_words, words};
+pub use view::View;
 
 /// In which form a command says what happens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]

@@ -2,34 +2,83 @@
 //! `CLICOLOR_FORCE`, the terminal, and `--color` once `anstream::ColorChoice::write_global` was told.
 
 use std::sync::Mutex;
+use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
-use indicatif::MultiProgress;
+use rustix::process::{Signal, getpgrp, getpid, getsid, kill_process};
 
-use super::clean;
+use super::{View, clean};
 
 pub const BAD: Style = AnsiColor::Red.on_default().bold();
 pub const DOUBTFUL: Style = AnsiColor::Yellow.on_default().bold();
 pub const GOOD: Style = AnsiColor::Green.on_default().bold();
 pub const FAINT: Style = Style::new().dimmed();
 
-/// A view that is drawn on the terminal meanwhile.
-static VIEW: Mutex<Option<MultiProgress>> = Mutex::new(None);
+/// Longer than a stop takes to reach every thread of the process.
+const STOPPING: Duration = Duration::from_millis(50);
 
-/// Has all that is written from now on written above a view, or none.
-pub fn beside(view: Option<MultiProgress>) {
-    if let Ok(mut current) = VIEW.lock() {
-        *current = view;
+/// A view that is drawn on the terminal meanwhile.
+static VIEW: Mutex<Option<View>> = Mutex::new(None);
+
+/// Has all that is written from now on written above a view.
+pub fn begin_view() {
+    if let Ok(mut view) = VIEW.lock() {
+        *view = Some(View::begin());
+    }
+}
+
+/// Changes the view, if there is one. Whether there is.
+pub fn with_view(change: impl FnOnce(&mut View)) -> bool {
+    VIEW.lock().is_ok_and(|mut view| view.as_mut().map(change).is_some())
+}
+
+/// Takes the view away: what is written from then on remains.
+pub fn end_view() {
+    if let Ok(mut view) = VIEW.lock()
+        && let Some(mut view) = view.take()
+    {
+        view.erase();
+    }
+}
+
+/// Takes the view away if that is possible at once: the process ends, and must not wait for who writes now.
+pub fn drop_view() {
+    if let Ok(mut view) = VIEW.try_lock()
+        && let Some(mut view) = view.take()
+    {
+        view.erase();
+    }
+}
+
+/// Stops the process as Ctrl-Z does, with the view out of the way. It goes on from here.
+pub fn stop() {
+    // The system ignores Ctrl-Z where no shell is there to wake the process again: so must this.
+    if getsid(None).is_ok_and(|session| session == getpgrp()) {
+        return;
+    }
+    let view = VIEW.lock();
+    let mut view = view.ok();
+    let mut view = view.as_mut().and_then(|view| view.as_mut());
+    if let Some(view) = &mut view {
+        view.erase();
+    }
+    if kill_process(getpid(), Signal::STOP).is_ok() {
+        std::thread::sleep(STOPPING);
+    }
+    if let Some(view) = view {
+        view.draw();
     }
 }
 
 /// Writes to the terminal with the view out of the way.
 pub fn aside<T>(write: impl FnOnce() -> T) -> T {
-    let view = VIEW.lock().ok().and_then(|view| view.clone());
-    match view {
-        Some(view) => view.suspend(write),
-        None => write(),
-    }
+    let view = VIEW.lock();
+    let mut view = view.ok();
+    let Some(view) = view.as_mut().and_then(|view| view.as_mut()) else { return write() };
+    view.erase();
+    let written = write();
+    view.draw();
+    written
 }
 
 /// A line as it is.

@@ -12,4 +12,5 @@ mod recipes;
 mod runs;
 mod submission;
 mod supervision;
+mod terminal;
 mod translation;

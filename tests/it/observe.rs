@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use predicates::prelude::*;
 use predicates::str::contains;
@@ -17,7 +17,7 @@ fn file(ns: &Namespace, name: &str) -> PathBuf {
 }
 
 /// A job file whose driver is a command.
-fn job(ns: &Namespace, name: &str, command: &str) -> PathBuf {
+pub fn job(ns: &Namespace, name: &str, command: &str) -> PathBuf {
     job_of_image(ns, name, cluster().variable("BUSYBOX_IMAGE"), command)
 }
 
@@ -177,26 +177,6 @@ fn a_running_application_can_be_looked_at_from_all_sides() {
     assert!(says(&["events", "python-pi"]).contains("Scheduled"));
     assert!(says(&["describe", "python-pi"]).contains("state:      Succeeded"));
     assert!(says(&["status", "python-pi"]).contains("python-pi succeeded"));
-}
-
-#[test]
-fn a_narrow_terminal_gets_a_view_that_leaves_a_summary() {
-    let ns = Namespace::new("live");
-    let job =
-        job(&ns, "live", "for i in 1 2 3; do echo a line that is longer than the terminal is wide $i; sleep 1; done");
-    let screen = file(&ns, "screen");
-    // `script` gives the command a terminal.
-    let mut command = Command::new("script");
-    command.env("KUBECONFIG", &cluster().kubeconfig).env("SPARKCTL_NAMESPACE", &ns.name).env("TERM", "xterm");
-    command.env_remove("CI").env_remove("GITHUB_ACTIONS").env_remove("GITLAB_CI");
-    let line = format!("stty cols 40; {} submit {}", env!("CARGO_BIN_EXE_sparkctl"), job.display());
-    let run = command.args(["-qec", &line]).arg(&screen).stdin(Stdio::null()).stdout(Stdio::null()).status();
-    assert!(run.expect("script(1), of util-linux").success());
-    let screen = String::from_utf8_lossy(&std::fs::read(screen).expect("the recorded screen")).into_owned();
-    assert!(screen.contains("live  running"), "{screen}");
-    assert!(screen.contains("| a line that is longer"), "{screen}");
-    let end = screen.rsplit_once("\u{1b}[2K").expect("a view that was cleared").1;
-    assert!(end.contains("live succeeded") && !end.contains("| a line"), "{end}");
 }
 
 /// A driver's pod with the labels of another submitter.

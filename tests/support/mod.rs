@@ -6,6 +6,7 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub mod api;
+pub mod terminal;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -160,6 +161,30 @@ impl Namespace {
         let mut drivers = cluster().api.items(&format!("{}?labelSelector=spark-role%3Ddriver", self.core("pods")));
         assert_eq!(drivers.len(), 1, "one driver in {}", self.name);
         drivers.remove(0)
+    }
+
+    /// Creates a pod like those that Spark makes for a driver, whose container is a shell's command.
+    pub fn add_executor(&self, id: u32, command: &str) {
+        let driver = self.driver();
+        let mut labels = driver["metadata"]["labels"].clone();
+        labels["spark-role"] = "executor".into();
+        labels["spark-exec-id"] = id.to_string().into();
+        let name = text(&driver["metadata"]["name"]).replace("-driver", &format!("-exec-{id}"));
+        let pod = json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels},
+            "spec": {"restartPolicy": "Never", "terminationGracePeriodSeconds": 0, "containers": [{
+                "name": "spark-kubernetes-executor", "image": cluster().variable("BUSYBOX_IMAGE"),
+                "command": ["/bin/sh", "-c", command],
+            }]},
+        });
+        cluster().api.create(&self.core("pods"), &pod).expect("an executor");
+    }
+
+    /// Calls a pod that waits for it by `nc -l -p 9999`. It gives no answer, for which the tests' client would ask
+    /// again and again.
+    pub fn call(&self, pod: &str) {
+        let path = format!("{}/{pod}:9999/proxy/", self.core("pods"));
+        std::thread::spawn(move || cluster().api.get(&path));
     }
 
     /// Value of the node label `type` for each pod that was given a node, by the pod's name.

@@ -1,0 +1,100 @@
+//! The live view, on a terminal that is resized, left and come back to.
+
+use crate::observe::job;
+use crate::support::Namespace;
+use crate::support::terminal::Terminal;
+
+/// Says some lines longer than a narrow terminal, then waits until it is called.
+const DRIVER: &str = "for i in 1 2 3 4; do echo a line of the log that is longer than a narrow terminal is wide, number $i; done; nc -l -p 9999";
+
+/// An application that runs, with an executor, before a terminal that has the view of it.
+fn begin(ns: &Namespace, name: &str) -> Terminal {
+    let job = job(ns, name, DRIVER);
+    let terminal = Terminal::begin(&ns.command(), 30, 100);
+    ns.wait_for("a prompt", || terminal.has_prompt().then_some(()));
+    terminal.types(&format!("sparkctl() {{ '{}' \"$@\"; }}\n", env!("CARGO_BIN_EXE_sparkctl")));
+    terminal.types(&format!("sparkctl submit {}\n", job.display()));
+    ns.wait_for("the driver", || (terminal.count(&format!("{name}  running  on node")) == 1).then_some(()));
+    ns.add_executor(1, "sleep 1000");
+    ns.wait_for("the view", || is_whole(&terminal, name).then_some(()));
+    terminal
+}
+
+/// The view is there once, with the last of the log, and so is what was said before it.
+fn is_whole(terminal: &Terminal, name: &str) -> bool {
+    let head = format!("{name}  running  on node");
+    terminal.count(&head) == 1
+        && terminal.count("  executors  1 running") == 1
+        && terminal.count("  | a line of the log") == 3
+        && terminal.count("  kill    sparkctl delete") == 1
+}
+
+/// What of the view is there.
+fn left_over(terminal: &Terminal, name: &str) -> Vec<String> {
+    let marks = [format!("{name}  running"), "executors  1".into(), "| a line".into()];
+    let mut lines = terminal.lines();
+    lines.retain(|line| marks.iter().any(|mark| line.contains(mark)));
+    lines
+}
+
+/// How long it has been there, by its own clock.
+fn clock(terminal: &Terminal, name: &str) -> Option<String> {
+    let head = terminal.lines().into_iter().find(|line| line.contains(&format!("{name}  running")))?;
+    head.split_whitespace().last().map(str::to_owned)
+}
+
+#[test]
+fn a_view_fits_the_terminal_whatever_becomes_of_it() {
+    let ns = Namespace::new("resized");
+    let terminal = begin(&ns, "resized");
+    eprintln!("{}", terminal.lines().join("\n"));
+    for (rows, columns) in [(30, 40), (30, 130), (12, 60), (30, 33), (30, 100)] {
+        terminal.resize(rows, columns);
+        let before = clock(&terminal, "resized");
+        ns.wait_for("the view, drawn anew", || (clock(&terminal, "resized") != before).then_some(()));
+        ns.wait_for(&format!("the view on {columns} columns"), || is_whole(&terminal, "resized").then_some(()));
+    }
+    // A terminal too low for all of it has a part.
+    terminal.resize(4, 100);
+    ns.wait_for("a part of the view", || {
+        let has_a_part = terminal.count("resized  running") == 1 && terminal.count("| a line of the log") == 1;
+        has_a_part.then_some(())
+    });
+    terminal.resize(30, 100);
+    ns.wait_for("the whole view again", || is_whole(&terminal, "resized").then_some(()));
+    ns.call("resized-driver");
+    ns.wait_for("the end", || terminal.has_prompt().then_some(()));
+    assert_eq!(left_over(&terminal, "resized"), Vec::<String>::new());
+    assert_eq!(terminal.count("resized succeeded: queued "), 1, "{:#?}", terminal.lines());
+    assert!(terminal.shows_cursor());
+    terminal.types("echo code=$?\n");
+    ns.wait_for("the exit code", || (terminal.count("code=0") == 1).then_some(()));
+    eprintln!("{}", terminal.lines().join("\n"));
+}
+
+#[test]
+fn a_view_is_out_of_the_way_of_ctrl_z_and_ctrl_c() {
+    let ns = Namespace::new("stopped");
+    let terminal = begin(&ns, "stopped");
+    terminal.types("\x1a");
+    ns.wait_for("the shell", || (terminal.count("Stopped") == 1 && terminal.has_prompt()).then_some(()));
+    assert_eq!(left_over(&terminal, "stopped"), Vec::<String>::new());
+    assert!(terminal.shows_cursor());
+    terminal.types("echo still $((40 + 2)); stty -a | grep -o ' echo \\|onlcr'\n");
+    ns.wait_for("a shell with its usual modes", || {
+        let says = |text: &str| terminal.lines().iter().any(|line| line == text);
+        (says("still 42") && says(" echo") && says("onlcr")).then_some(())
+    });
+    terminal.types("fg\n");
+    ns.wait_for("the view again", || is_whole(&terminal, "stopped").then_some(()));
+    terminal.types("\x03");
+    ns.wait_for("the shell", || terminal.has_prompt().then_some(()));
+    assert_eq!(left_over(&terminal, "stopped"), Vec::<String>::new());
+    assert_eq!(terminal.count("interrupted: application stopped runs on in the cluster"), 1);
+    // Once when it was submitted, once to come back.
+    assert_eq!(terminal.count("attach  sparkctl attach stopped -n "), 2);
+    assert!(terminal.shows_cursor());
+    terminal.types("echo code=$?\n");
+    ns.wait_for("the exit code", || (terminal.count("code=130") == 1).then_some(()));
+    eprintln!("{}", terminal.lines().join("\n"));
+}
