@@ -17,12 +17,14 @@ use super::voice::Voice;
 use crate::cluster::{self, Change, Cluster, Heard, Logs, Sight, Source, Stage};
 use crate::manifests::Application;
 use crate::report::{self, Card, Ci, Output, Progress};
-use crate::state::{self, Ending, Outcome, State, Terms, What};
+use crate::state::{self, Ending, Observed, Outcome, State, Terms, What};
 
 /// How often a state is judged anew though nothing changed: time alone may turn a wait into an end.
 pub(super) const JUDGE: Duration = Duration::from_secs(1);
 /// How long the rest of the log of a pod that is gone is waited for.
 const LAST_WORDS: Duration = Duration::from_secs(2);
+/// How long an executor that does not end with its driver is listened to.
+const LEFT_ALONE: Duration = Duration::from_secs(20);
 /// How long to wait for the event that says why a pod was taken away: it may come after the deletion.
 const LAST_EVENTS: Duration = Duration::from_secs(1);
 /// How often Spark is asked for its stages.
@@ -181,6 +183,8 @@ struct Following<'a> {
     asked: BTreeSet<String>,
     /// What Spark says of its stages.
     progress: Option<mpsc::Receiver<Vec<Stage>>>,
+    /// Whether it was told that there are more logs than are followed.
+    crowd_is_told: bool,
 }
 
 impl<'a> Following<'a> {
@@ -197,6 +201,7 @@ impl<'a> Following<'a> {
             asking: JoinSet::new(),
             asked: BTreeSet::new(),
             progress: None,
+            crowd_is_told: false,
         })
     }
 
@@ -278,14 +283,33 @@ impl<'a> Following<'a> {
             self.logs.begin(DRIVER, &driver);
         }
         if self.options.logs == Some(Whose::All) {
-            for (name, pod) in &self.sight.observed().executors {
-                if state::executor_has_log(pod) && !self.logs.has(name) && self.logs.count() < MANY_LOGS {
-                    self.logs.begin(&state::executor_called(pod), pod);
+            self.begin_logs_of_executors()?;
+        }
+        Ok(())
+    }
+
+    fn begin_logs_of_executors(&mut self) -> Result<()> {
+        let Observed { driver, executors, .. } = self.sight.observed();
+        let mut is_crowded = false;
+        for (name, pod) in executors {
+            if state::executor_has_log(pod) && !self.logs.has(name) {
+                if self.logs.open() >= MANY_LOGS {
+                    is_crowded = true;
+                    continue;
                 }
-                if state::executor_has_ended(pod) {
-                    self.logs.container_ended(name);
-                }
+                self.logs.begin(&state::executor_called(pod), pod);
             }
+            if state::executor_has_ended(pod) {
+                self.logs.container_ended(name);
+            }
+        }
+        // A pod that Spark has deleted is not seen to end. The driver's own is judged by its state.
+        let is_driver = |pod: &str| driver.as_ref().is_some_and(|driver| driver.metadata.name.as_deref() == Some(pod));
+        self.logs.all_but_ended(|pod| executors.contains_key(pod) || is_driver(pod));
+        if is_crowded && !std::mem::replace(&mut self.crowd_is_told, true) {
+            let note =
+                format!("{MANY_LOGS} logs are followed at once: those of further executors come when one has ended");
+            self.voice.note(&note)?;
         }
         Ok(())
     }
@@ -354,6 +378,7 @@ impl<'a> Following<'a> {
         self.logs.all_ended();
         // A pod that was taken away may have left its last lines in the stream, and none that can be asked for.
         let last_words = self.sight.observed().gone.map(|_| Instant::now() + LAST_WORDS);
+        let mut left_alone = self.has_open_executors().then(|| Instant::now() + LEFT_ALONE);
         loop {
             tokio::select! {
                 heard = self.logs.rest() => match heard {
@@ -361,9 +386,22 @@ impl<'a> Following<'a> {
                     None => return Ok(()),
                 },
                 () = until(last_words) => return Ok(()),
+                // It ends soon after its driver, if nothing keeps it.
+                Ok(_) = self.sight.changed(), if left_alone.is_some() => {
+                    left_alone = left_alone.filter(|_| self.has_open_executors());
+                }
+                () = until(left_alone) => {
+                    return self.voice.note("executors run on without their driver: their logs are followed no longer");
+                }
                 _ = interrupt.heard() => return Ok(()),
             }
         }
+    }
+
+    /// Whether there is a log that may never come to its end, for its container goes on.
+    fn has_open_executors(&self) -> bool {
+        let has_open_log = |(name, pod): (&String, &Pod)| self.logs.has(name) && !state::executor_has_ended(pod);
+        self.sight.observed().executors.iter().any(has_open_log)
     }
 
     /// A Job's end may be heard of while the watch on its pods is silent: then they are asked for.

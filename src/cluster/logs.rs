@@ -89,9 +89,16 @@ impl Logs {
         self.streams.contains_key(pod)
     }
 
-    /// How many logs are being read, or were.
-    pub fn count(&self) -> usize {
-        self.streams.len()
+    /// How many logs are being read.
+    pub fn open(&self) -> usize {
+        self.open
+    }
+
+    /// Tells of pods that are gone: what their streams still bring is the end of their logs.
+    pub fn all_but_ended(&self, is_there: impl Fn(&str) -> bool) {
+        for (_, ended) in self.streams.iter().filter(|(pod, _)| !is_there(pod)) {
+            ended.send_replace(true);
+        }
     }
 
     /// The next line of any. May be dropped and called again.

@@ -6,6 +6,7 @@ mod support;
 mod completions;
 mod doctor;
 mod files;
+mod logs;
 mod lost_node;
 mod observe;
 mod recipes;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::support::{Namespace, cluster, short_job};
 
 /// A file of this test's own.
-fn file(ns: &Namespace, name: &str) -> PathBuf {
+pub fn file(ns: &Namespace, name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}", ns.name))
 }
 

@@ -5,7 +5,7 @@ use crate::support::Namespace;
 use crate::support::terminal::Terminal;
 
 /// Says some lines longer than a narrow terminal, then waits until it is called.
-const DRIVER: &str = "for i in 1 2 3 4; do echo a line of the log that is longer than a narrow terminal is wide, number $i; done; nc -l -p 9999";
+const DRIVER: &str = "for i in 1 2 3 4; do echo a line of the log that is longer than a narrow terminal is wide, number $i; done; nc -l -p 9999 >/dev/null";
 
 /// An application that runs, with an executor, before a terminal that has the view of it.
 fn begin(ns: &Namespace, name: &str) -> Terminal {

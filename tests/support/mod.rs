@@ -180,7 +180,7 @@ impl Namespace {
         cluster().api.create(&self.core("pods"), &pod).expect("an executor");
     }
 
-    /// Calls a pod that waits for it by `nc -l -p 9999`. It gives no answer, for which the tests' client would ask
+    /// Calls a pod that waits for it by `nc -l -p 9999 >/dev/null`. It gives no answer, for which the tests' client would ask
     /// again and again.
     pub fn call(&self, pod: &str) {
         let path = format!("{}/{pod}:9999/proxy/", self.core("pods"));

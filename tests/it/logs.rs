@@ -1,0 +1,89 @@
+//! Logs of driver and executors, interleaved: each line once and in its place, whoever comes and goes.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::process::Stdio;
+
+use predicates::str::contains;
+
+use crate::observe::{file, job};
+use crate::support::Namespace;
+
+/// The lines of each source, in their order.
+fn by_source(log: &str) -> BTreeMap<&str, Vec<&str>> {
+    let mut sources = BTreeMap::<_, Vec<_>>::new();
+    for line in log.lines() {
+        let (source, text) = line.split_once(" | ").unwrap_or_else(|| panic!("no source: {line}"));
+        sources.entry(source).or_default().push(text);
+    }
+    sources
+}
+
+/// Lines from 1 on, with none missing and none twice.
+fn assert_counted(lines: &[&str]) {
+    for (line, number) in lines.iter().zip(1..) {
+        assert_eq!(*line, number.to_string(), "{lines:?}");
+    }
+}
+
+#[test]
+fn executors_that_come_and_go_are_heard_to_their_ends() {
+    let ns = Namespace::new("come-and-go");
+    let log = file(&ns, "all.log");
+    let driver = job(&ns, "come-and-go", "echo 1; nc -l -p 9999 >/dev/null; echo 2");
+    let mut submit = ns.command();
+    submit.arg("submit").arg(driver).args(["--logs=all", "--log-file"]).arg(&log);
+    let mut submit = submit.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("sparkctl");
+    let kept = || std::fs::read_to_string(&log).unwrap_or_default();
+    let until = |line: &str| ns.wait_for(line, || kept().lines().any(|kept| kept == line).then_some(()));
+    until("driver | 1");
+    // One that ends, and beside it one that comes late and is taken away; and one that is still there at the end.
+    ns.add_executor(1, "for i in $(seq 200); do echo $i; sleep 0.02; done");
+    until("exec-1 | 1");
+    ns.add_executor(2, "for i in $(seq 50); do echo $i; done; sleep 1000");
+    until("exec-2 | 50");
+    crate::support::cluster().api.delete(&format!("{}/come-and-go-exec-2", ns.core("pods"))).expect("a pod to delete");
+    ns.add_executor(3, "i=0; while true; do i=$((i + 1)); echo $i; sleep 0.2; done");
+    until("exec-1 | 200");
+    until("exec-3 | 1");
+    ns.call("come-and-go-driver");
+    let (mut out, mut told) = (String::new(), String::new());
+    submit.stdout.take().expect("stdout").read_to_string(&mut out).expect("its log");
+    submit.stderr.take().expect("stderr").read_to_string(&mut told).expect("its talk");
+    assert_eq!(submit.wait().expect("its end").code(), Some(0), "{told}");
+    assert_eq!(out, kept());
+    let sources = by_source(&out);
+    for (source, lines) in &sources {
+        eprintln!("{source}: {} lines", lines.len());
+        assert_counted(lines);
+    }
+    assert_eq!(["driver", "exec-1", "exec-2"].map(|source| sources[source].len()), [2, 200, 50]);
+    assert!(told.contains("executors run on without their driver"), "{told}");
+}
+
+#[test]
+fn logs_of_spark_are_those_that_are_there_afterwards() {
+    let ns = Namespace::new("all-logs");
+    let log = file(&ns, "all.log");
+    let run = ns
+        .sparkctl()
+        .args(["submit", "examples/python-pi.yaml", "--logs=all", "--log-file"])
+        .arg(&log)
+        .args(["--conf", "spark.executor.instances=2"])
+        .args(["--conf", "spark.kubernetes.executor.deleteOnTermination=false"])
+        .assert();
+    run.code(0).stdout(contains("driver | Pi is roughly"));
+    let kept = std::fs::read_to_string(&log).expect("a log");
+    let sources = by_source(&kept);
+    assert_eq!(sources.keys().copied().collect::<Vec<_>>(), ["driver", "exec-1", "exec-2"]);
+    for (source, lines) in &sources {
+        let mut logs = ns.command();
+        logs.args(["logs", "python-pi"]);
+        if let Some(id) = source.strip_prefix("exec-") {
+            logs.args(["--executor", id]);
+        }
+        let whole = logs.output().expect("sparkctl");
+        let whole = String::from_utf8_lossy(&whole.stdout).into_owned();
+        assert_eq!(*lines, whole.lines().collect::<Vec<_>>(), "{source}");
+    }
+}
