@@ -16,6 +16,8 @@ use crate::state::Observed;
 
 /// How long the pods may be out of sight before that is the outcome.
 const OUT_OF_SIGHT: Duration = Duration::from_secs(600);
+/// When it is told first that they still are.
+const REMINDER: Duration = Duration::from_secs(60);
 /// How long a refusal is borne after the pods were seen: an API server that has just been started does
 /// not know all credentials and rights yet, and a token may be renewed.
 const REFUSED: Duration = Duration::from_secs(60);
@@ -271,10 +273,12 @@ impl Sight {
     }
 }
 
-/// A row of stumbles, told once, and fatal in the end.
+/// A row of stumbles: told when it begins, then ever more rarely, and fatal in the end.
 #[derive(Default)]
 struct Stumbles {
     first: Option<Instant>,
+    /// How many times it was told that they last.
+    reminders: u32,
 }
 
 impl Stumbles {
@@ -286,10 +290,19 @@ impl Stumbles {
             Failure::Refused(status) if matches!(status.code, 401 | 403 | 404) && lasts > REFUSED => {
                 Err(Failure::Refused(status))
             }
-            failure if lasts > OUT_OF_SIGHT => {
-                Err(Failure::NoAnswer(format!("{failure}, for {} min", OUT_OF_SIGHT.as_secs() / 60)))
+            Failure::NoAnswer(what) if lasts > OUT_OF_SIGHT => {
+                Err(Failure::NoAnswer(format!("{what}, for {} min", lasts.as_secs() / 60)))
             }
-            failure => Ok(is_first.then(|| format!("the watch on the pods stumbled, and is resumed: {failure}"))),
+            failure if lasts > OUT_OF_SIGHT => {
+                Err(Failure::NoAnswer(format!("{failure}, for {} min", lasts.as_secs() / 60)))
+            }
+            failure if is_first => Ok(Some(format!("the watch on the pods stumbled, and is resumed: {failure}"))),
+            failure if lasts >= REMINDER * 2_u32.pow(self.reminders) => {
+                self.reminders += 1;
+                let minutes = lasts.as_secs() / 60;
+                Ok(Some(format!("the pods are out of sight for {minutes} min, and looked for still: {failure}")))
+            }
+            _ => Ok(None),
         }
     }
 }
@@ -312,6 +325,17 @@ mod tests {
         assert!(stumbles.take(refused(401), start).is_ok_and(|said| said.is_some()));
         assert!(stumbles.take(refused(401), start + Duration::from_secs(30)).is_ok_and(|said| said.is_none()));
         assert!(stumbles.take(refused(401), start + Duration::from_secs(61)).is_err());
+    }
+
+    #[test]
+    fn reminds_ever_more_rarely_of_a_server_that_is_out_of_sight() {
+        let (mut stumbles, start) = (Stumbles::default(), Instant::now());
+        let lost = || Failure::NoAnswer("Connection refused".into());
+        let mut said = |second: u64| stumbles.take(lost(), start + Duration::from_secs(second));
+        let told: Vec<u64> = (0..=600).filter(|second| said(*second).is_ok_and(|said| said.is_some())).collect();
+        assert_eq!(told, [0, 60, 120, 240, 480]);
+        let end = said(601).expect_err("an end");
+        assert_eq!(end.to_string(), "no answer from the API server: Connection refused, for 10 min");
     }
 
     #[test]
