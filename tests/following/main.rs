@@ -49,61 +49,77 @@ fn create(ns: &Namespace, role: &str, name: &str) {
     cluster().api.create(&ns.core("pods"), &pod(role, name)).expect("a pod");
 }
 
-/// `attach` in JSON, and its lines with the moments when they came.
-fn attach(ns: &Namespace) -> (Child, mpsc::Receiver<(Instant, Value)>) {
-    let mut command: Command = ns.command();
-    let attach = command.args(["attach", "measured", "--progress", "json"]).stdout(Stdio::piped()).spawn();
-    let mut attach = attach.expect("sparkctl");
-    let lines = BufReader::new(attach.stdout.take().expect("stdout")).lines();
-    let (sender, receiver) = mpsc::channel();
-    std::thread::spawn(move || {
-        for line in lines.map_while(Result::ok) {
-            let line = serde_json::from_str(&line).expect("JSON");
-            if sender.send((Instant::now(), line)).is_err() {
-                return;
-            }
-        }
-    });
-    (attach, receiver)
+/// An `attach` in JSON, and its lines with the moments when they came.
+struct Follower {
+    process: Child,
+    lines: mpsc::Receiver<(Instant, Value)>,
 }
 
-/// Waits for a state with so many executors; returns when it came.
-fn until_pending(lines: &mpsc::Receiver<(Instant, Value)>, executors: usize) -> Instant {
-    loop {
-        let (at, line) = lines.recv_timeout(Duration::from_secs(120)).expect("a state");
-        if line["executors"]["pending"] == executors {
-            return at;
+impl Follower {
+    /// Attaches to the application, and waits until it is seen to have so many executors. With the moment of that.
+    fn attach(ns: &Namespace, executors: usize) -> (Follower, Instant) {
+        let mut command: Command = ns.command();
+        let attach = command.args(["attach", "measured", "--progress", "json"]).stdout(Stdio::piped()).spawn();
+        let mut process = attach.expect("sparkctl");
+        let out = BufReader::new(process.stdout.take().expect("stdout")).lines();
+        let (sender, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in out.map_while(Result::ok) {
+                let line = serde_json::from_str(&line).expect("JSON");
+                if sender.send((Instant::now(), line)).is_err() {
+                    return;
+                }
+            }
+        });
+        let follower = Follower { process, lines };
+        let seen = follower.until_pending(executors);
+        (follower, seen)
+    }
+
+    /// Waits for a state with so many executors; returns when it came.
+    fn until_pending(&self, executors: usize) -> Instant {
+        loop {
+            let (at, line) = self.lines.recv_timeout(Duration::from_secs(120)).expect("a state");
+            if line["executors"]["pending"] == executors {
+                return at;
+            }
         }
+    }
+
+    /// A figure of `/proc/PID/status`, in KiB.
+    fn status(&self, figure: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("its status");
+        let line = status.lines().find(|line| line.starts_with(figure)).expect(figure);
+        line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect(figure)
     }
 }
 
-/// A figure of `/proc/PID/status`, in KiB.
-fn status(process: &Child, figure: &str) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", process.id())).expect("its status");
-    let line = status.lines().find(|line| line.starts_with(figure)).expect(figure);
-    line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect(figure)
+impl Drop for Follower {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
 }
 
-fn end(mut process: Child) {
-    process.kill().expect("ending it");
-    process.wait().expect("its end");
+/// An application of a driver alone, and one who follows it.
+fn followed(test: &str) -> (Namespace, Follower) {
+    let ns = Namespace::new(test);
+    create(&ns, "driver", "measured-driver");
+    let (follower, _) = Follower::attach(&ns, 0);
+    (ns, follower)
 }
 
 #[test]
 #[ignore = "a measurement"]
 fn how_soon_a_change_is_said() {
-    let ns = Namespace::new("measured-change");
-    create(&ns, "driver", "measured-driver");
-    let (attached, lines) = attach(&ns);
-    until_pending(&lines, 0);
+    let (ns, follower) = followed("measured-change");
     let mut took: Vec<Duration> = (1..=CHANGES)
         .map(|number| {
             let sent = Instant::now();
             create(&ns, "executor", &format!("measured-exec-{number}"));
-            until_pending(&lines, number).duration_since(sent)
+            follower.until_pending(number).duration_since(sent)
         })
         .collect();
-    end(attached);
     took.sort();
     let at = |part: usize| took[(took.len() - 1) * part / 100].as_secs_f64() * 1000.0;
     println!("{CHANGES} changes: request sent to line read: median {:.1} ms, 95 % {:.1} ms", at(50), at(95));
@@ -112,12 +128,9 @@ fn how_soon_a_change_is_said() {
 #[test]
 #[ignore = "a measurement"]
 fn how_many_requests_following_takes() {
-    let ns = Namespace::new("measured-requests");
-    create(&ns, "driver", "measured-driver");
-    let (attached, lines) = attach(&ns);
-    until_pending(&lines, 0);
+    let (ns, follower) = followed("measured-requests");
     std::thread::sleep(COUNTED);
-    end(attached);
+    drop(follower);
     // A watch is in the log when it begins and when it ends: the id makes it one.
     let requests: BTreeMap<String, String> = cluster()
         .audit(&ns.name)
@@ -136,24 +149,19 @@ fn how_many_requests_following_takes() {
 #[test]
 #[ignore = "a measurement"]
 fn how_much_memory_a_thousand_executors_take() {
-    let ns = Namespace::new("measured-memory");
-    create(&ns, "driver", "measured-driver");
-    let (small, lines) = attach(&ns);
-    until_pending(&lines, 0);
-    println!("no executors: {} KiB at most", status(&small, "VmHWM"));
-    end(small);
+    let (ns, small) = followed("measured-memory");
+    println!("no executors: {} KiB at most", small.status("VmHWM"));
+    drop(small);
     for number in 1..=EXECUTORS {
         create(&ns, "executor", &format!("measured-exec-{number}"));
     }
-    let (large, lines) = attach(&ns);
     let start = Instant::now();
-    let seen = until_pending(&lines, EXECUTORS).duration_since(start);
+    let (large, seen) = Follower::attach(&ns, EXECUTORS);
     std::thread::sleep(Duration::from_secs(10));
     println!(
         "{EXECUTORS} executors: seen after {:.2} s, {} KiB at most, {} KiB after 10 s",
-        seen.as_secs_f64(),
-        status(&large, "VmHWM"),
-        status(&large, "VmRSS")
+        seen.duration_since(start).as_secs_f64(),
+        large.status("VmHWM"),
+        large.status("VmRSS")
     );
-    end(large);
 }
