@@ -127,7 +127,7 @@ impl Voice {
         if !self.in_section {
             self.in_section = true;
             let start = self.ci.section_start(SECTION, "Spark's log", Timestamp::now().as_second());
-            start.iter().for_each(|start| talk::line(start));
+            start.iter().for_each(|start| talk::command(start));
         }
         let line = [prefix.as_bytes(), &line.text].concat();
         self.data(&self.ci.harmless(&line))
@@ -203,7 +203,7 @@ impl Voice {
     fn end_section(&mut self) {
         if std::mem::take(&mut self.in_section) {
             let end = self.ci.section_end(SECTION, Timestamp::now().as_second());
-            end.iter().for_each(|end| talk::line(end));
+            end.iter().for_each(|end| talk::command(end));
         }
     }
 

@@ -86,6 +86,11 @@ pub fn line(text: &str) {
     aside(|| anstream::eprintln!("{text}"));
 }
 
+/// A line with all its escapes, wherever it goes: a command to a pipeline's page, which is no terminal.
+pub fn command(text: &str) {
+    aside(|| eprintln!("{text}"));
+}
+
 /// Something odd that stops nothing.
 pub fn warn(text: &str) {
     line(&format!("{DOUBTFUL}warning:{DOUBTFUL:#} {}", clean(text)));

@@ -9,6 +9,7 @@ mod files;
 mod logs;
 mod lost_node;
 mod observe;
+mod pipelines;
 mod recipes;
 mod runs;
 mod submission;
