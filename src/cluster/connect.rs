@@ -6,11 +6,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 use http::HeaderValue;
 use http::header::USER_AGENT;
-use kube::Config;
 use kube::client::ClientBuilder;
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::{Client, Config};
 
 use super::Cluster;
+use super::renew::renewing;
 
 /// A server that does not even take a connection is given up after this.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -34,23 +35,29 @@ pub struct Options {
 pub async fn connect(options: Options) -> Result<Cluster> {
     // Err only says that a provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let (mut config, context) = config(&options).await?;
-    if let Some(namespace) = options.namespace {
-        config.default_namespace = namespace;
+    let (client, context) = client(&options).await?;
+    let namespace = client.default_namespace().to_owned();
+    let watch_timeout = options.watch_timeout.unwrap_or(WATCH_TIMEOUT);
+    let client = renewing(client, options);
+    Ok(Cluster { client, context, namespace, watch_timeout, clock: Arc::new(AtomicI64::new(0)) })
+}
+
+/// A client with the credentials as they are now, and the name of its context.
+pub(super) async fn client(options: &Options) -> Result<(Client, String)> {
+    let (mut config, context) = config(options).await?;
+    if let Some(namespace) = &options.namespace {
+        config.default_namespace = namespace.clone();
     }
     // kube repeats every verb silently for minutes; `request` repeats what may be, and says so.
     config.default_retry = false;
     config.connect_timeout = Some(CONNECT_TIMEOUT);
     let agent = HeaderValue::from_static(concat!("sparkctl/", env!("CARGO_PKG_VERSION")));
     config.headers.push((USER_AGENT, agent));
-    let namespace = config.default_namespace.clone();
     let server = config.cluster_url.to_string();
-    let client = ClientBuilder::try_from(config)
+    let builder = ClientBuilder::try_from(config)
         .map_err(|error| anyhow!("{}", told(&error)))
-        .with_context(|| format!("preparing the connection to {server}"))?
-        .build();
-    let watch_timeout = options.watch_timeout.unwrap_or(WATCH_TIMEOUT);
-    Ok(Cluster { client, context, namespace, watch_timeout, clock: Arc::new(AtomicI64::new(0)) })
+        .with_context(|| format!("preparing the connection to {server}"))?;
+    Ok((builder.build(), context))
 }
 
 /// The kubeconfig's word, or a pod's own service account where there is no kubeconfig.

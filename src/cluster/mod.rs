@@ -15,6 +15,7 @@ mod namespace;
 mod observe;
 mod overlap;
 mod refusal;
+mod renew;
 mod request;
 mod schedules;
 mod stages;

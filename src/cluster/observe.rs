@@ -22,6 +22,9 @@ const REMINDER: Duration = Duration::from_secs(60);
 /// not know all credentials and rights yet, and a token may be renewed.
 const REFUSED: Duration = Duration::from_secs(60);
 
+/// Stumbles with no more time than this between them are told as one: a server that starts is there and gone again.
+const SAME_TROUBLE: Duration = Duration::from_secs(30);
+
 /// What can be seen of one application, kept up to date by watches alone.
 pub struct Sight {
     observed: Observed,
@@ -180,7 +183,7 @@ impl Sight {
             Heard::Stumbled(failure) => return Ok(self.stumbles.take(failure, Instant::now())?.map(Change::Stumble)),
             Heard::Refused(failure) => return Err(failure),
         }
-        self.stumbles = Stumbles::default();
+        self.stumbles.are_over();
         if let Some(driver) = self.observed.driver.as_ref().and_then(|driver| driver.metadata.name.clone()) {
             self.hear_of(&driver);
         }
@@ -276,15 +279,24 @@ impl Sight {
 /// A row of stumbles: told when it begins, then ever more rarely, and fatal in the end.
 #[derive(Default)]
 struct Stumbles {
+    /// The first since the pods were seen.
     first: Option<Instant>,
     /// How many times it was told that they last.
     reminders: u32,
+    /// The latest: what follows soon is the same trouble, though the pods were seen between.
+    latest: Option<Instant>,
 }
 
 impl Stumbles {
+    fn are_over(&mut self) {
+        (self.first, self.reminders) = (None, 0);
+    }
+
     /// What to say of one more stumble: nothing if it goes without saying.
     fn take(&mut self, failure: Failure, now: Instant) -> Result<Option<String>, Failure> {
-        let is_first = self.first.is_none();
+        let latest = self.latest.replace(now);
+        let is_new = latest.is_none_or(|latest| now.duration_since(latest) > SAME_TROUBLE);
+        let is_news = self.first.is_none() && is_new;
         let lasts = now.duration_since(*self.first.get_or_insert(now));
         match failure {
             Failure::Refused(status) if matches!(status.code, 401 | 403 | 404) && lasts > REFUSED => {
@@ -296,7 +308,7 @@ impl Stumbles {
             failure if lasts > OUT_OF_SIGHT => {
                 Err(Failure::NoAnswer(format!("{failure}, for {} min", lasts.as_secs() / 60)))
             }
-            failure if is_first => Ok(Some(format!("the watch on the pods stumbled, and is resumed: {failure}"))),
+            failure if is_news => Ok(Some(format!("the watch on the pods stumbled, and is resumed: {failure}"))),
             failure if lasts >= REMINDER * 2_u32.pow(self.reminders) => {
                 self.reminders += 1;
                 let minutes = lasts.as_secs() / 60;
@@ -336,6 +348,16 @@ mod tests {
         assert_eq!(told, [0, 60, 120, 240, 480]);
         let end = said(601).expect_err("an end");
         assert_eq!(end.to_string(), "no answer from the API server: Connection refused, for 10 min");
+    }
+
+    #[test]
+    fn trouble_that_comes_back_at_once_is_the_same() {
+        let (mut stumbles, start) = (Stumbles::default(), Instant::now());
+        assert!(stumbles.take(refused(503), start).is_ok_and(|said| said.is_some()));
+        stumbles.are_over();
+        assert!(stumbles.take(refused(503), start + Duration::from_secs(5)).is_ok_and(|said| said.is_none()));
+        stumbles.are_over();
+        assert!(stumbles.take(refused(503), start + Duration::from_secs(60)).is_ok_and(|said| said.is_some()));
     }
 
     #[test]

@@ -7,11 +7,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod around;
 mod proxy;
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
@@ -194,18 +195,30 @@ fn number(variable: &str, usual: u64) -> u64 {
     std::env::var(variable).map_or(usual, |value| value.parse().expect(variable))
 }
 
-#[test]
-fn the_outcome_is_right_or_unknown_whatever_breaks() {
-    let (runs, first) = (number("SPARKCTL_FAULT_RUNS", 24), number("SPARKCTL_FAULT_SEED", 0));
-    let ns = Namespace::new("faults");
-    let runtime = Runtime::new().expect("a runtime");
-    let client = runtime.block_on(async {
+/// Has the tests of this program run one after another: a restarted API server is every test's.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A client of an administrator that repeats nothing, for a proxy.
+fn client(runtime: &Runtime) -> Client {
+    runtime.block_on(async {
         let kubeconfig = Kubeconfig::read_from(&cluster().kubeconfig).expect("the tests' kubeconfig");
         let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
         let mut config = config.expect("the tests' kubeconfig");
         config.default_retry = false;
         Client::try_from(config).expect("a client")
-    });
+    })
+}
+
+#[test]
+fn the_outcome_is_right_or_unknown_whatever_breaks() {
+    let _alone = alone();
+    let (runs, first) = (number("SPARKCTL_FAULT_RUNS", 24), number("SPARKCTL_FAULT_SEED", 0));
+    let ns = Namespace::new("faults");
+    let runtime = Runtime::new().expect("a runtime");
+    let client = client(&runtime);
     let next = AtomicU64::new(first);
     let failures = Mutex::new(BTreeMap::new());
     let took = Mutex::new(Vec::new());

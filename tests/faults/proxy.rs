@@ -4,8 +4,8 @@
 //! administrator. What it breaks, and from when on, is said by a [`Script`].
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::Method;
@@ -105,7 +105,8 @@ struct Run {
     fault: watch::Sender<Option<Fault>>,
     begun: AtomicBool,
     done: AtomicBool,
-    requests: AtomicUsize,
+    /// The paths that were asked for.
+    requests: Mutex<Vec<String>>,
 }
 
 impl Proxy {
@@ -118,7 +119,7 @@ impl Proxy {
             fault: watch::Sender::new(None),
             begun: AtomicBool::new(false),
             done: AtomicBool::new(false),
-            requests: AtomicUsize::new(0),
+            requests: Mutex::default(),
         });
         if script.fault == Fault::Forbidden {
             run.fault.send_replace(Some(Fault::Forbidden));
@@ -154,7 +155,17 @@ impl Proxy {
 
     /// How many requests sparkctl has made.
     pub fn requests(&self) -> usize {
-        self.run.requests.load(Ordering::Relaxed)
+        self.run.requests.lock().expect("a lock").len()
+    }
+
+    /// How many of them were for this path and none beyond it.
+    pub fn asked_for(&self, path: &str) -> usize {
+        self.run.requests.lock().expect("a lock").iter().filter(|asked| asked.trim_end_matches('?') == path).count()
+    }
+
+    /// Whether the fault has begun.
+    pub fn has_begun(&self) -> bool {
+        self.run.begun.load(Ordering::Relaxed)
     }
 }
 
@@ -257,7 +268,7 @@ impl Head {
 
 async fn serve(mut socket: TcpStream, run: Arc<Run>) {
     let Some((head, body)) = read(&mut socket).await else { return };
-    run.requests.fetch_add(1, Ordering::Relaxed);
+    run.requests.lock().expect("a lock").push(head.path.clone());
     if head.method == Method::PATCH {
         run.reached(Moment::Release);
     }

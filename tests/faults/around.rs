@@ -1,0 +1,209 @@
+//! What goes on around an application that is followed: an API server that is restarted, credentials that end, and a
+//! user who has no patience with a connection that is dead.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+use crate::proxy::{Deed, Fault, Moment, Proxy, Script};
+use crate::support::{Namespace, cluster, short_job, text};
+use crate::{alone, client};
+
+/// Counts until it is called, and a little further: it fails.
+const COUNTING: &str = "(nc -l -p 9999 >/dev/null; touch /dev/shm/called) & i=0; \
+    while [ ! -e /dev/shm/called ]; do i=$((i + 1)); echo line $i; sleep 0.2; done; echo the end; exit 3";
+
+fn file(ns: &Namespace, name: &str) -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}", ns.name))
+}
+
+fn job(ns: &Namespace, name: &str, command: &str) -> PathBuf {
+    let path = file(ns, &format!("{name}.yaml"));
+    std::fs::write(&path, short_job(name, cluster().variable("BUSYBOX_IMAGE"), command)).expect("a job file");
+    path
+}
+
+/// A sparkctl that follows an application, and what it has said.
+struct Followed {
+    process: Child,
+    lines: Receiver<String>,
+    said: Vec<String>,
+    talk: JoinHandle<String>,
+}
+
+impl Followed {
+    fn begin(command: &mut Command) -> Followed {
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("sparkctl");
+        let out = BufReader::new(process.stdout.take().expect("stdout"));
+        let mut err = process.stderr.take().expect("stderr");
+        let (sender, lines) = channel();
+        std::thread::spawn(move || out.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        let talk = std::thread::spawn(move || {
+            let mut talk = String::new();
+            err.read_to_string(&mut talk).expect("its talk");
+            talk
+        });
+        Followed { process, lines, said: Vec::new(), talk }
+    }
+
+    /// Waits for some more lines of the log.
+    fn hear(&mut self, lines: usize) {
+        for _ in 0..lines {
+            self.said.push(self.lines.recv_timeout(Duration::from_secs(120)).expect("a line of the log"));
+        }
+    }
+
+    /// Waits for its end. Returns its code, the log, and its talk.
+    fn end(mut self) -> (Option<i32>, Vec<String>, String) {
+        self.said.extend(self.lines.iter());
+        let code = self.process.wait().expect("its end").code();
+        (code, self.said, self.talk.join().expect("its talk"))
+    }
+}
+
+/// A log of [`COUNTING`] that is whole: each line once, and in its place.
+fn assert_whole(log: &[String]) {
+    let (end, lines) = log.split_last().expect("a log");
+    assert_eq!(end, "the end");
+    for (line, number) in lines.iter().zip(1..) {
+        assert_eq!(*line, format!("line {number}"), "{log:#?}");
+    }
+}
+
+#[test]
+fn a_restart_of_the_api_server_costs_a_line_and_no_more() {
+    let _alone = alone();
+    let ns = Namespace::new("restart");
+    let job = job(&ns, "restart", COUNTING);
+    let mut followed = Followed::begin(ns.command().arg("submit").arg(job).arg("--logs"));
+    followed.hear(5);
+    cluster().control(&["restart", "kube-apiserver"]);
+    // What was written meanwhile comes, and what is written since.
+    followed.hear(50);
+    ns.call("restart-driver");
+    let (code, log, talk) = followed.end();
+    eprintln!("{} lines of the log\n{talk}", log.len());
+    assert_whole(&log);
+    assert_eq!(code, Some(1));
+    assert!(talk.contains("restart failed: the driver exited with code 3"), "{talk}");
+    assert_eq!(talk.matches("stumbled").count(), 1, "{talk}");
+}
+
+/// A token of the namespace's user that ends with a Secret.
+fn token(ns: &Namespace, secret: &str) -> String {
+    let api = &cluster().api;
+    let object = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": secret}});
+    let uid = api.create(&ns.core("secrets"), &object).expect("a secret")["metadata"]["uid"].clone();
+    let request = json!({
+        "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
+        "spec": {"boundObjectRef": {"apiVersion": "v1", "kind": "Secret", "name": secret, "uid": uid}},
+    });
+    let path = format!("{}/follower/token", ns.core("serviceaccounts"));
+    text(&api.create(&path, &request).expect("a token")["status"]["token"])
+}
+
+/// The tests' kubeconfig for another user.
+fn kubeconfig(ns: &Namespace, name: &str, user: &Value) -> PathBuf {
+    let own = std::fs::read_to_string(&cluster().kubeconfig).expect("the tests' kubeconfig");
+    let mut config: Value = serde_yaml::from_str(&own).expect("a kubeconfig");
+    for known in config["users"].as_array_mut().expect("users") {
+        known["user"] = user.clone();
+    }
+    let path = file(ns, name);
+    std::fs::write(&path, config.to_string()).expect("a kubeconfig");
+    path
+}
+
+/// Follows an application with credentials that are taken away meanwhile, and others given in a file.
+fn follow_with(name: &str, user: impl Fn(&Path) -> Value) {
+    let ns = Namespace::new(name);
+    let api = &cluster().api;
+    let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "follower"}});
+    api.create(&ns.core("serviceaccounts"), &account).expect("a service account");
+    api.apply_file("k8s/submitter-rbac.yaml", Some(&ns.name));
+    let binding = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "follower"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "spark-submitter"},
+        "subjects": [{"kind": "ServiceAccount", "name": "follower", "namespace": ns.name}],
+    });
+    api.apply(&binding, Some(&ns.name));
+    let (old, new) = (token(&ns, "old"), token(&ns, "new"));
+    let given = file(&ns, "token");
+    std::fs::write(&given, &old).expect("a token's file");
+    let config = kubeconfig(&ns, "kubeconfig", &user(&given));
+    let job = job(&ns, name, COUNTING);
+    let mut command = ns.command();
+    command.env("KUBECONFIG", config).arg("submit").arg(job).args(["--logs", "--watch-timeout", "2s"]);
+    let mut followed = Followed::begin(&mut command);
+    followed.hear(5);
+    std::fs::write(&given, new).expect("another token");
+    api.delete(&format!("{}/old", ns.core("secrets"))).expect("an end of the old one");
+    let old = kubeconfig(&ns, "old.kubeconfig", &json!({"token": old}));
+    ns.wait_for("a refusal of the old token", || {
+        let list = ns.command().env("KUBECONFIG", &old).arg("list").output().ok()?;
+        (list.status.code() == Some(3)).then_some(())
+    });
+    // Ten seconds of the driver's from now on: the watches of two seconds will have ended.
+    followed.said.extend(followed.lines.try_iter());
+    followed.hear(50);
+    ns.call(&format!("{name}-driver"));
+    let (code, log, talk) = followed.end();
+    eprintln!("{} lines of the log\n{talk}", log.len());
+    assert_whole(&log);
+    assert_eq!(code, Some(1), "{talk}");
+    assert!(talk.contains("the driver exited with code 3"), "{talk}");
+    assert!(!talk.contains("nauthorized"), "{talk}");
+}
+
+#[test]
+fn a_token_is_read_anew_from_its_file() {
+    let _alone = alone();
+    follow_with("token-file", |token| json!({"tokenFile": token}));
+}
+
+#[test]
+fn a_plugin_is_asked_anew_for_its_credential() {
+    let _alone = alone();
+    let credential =
+        r#"{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"%s"}}"#;
+    follow_with("plugin", |token| {
+        let print = format!("printf '{credential}' \"$(cat {})\"", token.display());
+        json!({"exec": {
+            "apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "Never",
+            "command": "/bin/sh", "args": ["-c", print],
+        }})
+    });
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let _alone = alone();
+    let ns = Namespace::new("impatient");
+    let runtime = Runtime::new().expect("a runtime");
+    // From the driver's start on, and for longer than all of this takes, nothing is heard.
+    let script =
+        Script { fault: Fault::Silent, moment: Moment::Running, lasts: Duration::from_secs(3600), deed: Deed::Nothing };
+    let proxy = runtime.block_on(Proxy::start(client(&runtime), script));
+    let job = job(&ns, "impatient", "sleep 1000");
+    let mut command = ns.command();
+    command.env("KUBECONFIG", proxy.kubeconfig(Path::new(env!("CARGO_TARGET_TMPDIR"))));
+    command.arg("submit").arg(job).args(["--on-interrupt", "delete"]);
+    let mut followed = Followed::begin(&mut command);
+    ns.wait_for("the silence", || proxy.has_begun().then_some(()));
+    let driver = format!("{}/impatient-driver", ns.core("pods"));
+    let before = proxy.asked_for(&driver);
+    let interrupt = |process: &Child| kill_process(Pid::from_child(process), Signal::INT).expect("a signal");
+    interrupt(&followed.process);
+    // It is about to delete the driver, and would try to for some minutes.
+    ns.wait_for("the first request for the deletion", || (proxy.asked_for(&driver) > before).then_some(()));
+    interrupt(&followed.process);
+    let status = ns.wait_for("its end", || followed.process.try_wait().expect("its status"));
+    assert_eq!(status.code(), Some(130));
+}
