@@ -34,15 +34,16 @@ impl Conf {
     ///
     /// Source: `ConfigReader.substitute` of Spark.
     pub fn resolved(&self, key: &str, environment: &BTreeMap<String, String>) -> Option<String> {
-        self.get(key).map(|value| self.substituted(value, environment, 0))
+        self.get(key).map(|value| self.substituted(value, environment, &mut { MOST_PUT_IN }, 0))
     }
 
     /// All settings with the variables of their values replaced, but for those that Spark reads as they are: whole
     /// families, and what it looks at before it replaces anything.
     pub fn all_resolved(&self, environment: &BTreeMap<String, String>) -> Conf {
+        let mut room = MOST_PUT_IN;
         let resolved = |(key, value): (&String, &String)| {
             let value = match value.contains("${") && is_resolved(key) {
-                true => self.substituted(value, environment, 0),
+                true => self.substituted(value, environment, &mut room, 0),
                 false => value.clone(),
             };
             (key.clone(), value)
@@ -50,7 +51,13 @@ impl Conf {
         self.0.iter().map(resolved).collect()
     }
 
-    fn substituted(&self, text: &str, environment: &BTreeMap<String, String>, depth: usize) -> String {
+    fn substituted(
+        &self,
+        text: &str,
+        environment: &BTreeMap<String, String>,
+        room: &mut usize,
+        depth: usize,
+    ) -> String {
         let mut whole = String::new();
         let mut rest = text;
         while let Some((before, inner, after)) = reference(rest).filter(|_| depth < MAX_REFERENCES) {
@@ -61,8 +68,12 @@ impl Conf {
                 None if inner.starts_with("spark.") => self.get(inner),
                 None => None,
             };
+            let value = value.and_then(|value| Some((value, room.checked_sub(value.len() + 1)?)));
             match value {
-                Some(value) => whole += &self.substituted(value, environment, depth + 1),
+                Some((value, left)) => {
+                    *room = left;
+                    whole += &self.substituted(value, environment, room, depth + 1);
+                }
                 None => whole += &format!("${{{inner}}}"),
             }
             rest = after;
@@ -108,6 +119,8 @@ impl Conf {
 
 /// How deep settings may refer to each other: Spark refuses a circle, here it ends.
 const MAX_REFERENCES: usize = 16;
+/// Bytes that references put in, all together: a few settings that refer to each other several times ask for gigabytes.
+const MOST_PUT_IN: usize = 1 << 20;
 
 /// What is before `${…}`, in it, and behind.
 fn reference(text: &str) -> Option<(&str, &str, &str)> {
@@ -161,5 +174,20 @@ mod tests {
         let resolved = conf.resolved("spark.a", &environment).unwrap();
         assert!(resolved.starts_with("b${spark.c}xx") && resolved.ends_with("-x${system:y}"), "{resolved}");
         assert_eq!(conf.resolved("spark.none", &environment), None);
+    }
+
+    #[test]
+    fn references_that_multiply_end() {
+        let tenfold = |of: &str| format!("${{spark.{of}}}").repeat(10);
+        let conf = Conf::from_iter([
+            ("spark.a".to_owned(), tenfold("b")),
+            ("spark.b".to_owned(), tenfold("a")),
+            ("spark.empty".to_owned(), tenfold("none")),
+            ("spark.none".to_owned(), String::new()),
+        ]);
+        let resolved = conf.all_resolved(&BTreeMap::new());
+        let size: usize = resolved.iter().map(|(_, value)| value.len()).sum();
+        assert!(size < 4 << 20, "{size} bytes");
+        assert_eq!(resolved.get("spark.empty"), Some(""));
     }
 }
