@@ -154,10 +154,11 @@ impl Request {
     }
 
     fn plus(mut self, other: Self) -> Self {
-        self.millicores += other.millicores;
-        self.mebibytes += other.mebibytes;
+        self.millicores = self.millicores.saturating_add(other.millicores);
+        self.mebibytes = self.mebibytes.saturating_add(other.mebibytes);
         for (name, amount) in other.others {
-            *self.others.entry(name).or_default() += amount;
+            let own = self.others.entry(name).or_default();
+            *own = own.saturating_add(amount);
         }
         self
     }
@@ -174,9 +175,9 @@ impl Request {
     }
 
     fn times(mut self, count: u64) -> Self {
-        self.millicores *= count;
-        self.mebibytes *= count;
-        self.others.values_mut().for_each(|amount| *amount *= count);
+        self.millicores = self.millicores.saturating_mul(count);
+        self.mebibytes = self.mebibytes.saturating_mul(count);
+        self.others.values_mut().for_each(|amount| *amount = amount.saturating_mul(count));
         self
     }
 
@@ -262,6 +263,13 @@ mod tests {
         // Python and R keep four tenths beside the heap, the JVM one tenth.
         let python = least(&format!("  type: Python\n{jvm}"));
         assert_eq!(python, json!({"cpu": "2", "memory": format!("{}Mi", 2 * (4096 + 1638) + 1024 + 512)}));
+    }
+
+    #[test]
+    fn more_than_any_cluster_has_is_reckoned_too() {
+        let vast = "  driver: {memory: 512m}\n  executor: {instances: 2147483647, coreRequest: 9Ei, memory: 8191p, memoryOverhead: 0}\n";
+        assert_eq!(least(vast)["memory"], format!("{}Mi", u64::MAX));
+        assert_eq!(least(vast)["cpu"], format!("{}m", u64::MAX));
     }
 
     #[test]

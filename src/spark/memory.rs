@@ -134,7 +134,7 @@ pub fn request(conf: &Conf, role: Role, version: Version, foreign: bool, python:
         true => amount(conf, &format!("spark.{role_word}.minMemoryOverhead"), LEAST_OVERHEAD)?,
         false => LEAST_OVERHEAD,
     };
-    let reckoned = ((factor * heap as f64) as u64).max(floor);
+    let reckoned = ((factor * heap as f64).min(f64::from(i32::MAX)) as u64).max(floor);
     let mut total = heap + amount(conf, &format!("spark.{role_word}.memoryOverhead"), reckoned)?;
     if role == Role::Executor {
         if conf.is_true("spark.memory.offHeap.enabled") {
@@ -191,6 +191,9 @@ mod tests {
             request_of(&[("spark.driver.memory", "8g"), ("spark.kubernetes.memoryOverheadFactor", "0.5")], false),
             12288
         );
+        // The product is an `Int` of Scala.
+        let vast = [("spark.driver.memory", "1g"), ("spark.driver.memoryOverheadFactor", "1e300")];
+        assert_eq!(request_of(&vast, false), 1024 + 2_147_483_647);
     }
 
     #[test]
