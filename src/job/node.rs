@@ -169,7 +169,17 @@ pub fn documents(source: &str, problems: &mut Vec<Problem>) -> Result<Vec<Node>,
     }
     let source = source.strip_prefix('\u{feff}').unwrap_or(source);
     let mut builder = Builder { events: Parser::new_from_str(source), nodes: 0, anchors: Vec::new(), problems };
-    builder.documents()
+    builder
+        .documents()
+        .map_err(|problem| Problem { place: problem.place.map(|place| within(source, place)), ..problem })
+}
+
+/// The place, or the end of the line where it is behind that: the parser looks further than it says.
+fn within(source: &str, place: Place) -> Place {
+    match source.split('\n').nth(place.line.saturating_sub(1)) {
+        Some(line) => Place { column: place.column.min(line.chars().count() + 1), ..place },
+        None => place_in(source, source.len()),
+    }
 }
 
 /// The place of a byte offset.
@@ -399,6 +409,8 @@ mod tests {
             bomb += &format!("a{level}: &a{level} [{inner}]\n");
         }
         let deep = "[".repeat(100_000);
+        let unended = documents("a: b\nc", &mut Vec::new()).unwrap_err();
+        assert_eq!(unended.place, Some(Place { line: 2, column: 2 }));
         for (input, words) in [
             (bomb.as_str(), "aliases"),
             (deep.as_str(), "deep"),
