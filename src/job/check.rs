@@ -326,8 +326,8 @@ fn supervision(job: &Job, warn: &mut impl FnMut(bool, &str, &str)) {
 fn pod(job: &Job, role: Role, spec: &RoleSpec, conf: &Conf, problems: &mut Vec<Problem>) {
     let path = |rest: &str| format!("spec.{}.{rest}", role.word());
     labels(&path("labels"), &spec.labels, problems);
-    for reserved in ["spark-app-selector", "spark-role", "spark-app-name", "spark-version", "spark-exec-id"] {
-        if spec.labels.contains_key(reserved) {
+    for reserved in reserved_labels(role, job.version()) {
+        if spec.labels.contains_key(*reserved) {
             problems.push(
                 Problem::error("this label is Spark's own, and Spark refuses it")
                     .of(path(&format!("labels.{reserved}"))),
@@ -400,6 +400,26 @@ fn pod(job: &Job, role: Role, spec: &RoleSpec, conf: &Conf, problems: &mut Vec<P
         problems.push(
             Problem::warning("the template says nothing: expected `metadata` or `spec` in it").of(path("template")),
         );
+    }
+}
+
+/// Labels that Spark puts on the pods of that role itself.
+///
+/// Source: `KubernetesDriverConf.labels` and `KubernetesExecutorConf.labels` of Spark; name and version are Spark 3.3's.
+fn reserved_labels(role: Role, version: Version) -> &'static [&'static str] {
+    const OF_EXECUTORS: &[&str] = &[
+        "spark-app-selector",
+        "spark-role",
+        "spark-exec-id",
+        "spark-exec-resourceprofile-id",
+        "spark-app-name",
+        "spark-version",
+    ];
+    match (role, version >= Version(3, 3)) {
+        (Role::Driver, true) => &["spark-app-selector", "spark-role", "spark-app-name", "spark-version"],
+        (Role::Driver, false) => &["spark-app-selector", "spark-role"],
+        (Role::Executor, true) => OF_EXECUTORS,
+        (Role::Executor, false) => &OF_EXECUTORS[..4],
     }
 }
 
@@ -727,14 +747,14 @@ fn setting(job: &Job, key: &str, value: &str, namespace: &str) -> Option<Problem
 
 /// What is wrong with a setting of a family.
 fn family(job: &Job, key: &str, value: &str) -> Option<Problem> {
-    for role in ["driver", "executor"] {
-        if let Some(rest) = key.strip_prefix("spark.kubernetes.").and_then(|rest| rest.strip_prefix(role)) {
+    for role in [Role::Driver, Role::Executor] {
+        if let Some(rest) = key.strip_prefix("spark.kubernetes.").and_then(|rest| rest.strip_prefix(role.word())) {
             if rest.starts_with(".secretKeyRef.") && value.matches(':').count() != 1 {
                 return Some(Problem::error(format!("`{key}`: expected NAME:KEY of a Secret, found `{value}`")));
             }
             if let Some(label) = rest.strip_prefix(".label.") {
-                let reserved = ["spark-app-selector", "spark-role", "spark-app-name", "spark-version"];
-                if reserved.contains(&label) && job.spec.spark_conf.contains_key(key) {
+                let by_user = job.spec.spark_conf.contains_key(key) || job.conf.contains_key(key);
+                if reserved_labels(role, job.version()).contains(&label) && by_user {
                     return Some(Problem::error(format!("`{label}` is Spark's own label, and Spark refuses it")));
                 }
             }
@@ -787,4 +807,30 @@ fn conf_volume(job: &Job, key: &str, volume: &str, value: &str) -> Option<Proble
     let mounted = option("mount.path").is_some();
     (!mounted && conf.contains_key(key))
         .then(|| Problem::error(format!("`{key}` needs `{prefix}{kind}.{name}.mount.path`")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Variables, read};
+
+    /// The paths of labels that are refused as Spark's own.
+    fn refused(version: &str, role: &str) -> Vec<String> {
+        let names = ["spark-app-selector", "spark-role", "spark-exec-id", "spark-app-name", "spark-version", "team"];
+        let labels = names.map(|name| format!("{name}: x")).join(", ");
+        let text = format!(
+            "apiVersion: sparkoperator.k8s.io/v1beta2\nkind: SparkApplication\nmetadata: {{name: a}}\n\
+             spec: {{sparkVersion: {version}, {role}: {{labels: {{{labels}}}}}}}\n"
+        );
+        let (jobs, _) = read(&text, &Variables::default());
+        let problems = jobs[0].check("default").into_iter().filter(|problem| problem.message.contains("Spark's own"));
+        problems.map(|problem| problem.path.rsplit('.').next().unwrap_or_default().to_owned()).collect()
+    }
+
+    #[test]
+    fn labels_are_refused_that_spark_puts_on_pods_of_that_role_and_version() {
+        let driver = ["spark-app-selector", "spark-role", "spark-app-name", "spark-version"];
+        assert_eq!(refused("4.1.4", "driver"), driver);
+        assert_eq!(refused("3.2.4", "driver"), driver[..2]);
+        assert_eq!(refused("3.2.4", "executor"), ["spark-app-selector", "spark-role", "spark-exec-id"]);
+    }
 }
