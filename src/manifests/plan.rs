@@ -466,8 +466,35 @@ impl Ports {
     }
 }
 
-/// A number as Java prints a double: `0.1`, `1.0`.
+/// A number as Java prints a double: `0.1`, `1.0`, and below a thousandth or from ten million on `1.0E-4`.
+///
+/// Source: `Double.toString` of Java 19 and later.
 fn java_double(number: f64) -> String {
-    let text = number.to_string();
-    if text.contains('.') { text } else { format!("{text}.0") }
+    let (text, exponent) = match number {
+        0.0 | 1e-3..1e7 => (number.to_string(), String::new()),
+        _ => match format!("{number:E}").split_once('E') {
+            Some((digits, exponent)) => (digits.to_owned(), format!("E{exponent}")),
+            None => (number.to_string(), String::new()),
+        },
+    };
+    let point = if text.contains('.') { "" } else { ".0" };
+    format!("{text}{point}{exponent}")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn doubles_are_written_as_java_writes_them() {
+        for (number, text) in [
+            (0.0, "0.0"),
+            (0.1, "0.1"),
+            (2.0, "2.0"),
+            (0.0001, "1.0E-4"),
+            (0.00025, "2.5E-4"),
+            (1e7, "1.0E7"),
+            (1234567.5, "1234567.5"),
+        ] {
+            assert_eq!(super::java_double(number), text);
+        }
+    }
 }

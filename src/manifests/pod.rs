@@ -42,19 +42,22 @@ impl Pod {
             None => before.remove(0),
         };
         let mut spark = Part(spark.as_object().cloned().unwrap_or_default());
-        // Spark's library writes quantities as text, however the template did.
+        let mut metadata = part("metadata");
+        // Spark's library writes as text what the API has as text, however the template did.
         for kind in ["requests", "limits"] {
-            let quantities = spark.0.get_mut("resources").and_then(|resources| resources[kind].as_object_mut());
-            for quantity in quantities.into_iter().flat_map(|quantities| quantities.values_mut()) {
-                if quantity.is_number() {
-                    *quantity = quantity.to_string().into();
-                }
-            }
+            write_as_text(spark.0.get_mut("resources").and_then(|resources| resources.get_mut(kind)));
+        }
+        for key in ["labels", "annotations"] {
+            write_as_text(metadata.0.get_mut(key));
+        }
+        write_as_text(spec.0.get_mut("nodeSelector"));
+        for variable in spark.0.get_mut("env").and_then(Value::as_array_mut).into_iter().flatten() {
+            write_as_text(Some(variable));
         }
         if !spark.0.contains_key("name") {
             spark.set("name", container);
         }
-        Self { metadata: part("metadata"), spec, container: spark, before, after: Vec::new() }
+        Self { metadata, spec, container: spark, before, after: Vec::new() }
     }
 
     /// The name of Spark's container.
@@ -175,6 +178,15 @@ impl Pod {
     }
 }
 
+/// Makes texts of the numbers and booleans in a mapping.
+fn write_as_text(mapping: Option<&mut Value>) {
+    for value in mapping.and_then(Value::as_object_mut).into_iter().flat_map(|mapping| mapping.values_mut()) {
+        if value.is_number() || value.is_boolean() {
+            *value = value.to_string().into();
+        }
+    }
+}
+
 impl Part {
     pub fn set(&mut self, key: &str, value: impl Into<Value>) {
         self.0.insert(key.to_owned(), value.into());
@@ -220,5 +232,31 @@ impl Part {
         for (name, value) in values {
             self.set_at(&[key, name.as_ref()], value.as_ref());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_templates_numbers_are_texts_where_the_api_has_texts() {
+        let template = json!({
+            "metadata": {"labels": {"tier": 1}, "annotations": {"note": true}},
+            "spec": {
+                "nodeSelector": {"zone": 3},
+                "priority": 5,
+                "containers": [{"name": "a", "env": [{"name": "N", "value": 4}], "resources": {"limits": {"cpu": 2}}}],
+            },
+        });
+        let expected = json!({
+            "metadata": {"labels": {"tier": "1"}, "annotations": {"note": "true"}},
+            "spec": {
+                "nodeSelector": {"zone": "3"},
+                "priority": 5,
+                "containers": [{"name": "a", "env": [{"name": "N", "value": "4"}], "resources": {"limits": {"cpu": "2"}}}],
+            },
+        });
+        assert_eq!(Pod::of_template(Some(&template), "a").into_template(), expected);
     }
 }
