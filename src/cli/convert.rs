@@ -105,7 +105,7 @@ impl Installation {
             conf_dir.as_ref().map(|directory| directory.join("spark-env.sh")).filter(|path| path.is_file())
         {
             let text = std::fs::read_to_string(&script).with_context(|| format!("reading {}", script.display()))?;
-            let (variables, others) = assignments(&text);
+            let (variables, others) = assignments(&text, &environment);
             user = variables.iter().rfind(|(name, _)| name == "SPARK_USER").map(|(_, user)| user.clone());
             environment.extend(variables);
             for line in others {

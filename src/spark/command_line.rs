@@ -195,31 +195,65 @@ fn file_name(path: &str) -> &str {
     path.trim_end_matches('/').rsplit('/').next().unwrap_or(path)
 }
 
-/// The variables that `spark-env.sh` sets by plain assignments, and the lines of it that are more
-/// than that: running a script to convert a command line would be a surprise.
-pub fn assignments(script: &str) -> (Vec<(String, String)>, Vec<&str>) {
+/// The variables that `spark-env.sh` sets by assignments that refer to nothing but other variables, and the lines of it
+/// that are more than that: running a script to convert a command line would be a surprise.
+pub fn assignments<'a>(
+    script: &'a str,
+    environment: &BTreeMap<String, String>,
+) -> (Vec<(String, String)>, Vec<&'a str>) {
+    let mut known = environment.clone();
     let (mut variables, mut others) = (Vec::new(), Vec::new());
     for line in script.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
         let assignment = line.strip_prefix("export ").unwrap_or(line).trim().trim_end_matches(';');
-        let pair = assignment.split_once('=').and_then(|(name, value)| Some((name, literal(value)?)));
+        let pair = assignment.split_once('=').and_then(|(name, value)| Some((name, word(value, &known)?)));
         match pair {
-            Some((name, value)) if is_name(name) => variables.push((name.to_owned(), value.to_owned())),
+            Some((name, value)) if is_name(name) => {
+                known.insert(name.to_owned(), value.clone());
+                variables.push((name.to_owned(), value));
+            }
             _ => others.push(line),
         }
     }
     (variables, others)
 }
 
-/// A word of the shell in which nothing is expanded, without its quotes.
-fn literal(word: &str) -> Option<&str> {
-    for quote in ['"', '\''] {
-        if let Some(inner) = word.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote)) {
-            let plain = !inner.contains(quote) && (quote == '\'' || !inner.contains(['$', '`', '\\']));
-            return plain.then_some(inner);
-        }
+/// A word of the shell, its variables put in, without its quotes. None if it is more than that.
+fn word(word: &str, variables: &BTreeMap<String, String>) -> Option<String> {
+    if let Some(inner) = word.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')) {
+        return (!inner.contains('\'')).then(|| inner.to_owned());
+    }
+    if let Some(inner) = word.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        return (!inner.contains(['"', '`', '\\'])).then(|| expanded(inner, variables)).flatten();
     }
     let word = word.split_once(" #").map_or(word, |(word, _)| word).trim_end();
-    (!word.contains(|c: char| c.is_whitespace() || "$`\\\"'&|;<>()*?~".contains(c))).then_some(word)
+    let plain = !word.contains(|c: char| c.is_whitespace() || "`\\\"'&|;<>()*?~".contains(c));
+    plain.then(|| expanded(word, variables)).flatten()
+}
+
+/// The text with `$NAME`, `${NAME}` and `${NAME:-default}` put in, where an unset variable is empty.
+fn expanded(text: &str, variables: &BTreeMap<String, String>) -> Option<String> {
+    let mut whole = String::new();
+    let mut rest = text;
+    while let Some((before, reference)) = rest.split_once('$') {
+        whole += before;
+        let (name, default, after) = match reference.strip_prefix('{') {
+            Some(inner) => {
+                let (inner, after) = inner.split_once('}')?;
+                let (name, default) = inner.split_once(":-").unwrap_or((inner, ""));
+                (name, default, after)
+            }
+            None => {
+                let end = reference.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(reference.len());
+                (&reference[..end], "", &reference[end..])
+            }
+        };
+        if !is_name(name) || default.contains('$') {
+            return None;
+        }
+        whole += variables.get(name).map(String::as_str).filter(|value| !value.is_empty()).unwrap_or(default);
+        rest = after;
+    }
+    Some(whole + rest)
 }
 
 fn is_name(name: &str) -> bool {
@@ -286,11 +320,13 @@ mod tests {
     }
 
     #[test]
-    fn reads_plain_assignments_of_a_script() {
-        let script = "# x\nexport A=1\nB='two words'\nC=$(date)\nif true; then\nexport D=\"d\" \nE=e # note\n";
-        let (variables, others) = assignments(script);
+    fn reads_assignments_of_a_script() {
+        let script = "# x\nexport A=1\nB='two $words'\nC=$(date)\nif true; then\nexport D=\"d\" \nE=e # note\n\
+                      F=$A/${HOME}/conf\nG=\"${NONE:-some} $E\"\nH=${A%x}\nI=\"$(id)\"\nJ=$1\nK=$NONE\n";
+        let environment = [("HOME".to_owned(), "/root".to_owned())].into();
+        let (variables, others) = assignments(script, &environment);
         let names: Vec<String> = variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        assert_eq!(names, ["A=1", "B=two words", "D=d", "E=e"]);
-        assert_eq!(others, ["C=$(date)", "if true; then"]);
+        assert_eq!(names, ["A=1", "B=two $words", "D=d", "E=e", "F=1//root/conf", "G=some e", "K="]);
+        assert_eq!(others, ["C=$(date)", "if true; then", "H=${A%x}", "I=\"$(id)\"", "J=$1"]);
     }
 }
