@@ -63,6 +63,18 @@ impl Reader<'_> {
     }
 
     fn bytes(&mut self, key: &str, path: &str) -> Option<Vec<u8>> {
+        let path = path.strip_prefix("file://").unwrap_or(path);
+        if let Some((scheme, _)) = path.split_once("://") {
+            let template = "download it and name the copy, or write it into the job file as";
+            let help = match key {
+                "spark.kubernetes.driver.podTemplateFile" => format!("{template} `driver.template`"),
+                "spark.kubernetes.executor.podTemplateFile" => format!("{template} `executor.template`"),
+                _ => "download it, and name the copy".to_owned(),
+            };
+            let remote = format!("`{key}`: `{path}` is not a file of this machine, and nothing is read by {scheme}");
+            self.problem(key, Problem::error(remote).help(help));
+            return None;
+        }
         let read = std::fs::read(path).map_err(|error| Problem::error(format!("reading {path}: {error}")));
         read.map_err(|problem| self.problem(key, problem)).ok()
     }
