@@ -1,49 +1,7 @@
-//! `sparkctl submit job.yaml`: runs an Apache Spark application on Kubernetes.
-//!
-//! ```text
-//! job file ──┐
-//!            ├─► Job ──► Manifests ──► submit ──► observe ──► State ──► report ──► exit code
-//! flags ─────┘   (typed)  (pure)       (cluster)  (watches)   (pure)    (text, live, JSON)
-//! ```
-
-mod cli;
-mod cluster;
-mod doctor;
-mod job;
-mod local;
-mod manifests;
-mod report;
-mod spark;
-mod state;
-mod upload;
+//! The program; `lib.rs` has the map of it.
 
 use std::process::ExitCode;
 
-use tracing_subscriber::EnvFilter;
-
 fn main() -> ExitCode {
-    cli::complete::answer(cli::Cli::called);
-    run()
-}
-
-#[tokio::main]
-async fn run() -> ExitCode {
-    let cli = cli::Cli::of_arguments();
-    log(cli.verbose);
-    match cli.run().await {
-        Ok(code) => code.into(),
-        Err(error) => cli::failure::tell(&error).into(),
-    }
-}
-
-/// What is said of the inner workings, on stderr. The kube libraries repeat what is told anyway, so
-/// they are silent until they are asked for.
-fn log(verbose: u8) {
-    let filter = match verbose {
-        0 => "warn,kube_client=off,kube_runtime=off",
-        1 => "info,sparkctl=debug,kube_client=off,kube_runtime=off",
-        _ => "debug,hyper_util=info,rustls=info,h2=info",
-    };
-    let filter = EnvFilter::try_from_env("SPARKCTL_LOG").unwrap_or_else(|_| EnvFilter::new(filter));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    sparkctl::main()
 }

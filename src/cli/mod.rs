@@ -177,7 +177,7 @@ fn write(out: &mut impl Write, text: &str) -> Result<()> {
 }
 
 /// An object as YAML that readers of YAML 1.1 understand too, long texts unfolded.
-fn yaml(object: &Value) -> Result<String> {
+pub fn yaml(object: &Value) -> Result<String> {
     let options = serde_yaml::ser_options! { folded_wrap_chars: 1_000_000, min_fold_chars: 1_000_000 };
     serde_yaml::to_string_with_options(object, options).context("writing an object as YAML")
 }

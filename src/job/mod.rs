@@ -13,8 +13,6 @@ mod executor;
 pub mod explain;
 pub mod local_files;
 pub mod monitoring;
-#[cfg(test)]
-mod mutations;
 pub mod node;
 pub mod overrides;
 pub mod problem;
