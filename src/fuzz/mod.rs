@@ -92,8 +92,7 @@ fn told(problem: &Problem, text: &str) {
         assert!(problem.path.is_empty() && !problem.message.contains('`'), "no place: {said}");
         return;
     };
-    let lines: Vec<&str> = text.split('\n').collect();
-    let characters = line.checked_sub(1).and_then(|line| lines.get(line)).map(|line| line.chars().count());
+    let characters = line.checked_sub(1).and_then(|line| node::lines(text).nth(line)).map(|line| line.chars().count());
     let inside = characters.is_some_and(|characters| (1..=characters + 1).contains(&column));
     assert!(inside, "{line}:{column} is not in the text: {said}");
 }

@@ -176,17 +176,27 @@ pub fn documents(source: &str, problems: &mut Vec<Problem>) -> Result<Vec<Node>,
 
 /// The place, or the end of the line where it is behind that: the parser looks further than it says.
 fn within(source: &str, place: Place) -> Place {
-    match source.split('\n').nth(place.line.saturating_sub(1)) {
+    match lines(source).nth(place.line.saturating_sub(1)) {
         Some(line) => Place { column: place.column.min(line.chars().count() + 1), ..place },
         None => place_in(source, source.len()),
     }
 }
 
+/// The lines as YAML counts them: a carriage return alone ends one too.
+pub fn lines(source: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(source);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let end = text.find(['\n', '\r']);
+        rest = end.and_then(|end| text[end..].strip_prefix("\r\n").or(text.get(end + 1..)));
+        Some(&text[..end.unwrap_or(text.len())])
+    })
+}
+
 /// The place of a byte offset.
 pub fn place_in(source: &str, at: usize) -> Place {
-    let before = &source[..at];
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    Place { line: before.matches('\n').count() + 1, column: before[line_start..].chars().count() + 1 }
+    let last = lines(&source[..at]).last().unwrap_or_default();
+    Place { line: lines(&source[..at]).count(), column: last.chars().count() + 1 }
 }
 
 struct Builder<'a, 'p> {
@@ -411,6 +421,8 @@ mod tests {
         let deep = "[".repeat(100_000);
         let unended = documents("a: b\nc", &mut Vec::new()).unwrap_err();
         assert_eq!(unended.place, Some(Place { line: 2, column: 2 }));
+        assert_eq!(place_in("a: b\r\nc\rd", 8), Place { line: 3, column: 1 });
+        assert_eq!(lines("a: b\r\nc\rd\n").collect::<Vec<_>>(), ["a: b", "c", "d", ""]);
         for (input, words) in [
             (bomb.as_str(), "aliases"),
             (deep.as_str(), "deep"),

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use serde_json::json;
 
-use super::node::Place;
+use super::node::{Place, lines};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -109,7 +109,7 @@ fn shortened(text: &str) -> Cow<'_, str> {
 
 /// The source line, as `rustc` shows it. A line that may hold a secret is not repeated.
 fn excerpt(source: &str, place: Place) -> Option<String> {
-    let line = source.lines().nth(place.line.checked_sub(1)?)?.trim_end();
+    let line = lines(source).nth(place.line.checked_sub(1)?)?.trim_end();
     if line.is_empty() || crate::spark::secrets::is_secret_like(line) {
         return None;
     }
