@@ -86,8 +86,7 @@ impl Overlap {
                     return Err(refusal.into());
                 }
             };
-            let called: Vec<String> = earlier.iter().map(|run| run.carrier.called()).collect();
-            let called = called.join(", ");
+            let called = called(&earlier);
             if self.overlap == Policy::Replace {
                 for run in &earlier {
                     if let Err(refusal) = cluster::delete(cluster, run).await {
@@ -109,4 +108,9 @@ impl Overlap {
             tokio::time::sleep(LOOK).await;
         }
     }
+}
+
+/// Runs as they are spoken of.
+pub fn called(runs: &[Application]) -> String {
+    runs.iter().map(|run| run.carrier.called()).collect::<Vec<_>>().join(", ")
 }

@@ -10,13 +10,13 @@ use super::follow::{FollowOptions, Leave, follow};
 use super::interrupt::Interrupt;
 use super::local::Local;
 use super::local_files;
-use super::overlap::{Entry, Overlap};
+use super::overlap::{Entry, Overlap, Policy, called};
 use super::ping::{Ping, ping};
 use super::place::Place;
 use super::render::{Identity, manifests_of};
 use super::schedules;
 use super::source::{self, Sources};
-use crate::cluster::{self, Cluster, Submitted};
+use crate::cluster::{self, Cluster, Refusal, Submitted, Turn};
 use crate::job::Job;
 use crate::manifests::{Application, Carrier, Manifests};
 use crate::report::{self, Output, talk};
@@ -114,6 +114,7 @@ impl Submit {
         }
         let interrupt = Interrupt::listen()?;
         let cluster = cluster::connect(self.place.options()).await?;
+        let mut skipped = 0;
         if self.check && !doctor::all_is_well(&jobs, &self.place, &self.identity, &cluster).await? {
             return Ok(doctor::FAILED);
         }
@@ -124,6 +125,16 @@ impl Submit {
                     talk::line(text);
                 }
             };
+            if self.overlap.overlap == Policy::Forbid {
+                let mut all = Vec::new();
+                for job in jobs {
+                    match self.is_in_vain(&job, &cluster).await? {
+                        true => skipped = self.overlap.skipped(),
+                        false => all.push(job),
+                    }
+                }
+                jobs = all;
+            }
             for job in &mut jobs {
                 if self.sources.upload_signed && job.schedule.is_some() {
                     bail!("--upload-signed: the addresses are good for a day, and a schedule goes on for longer");
@@ -132,7 +143,6 @@ impl Submit {
             }
         }
         let mut applications = Vec::new();
-        let mut skipped = 0;
         for job in &jobs {
             match self.submit(job, &cluster, &interrupt).await {
                 Ok(Submission::Runs(application)) => applications.push(application),
@@ -203,6 +213,19 @@ impl Submit {
         Ok(Submission::Runs(application))
     }
 
+    /// Whether a run that needs an upload would be skipped after it: it is skipped before, and that is said.
+    async fn is_in_vain(&self, job: &Job, cluster: &Cluster) -> Result<bool> {
+        if job.schedule.is_some() || job.files.local.uploaded().next().is_none() {
+            return Ok(false);
+        }
+        let (_, application) = manifests_of(job, &self.place, &self.identity.submission(job))?;
+        let earlier = cluster::active(cluster, &application).await?;
+        if !earlier.is_empty() {
+            self.skip(&application, &called(&earlier))?;
+        }
+        Ok(!earlier.is_empty())
+    }
+
     /// Says that the run does not begin, because of earlier ones.
     fn skip(&self, application: &Application, earlier: &str) -> Result<()> {
         let message = format!("{} is skipped: an earlier run goes on ({earlier})", application.name);
@@ -241,10 +264,13 @@ impl Submit {
                     return Ok(None);
                 }
             };
-            let heard = async {
-                interrupt.heard().await;
+            let stopped = async {
+                tokio::select! {
+                    _ = interrupt.heard() => cluster::stopped(),
+                    why = lost(turn.as_deref()) => why,
+                }
             };
-            let submitted = cluster::submit(cluster, manifests, tried > 0, heard).await;
+            let submitted = cluster::submit(cluster, manifests, tried > 0, stopped).await;
             if let Some(turn) = turn
                 && let Some(failure) = turn.end().await
             {
@@ -284,6 +310,14 @@ impl Submit {
             Output::Text | Output::Quiet => format!("{}\n", application.name),
         };
         super::write(&mut std::io::stdout().lock(), &line)
+    }
+}
+
+/// Ends when the turn is lost; never where there is none.
+async fn lost(turn: Option<&Turn>) -> Refusal {
+    match turn {
+        Some(turn) => turn.lost().await,
+        None => std::future::pending().await,
     }
 }
 

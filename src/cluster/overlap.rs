@@ -5,6 +5,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::find::{encoded, list};
 use super::request::Call;
@@ -13,8 +14,14 @@ use crate::manifests::Application;
 use crate::spark::names;
 use crate::state::{Observed, PATIENCE, State, Terms, What};
 
-/// Longer than looking and submitting take; who holds the Lease longer is dead.
+/// Who holds the Lease for longer and does not renew it is dead.
 const LEASE: SignedDuration = SignedDuration::from_secs(60);
+/// How often it is renewed while a submission is under way, and after a renewal that was not answered.
+const RENEWAL: Duration = Duration::from_secs(15);
+const ANEW: Duration = Duration::from_secs(3);
+/// After so long without a renewal the turn is given up: what is left of the Lease is for ending what is under way,
+/// so that it has ended when another one's turn comes.
+const GIVEN_UP: Duration = Duration::from_secs(40);
 /// How long one waits before asking again for the Lease.
 const ASK: Duration = Duration::from_millis(300);
 /// A submission that has not released its driver for so long was killed.
@@ -24,8 +31,11 @@ const HELD: SignedDuration = SignedDuration::from_secs(300);
 /// [`Turn::end`]; what a killed submitter leaves runs out.
 pub struct Turn {
     cluster: Cluster,
+    name: String,
     path: String,
     lease: Value,
+    /// Not later than the Lease's own time.
+    renewed: Instant,
 }
 
 impl Turn {
@@ -40,8 +50,11 @@ impl Turn {
         let path = format!("{leases}/{}", encoded(&name));
         let doing = format!("waiting for Lease {name}");
         let refusal = |failure| Refusal::new(doing.as_str(), failure, namespace);
+        let turn =
+            |lease, renewed| Turn { cluster: cluster.clone(), name: name.clone(), path: path.clone(), lease, renewed };
         loop {
             let now = cluster.now().to_string();
+            let asked = Instant::now();
             let lease = json!({
                 "apiVersion": "coordination.k8s.io/v1",
                 "kind": "Lease",
@@ -55,18 +68,29 @@ impl Turn {
             });
             let answer = cluster.send_until_answered(&doing, &Call::post(leases.clone(), &lease)).await;
             match answer.result {
-                Ok(lease) => return Ok(Turn { cluster: cluster.clone(), path, lease }),
+                // A request that was sent again may have been taken the first time, long ago.
+                Ok(lease) if !answer.repeated => return Ok(turn(lease, asked)),
+                Ok(_) => {}
                 Err(failure) if failure.already_exists() => {}
                 Err(failure) => return Err(refusal(failure)),
             }
             match cluster.send_until_answered(&doing, &Call::get(path.clone())).await.result {
                 // The request whose answer was lost made it.
                 Ok(lease) if lease["spec"]["holderIdentity"] == application.id.as_str() => {
-                    return Ok(Turn { cluster: cluster.clone(), path, lease });
+                    let renewed = Instant::now();
+                    let turn = turn(lease, renewed);
+                    match turn.renew().await {
+                        Ok(()) => return Ok(turn),
+                        Err(failure) if matches!(failure.code(), 404 | 409) || failure.may_pass() => {}
+                        Err(failure) => return Err(refusal(failure)),
+                    }
                 }
                 Ok(lease) if has_run_out(&lease, cluster.now()) => {
-                    cluster.delete_object(&doing, &path, &lease).await.map_err(refusal)?;
-                    continue;
+                    match take_away(cluster, &doing, &path, &lease).await {
+                        // Somebody was faster, or its holder lives.
+                        Err(failure) if !matches!(failure.code(), 404 | 409) => return Err(refusal(failure)),
+                        _ => continue,
+                    }
                 }
                 Ok(_) => {}
                 Err(failure) if failure.code() == 404 => continue,
@@ -76,10 +100,55 @@ impl Turn {
         }
     }
 
+    /// Renews the Lease for as long as this is waited for. Ends when the turn is lost, with the reason: it was taken,
+    /// or could not be renewed in time.
+    pub async fn lost(&self) -> Refusal {
+        let mut renewed = self.renewed;
+        let mut pause = RENEWAL;
+        loop {
+            tokio::time::sleep_until((Instant::now() + pause).min(renewed + GIVEN_UP)).await;
+            let asked = Instant::now();
+            let failure = match tokio::time::timeout_at(renewed + GIVEN_UP, self.renew()).await {
+                Ok(Ok(())) => {
+                    (renewed, pause) = (asked, RENEWAL);
+                    continue;
+                }
+                Ok(Err(failure)) => failure,
+                Err(_) => Failure::NoAnswer(format!("not renewed for {} s", GIVEN_UP.as_secs())),
+            };
+            if !failure.may_pass() || renewed.elapsed() >= GIVEN_UP {
+                return Refusal::of(
+                    format!("keeping Lease {}, without which another run may begin", self.name),
+                    failure,
+                );
+            }
+            pause = ANEW;
+        }
+    }
+
+    /// Only the very Lease that was had: another's has another uid.
+    async fn renew(&self) -> Result<(), Failure> {
+        let renewed = micro(&self.cluster.now().to_string());
+        let body = json!({"metadata": {"uid": self.lease["metadata"]["uid"]}, "spec": {"renewTime": renewed}});
+        let call = Call::patch(self.path.clone(), "application/merge-patch+json", &body);
+        self.cluster.send(&call).await.map(drop).map_err(|(failure, _)| failure)
+    }
+
     /// Lets the next one decide. Where that fails, it has to wait for the Lease to run out.
     pub async fn end(self) -> Option<Failure> {
         self.cluster.delete_object("ending the turn", &self.path, &self.lease).await.err()
     }
+}
+
+/// Deletes a Lease that has run out, as it was read: its holder may be renewing it at this moment.
+async fn take_away(cluster: &Cluster, doing: &str, path: &str, lease: &Value) -> Result<(), Failure> {
+    let seen = &lease["metadata"];
+    let options = json!({
+        "kind": "DeleteOptions",
+        "apiVersion": "v1",
+        "preconditions": {"uid": seen["uid"], "resourceVersion": seen["resourceVersion"]},
+    });
+    cluster.send_until_answered(doing, &Call::delete(path.to_owned(), &options)).await.result.map(drop)
 }
 
 /// As Kubernetes writes times to the microsecond.

@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -22,7 +22,7 @@ pub struct Submitted {
 }
 
 /// Creates an application whole or not at all: the carrier held, all else with it as the owner, then
-/// the release. `interrupted` ends the attempt; after the release it has no effect. `again`: the same
+/// the release. `interrupted` ends the attempt, with the reason; after the release it has no effect. `again`: the same
 /// manifests were sent before, and what came of it may not be known.
 ///
 /// # Errors
@@ -31,20 +31,21 @@ pub async fn submit(
     cluster: &Cluster,
     manifests: &Manifests,
     again: bool,
-    interrupted: impl Future<Output = ()>,
+    interrupted: impl Future<Output = Refusal>,
 ) -> Result<Submitted, Refusal> {
     let mut submission = Submission { again, ..Submission::of(cluster, manifests) };
-    let stop = AtomicBool::new(false);
+    let stop = OnceLock::new();
     let outcome = {
         let steps = submission.steps(&stop);
         let give_up = async {
-            interrupted.await;
-            stop.store(true, Ordering::Relaxed);
+            let why = interrupted.await;
+            let why = stop.get_or_init(|| why).clone();
             tokio::time::sleep(LAST_REQUEST).await;
+            why
         };
         tokio::select! {
             outcome = steps => outcome,
-            () = give_up => Err(stopped()),
+            why = give_up => Err(why),
         }
     };
     match outcome {
@@ -98,10 +99,8 @@ impl<'a> Submission<'a> {
     }
 
     /// All requests in their order; `stop` ends them at the next step.
-    async fn steps(&mut self, stop: &AtomicBool) -> Result<Submitted, Refusal> {
-        let go_on = || {
-            if stop.load(Ordering::Relaxed) { Err(stopped()) } else { Ok(()) }
-        };
+    async fn steps(&mut self, stop: &OnceLock<Refusal>) -> Result<Submitted, Refusal> {
+        let go_on = || stop.get().map_or(Ok(()), |why| Err(why.clone()));
         let carrier = self.create_carrier().await?;
         if self.resumed && !is_held(&carrier) {
             let since = carrier["metadata"]["creationTimestamp"].as_str().map(str::to_owned);
