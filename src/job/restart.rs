@@ -33,6 +33,13 @@ pub struct Supervision {
     pub time_to_live: Option<i32>,
 }
 
+impl Supervision {
+    /// Whether what is lost is made up for, but not for ever.
+    pub fn counts_losses(&self) -> bool {
+        matches!(self.again, Again::AfterFailures(1..))
+    }
+}
+
 /// What follows an attempt's end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Again {

@@ -11,7 +11,18 @@ use crate::job::restart::{Again, CarrierKind, Supervision};
 pub const JOB_NAME: &str = "batch.kubernetes.io/job-name";
 
 /// What a JVM ends with that was told to stop: its pod was deleted.
-const TERMINATED: i32 = 143;
+pub const TERMINATED: i32 = 143;
+
+/// How many drivers may be lost, one after another, before the Job is failed. Kubernetes knows no such limit, and cannot
+/// tell a driver that was deleted from one that always ends itself with 143: that one would be run for ever.
+pub const LOSSES: u32 = 20;
+
+/// The init container that refuses one driver more, and the exit code by which the Job is failed then.
+pub const LOSS_LIMIT: &str = "sparkctl-loss-limit";
+const TOO_MANY: i32 = 78;
+
+/// An index of the Job's is of one digit: `-0` in the names of its pods.
+pub const INDEX: usize = "-0".len();
 
 /// The Job, held until its companions exist.
 pub fn job(plan: &Plan, supervision: Supervision) -> Result<Object, Problem> {
@@ -31,7 +42,7 @@ pub fn job(plan: &Plan, supervision: Supervision) -> Result<Object, Problem> {
 }
 
 /// A driver that was preempted, evicted, lost with its node or deleted has not failed, and is replaced
-/// without being counted, but for an application that is to run once: that one ends. Its successor
+/// without being counted, up to a limit, but for an application that is to run once: that one ends. Its successor
 /// waits until it has ended, so that two drivers never overlap.
 pub fn spec(plan: &Plan, supervision: Supervision) -> Result<Value, Problem> {
     // There is no Job without an end: two thousand million attempts are as good.
@@ -46,6 +57,17 @@ pub fn spec(plan: &Plan, supervision: Supervision) -> Result<Value, Problem> {
         "podReplacementPolicy": "Failed",
         "template": driver::template(plan)?.into_template(),
     });
+    if supervision.counts_losses() {
+        // Only to a pod with an index the Job controller says how many before it were not counted.
+        spec["completionMode"] = "Indexed".into();
+        spec["backoffLimitPerIndex"] = retries.into();
+        let limit = loss_limit(plan, &spec["template"]["spec"]);
+        let init = &mut spec["template"]["spec"]["initContainers"];
+        match init.as_array_mut() {
+            Some(containers) => containers.insert(0, limit),
+            None => *init = json!([limit]),
+        }
+    }
     if retries > 0 {
         spec["podFailurePolicy"] = json!({"rules": [
             {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
@@ -54,10 +76,44 @@ pub fn spec(plan: &Plan, supervision: Supervision) -> Result<Value, Problem> {
             }},
         ]});
     }
+    if supervision.counts_losses()
+        && let Some(rules) = spec["podFailurePolicy"]["rules"].as_array_mut()
+    {
+        rules.insert(
+            0,
+            json!({"action": "FailJob", "onExitCodes": {
+                "containerName": LOSS_LIMIT, "operator": "In", "values": [TOO_MANY],
+            }}),
+        );
+    }
     if let Some(seconds) = supervision.time_to_live {
         spec["ttlSecondsAfterFinished"] = seconds.into();
     }
     Ok(spec)
+}
+
+/// In the driver's image, which is there already, and with its resources, which are free until it starts.
+fn loss_limit(plan: &Plan, pod: &Value) -> Value {
+    let mut containers = pod["containers"].as_array().into_iter().flatten();
+    let driver = containers.find(|container| container["name"] == plan.driver_container().as_str());
+    let driver = driver.unwrap_or(&Value::Null);
+    let amounts = |of: &str| {
+        let given = |name: &str| Some((name.to_owned(), driver["resources"][of].get(name)?.clone()));
+        ["cpu", "memory", "ephemeral-storage"].into_iter().filter_map(given).collect::<serde_json::Map<_, _>>()
+    };
+    let losses = "metadata.annotations['batch.kubernetes.io/job-index-ignored-failure-count']";
+    let mut container = json!({
+        "name": LOSS_LIMIT,
+        "image": driver["image"],
+        "imagePullPolicy": driver["imagePullPolicy"],
+        "command": ["/bin/sh", "-c", format!("[ \"${{LOSSES:-0}}\" -lt {LOSSES} ] || exit {TOO_MANY}")],
+        "env": [{"name": "LOSSES", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": losses}}}],
+        "resources": {"requests": amounts("requests"), "limits": amounts("limits")},
+    });
+    if let Some(context) = driver.get("securityContext") {
+        container["securityContext"] = context.clone();
+    }
+    container
 }
 
 const POD_NAME: &str = "SPARKCTL_POD_NAME";
@@ -113,6 +169,7 @@ mod tests {
 
     use serde_json::{Value, json};
 
+    use super::LOSS_LIMIT;
     use crate::job::{self, Overrides, Variables};
     use crate::manifests::{self, Manifests, Submission};
 
@@ -146,8 +203,29 @@ mod tests {
         assert_eq!(job["spec"]["completions"], 1);
         assert_eq!(job["spec"]["ttlSecondsAfterFinished"], 60);
         let rules = job["spec"]["podFailurePolicy"]["rules"].as_array().expect("rules");
-        assert!(rules.iter().all(|rule| rule["action"] == "Ignore"));
-        assert_eq!(rules[0]["onPodConditions"][0]["type"], "DisruptionTarget");
+        assert_eq!(rules[1]["onPodConditions"][0]["type"], "DisruptionTarget");
+        assert!(rules[1..].iter().all(|rule| rule["action"] == "Ignore"));
+    }
+
+    #[test]
+    fn losses_have_a_limit_unless_it_runs_again_for_ever() {
+        let job = of_policy("restartPolicy: {type: OnFailure, onFailureRetries: 3}").carrier.0;
+        let pod = &job["spec"]["template"]["spec"];
+        let limit = &pod["initContainers"][0];
+        assert_eq!(limit["name"], LOSS_LIMIT);
+        assert_eq!(limit["image"], pod["containers"][0]["image"]);
+        assert_eq!(limit["resources"]["requests"], pod["containers"][0]["resources"]["requests"]);
+        let first = &job["spec"]["podFailurePolicy"]["rules"][0];
+        assert_eq!((&first["action"], &first["onExitCodes"]["containerName"]), (&json!("FailJob"), &json!(LOSS_LIMIT)));
+        assert_eq!(
+            (&job["spec"]["completionMode"], &job["spec"]["backoffLimitPerIndex"]),
+            (&json!("Indexed"), &json!(3))
+        );
+        for unlimited in ["restartPolicy: {type: Always}", "timeToLiveSeconds: 60"] {
+            let job = of_policy(unlimited).carrier.0;
+            assert_eq!(job["spec"]["template"]["spec"]["initContainers"], Value::Null);
+            assert_eq!(job["spec"]["completionMode"], Value::Null);
+        }
     }
 
     #[test]
@@ -168,6 +246,8 @@ mod tests {
         let name = |manifests: Manifests| manifests.carrier.name().len();
         assert_eq!(name(of_policy("timeToLiveSeconds: 60")), 47 - "-x7k2p".len());
         assert_eq!(name(scheduled()), 47 - "-29399999-x7k2p".len());
+        let retried = of_policy("restartPolicy: {type: OnFailure, onFailureRetries: 3}");
+        assert_eq!(name(retried), 47 - "-0-x7k2p".len());
     }
 
     #[test]

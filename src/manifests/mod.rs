@@ -33,7 +33,7 @@ use crate::job::restart::CarrierKind;
 use crate::job::schedule::Schedule;
 use crate::job::scheduling::Scheduler;
 pub use cron_job::STAYS_SUSPENDED;
-pub use job::JOB_NAME;
+pub use job::{JOB_NAME, LOSS_LIMIT, LOSSES, TERMINATED};
 pub use kinds::KINDS;
 pub use needs::Needs;
 use plan::Plan;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::job::problem::Problem;
-use crate::job::restart::CarrierKind;
+use crate::job::restart::{CarrierKind, Supervision};
 use crate::job::scheduling::{KUEUE_QUEUE, Scheduler};
 use crate::job::{Files, Job};
 use crate::spark::{Conf, Version, names};
@@ -101,6 +101,11 @@ pub const GROUP_NAME: &str = "scheduling.k8s.io/group-name";
 /// The coscheduling plugin's label for the same.
 pub const COSCHEDULING_GROUP: &str = "scheduling.x-k8s.io/pod-group";
 
+/// What an index adds to the names of a Job's pods.
+fn index(supervision: Supervision) -> usize {
+    if supervision.counts_losses() { super::job::INDEX } else { 0 }
+}
+
 impl Names {
     fn of(job: &Job, namespace: &str, conf: &Conf, submission: &Submission, carrier: CarrierKind) -> Self {
         let name = job.name(submission);
@@ -113,8 +118,8 @@ impl Names {
             carrier: match (carrier, conf.given("spark.kubernetes.driver.pod.name")) {
                 (CarrierKind::Pod, Some(given)) => given.to_owned(),
                 (CarrierKind::Pod, None) => names::cut(&name, &format!("{own}-driver"), names::LABEL),
-                (CarrierKind::Job(_), _) => names::cut(&name.replace('.', "-"), &own, JOB),
-                (CarrierKind::CronJob(_), _) => names::cut(&name.replace('.', "-"), &own, JOB - RUN),
+                (CarrierKind::Job(of), _) => names::cut(&name.replace('.', "-"), &own, JOB - index(of)),
+                (CarrierKind::CronJob(of), _) => names::cut(&name.replace('.', "-"), &own, JOB - RUN - index(of)),
             },
             service: named("-driver-svc"),
             conf: named("-driver-conf"),

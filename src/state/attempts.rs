@@ -8,7 +8,7 @@ use super::container::{self, Role};
 use super::outcome::phase;
 use super::waiting::{self, Reason, Waiting};
 use super::{Ending, Observed, Outcome, Terms, What, has_passed, of_driver};
-use crate::manifests::HOLD;
+use crate::manifests::{HOLD, LOSS_LIMIT, LOSSES, TERMINATED};
 
 /// A Job's end may be seen before that of its pod: they are watched apart.
 const PODS_SETTLE: std::time::Duration = std::time::Duration::from_secs(3);
@@ -39,7 +39,7 @@ impl Attempt {
         let retries = job.spec.as_ref().and_then(|spec| spec.backoff_limit).unwrap_or_default();
         let mut pods: Vec<&Pod> = observed.earlier.values().collect();
         pods.sort_by_key(|pod| pod.metadata.creation_timestamp.as_ref().map(|time| time.0));
-        let earlier: Vec<Earlier> = pods.into_iter().map(Earlier::of).collect();
+        let earlier: Vec<Earlier> = pods.into_iter().map(|pod| Earlier::of(pod, job)).collect();
         let counted = earlier.iter().filter(|attempt| attempt.ending != Ending::Lost).count();
         let of = (retries < i32::MAX).then(|| usize::try_from(retries).unwrap_or_default() + 1);
         Some(Attempt { number: counted + 1, of, earlier })
@@ -56,11 +56,26 @@ impl Attempt {
 }
 
 impl Earlier {
-    fn of(pod: &Pod) -> Earlier {
+    fn of(pod: &Pod, job: &Job) -> Earlier {
         // An earlier driver that has not ended was taken away.
         let outcome = Outcome::of_pod(pod).unwrap_or_else(|| Outcome::plain(Ending::Lost, "its pod was deleted"));
+        let outcome = as_counted(outcome, job);
         let name = pod.metadata.name.clone().unwrap_or_default();
         Earlier { pod: name, ending: outcome.ending, reason: outcome.message }
+    }
+}
+
+/// An attempt's end as the Job controller judges it: its policy takes a driver that ended with this exit code for one
+/// that was deleted.
+fn as_counted(outcome: Outcome, job: &Job) -> Outcome {
+    let has_policy = job.spec.as_ref().is_some_and(|spec| spec.pod_failure_policy.is_some());
+    match outcome.ending == Ending::Failed && outcome.driver_exit_code == Some(TERMINATED) && has_policy {
+        true => Outcome {
+            ending: Ending::Lost,
+            message: format!("{} (not counted: it looks like a driver that was deleted)", outcome.message),
+            ..outcome
+        },
+        false => outcome,
     }
 }
 
@@ -86,7 +101,7 @@ pub(super) fn what(job: &Job, observed: &Observed, terms: &Terms) -> What {
         What::Ended(outcome) if outcome.ending == Ending::Succeeded && !forever && phase(driver) != Some("Failed") => {
             What::Ended(with_attempt(outcome, observed))
         }
-        What::Ended(outcome) => What::Waiting(between(&outcome, observed)),
+        What::Ended(outcome) => What::Waiting(between(&as_counted(outcome, job), observed)),
         other => other,
     }
 }
@@ -117,12 +132,19 @@ fn ended(condition: &JobCondition, succeeded: bool, observed: &Observed, terms: 
         let why = message().unwrap_or_default();
         return What::Ended(Outcome::plain(Ending::Failed, &format!("its time is over: {why}")));
     }
+    let why = message().unwrap_or_else(|| "nothing says why".into());
+    if condition.reason.as_deref() == Some("PodFailurePolicy") && why.contains(LOSS_LIMIT) {
+        let last = Attempt::of(observed).and_then(|attempt| attempt.earlier.last().map(|last| last.reason.clone()));
+        let last = last.map(|last| format!(", the last time: {last}")).unwrap_or_default();
+        let hint = format!("exit code {TERMINATED} is taken for a loss: does the application itself end with it?");
+        let outcome = Outcome::plain(Ending::Failed, &format!("its driver was lost {LOSSES} times{last}"));
+        return What::Ended(Outcome { hint: Some(hint), ..outcome });
+    }
     let said = of_driver.filter(|outcome| outcome.ending != Ending::Succeeded);
     let since = condition.last_transition_time.as_ref().map(|time| time.0);
     if said.is_none() && observed.driver.is_some() && !since.is_some_and(|at| has_passed(at, PODS_SETTLE, terms)) {
         return What::Stopping("its Job has failed".into());
     }
-    let why = message().unwrap_or_else(|| "nothing says why".into());
     let outcome = said.unwrap_or_else(|| Outcome::plain(Ending::Failed, &format!("its Job failed: {why}")));
     What::Ended(with_attempt(outcome, observed))
 }

@@ -19,7 +19,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
-pub use attempts::Attempt;
+pub use attempts::{Attempt, Earlier};
 pub use executors::{Executors, Fallen, executor_called, executor_has_ended, executor_has_log, executor_id};
 pub use meaning::{exit_code_meaning, last_exception};
 pub use observed::{Gone, Observed};

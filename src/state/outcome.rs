@@ -157,6 +157,9 @@ impl Outcome {
         if let Some(why) = disruption(driver) {
             return Outcome { ending: Ending::Lost, message: why, ..outcome };
         }
+        if let Some(why) = pod_reason(driver).filter(|reason| reason.starts_with("DeadlineExceeded")) {
+            return Outcome { ending: Ending::Failed, message: format!("its time is over: {why}"), ..outcome };
+        }
         let oom = end.reason.as_deref() == Some("OOMKilled");
         if driver.metadata.deletion_timestamp.is_some() && matches!(code, 137 | 143) && !oom {
             return Outcome { ending: Ending::Lost, message: deleted().into(), ..outcome };
