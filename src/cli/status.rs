@@ -50,6 +50,7 @@ impl Status {
                     };
                     let lines = if failed { card.lines() } else { Vec::new() };
                     lines.iter().for_each(|line| anstream::println!("{line}"));
+                    report::earlier_attempts(&state).iter().for_each(|line| anstream::println!("{line}"));
                     anstream::println!("{}", report::summary(&application, &state));
                 }
             }

@@ -143,11 +143,13 @@ impl Voice {
             Form::Json(_) => self.json(&record)?,
             Form::Quiet if succeeded => {}
             Form::Text(_) | Form::Live(_) if succeeded => {
+                report::earlier_attempts(state).iter().for_each(|line| talk::line(line));
                 talk::line(&report::summary(card.application, state));
                 card.outcome.hint.iter().for_each(|hint| talk::hint(hint));
             }
             Form::Text(_) | Form::Live(_) | Form::Quiet => {
                 card.lines().iter().for_each(|line| talk::line(line));
+                report::earlier_attempts(state).iter().for_each(|line| talk::line(line));
                 talk::line(&report::summary(card.application, state));
             }
         }

@@ -3,10 +3,13 @@ use k8s_openapi::jiff::SignedDuration;
 use super::talk::{BAD, FAINT, GOOD};
 use super::{clean, span};
 use crate::manifests::Application;
-use crate::state::{Durations, Ending, Fallen, Outcome, State, What};
+use crate::state::{Durations, Earlier, Ending, Fallen, Outcome, State, What};
 
 /// How many lines of a failed driver's log are shown.
 const LOG_LINES: usize = 15;
+
+/// How many of the earlier attempts.
+const ATTEMPTS: usize = 10;
 
 /// All that is known of an end that was not a success.
 #[derive(Debug)]
@@ -74,15 +77,28 @@ pub fn summary(application: &Application, state: &State) -> String {
         What::Running => "is running",
         _ => "goes on",
     };
+    let again = state.attempt.as_ref().filter(|attempt| !attempt.earlier.is_empty());
+    let attempt = again.and_then(|attempt| attempt.words()).map(|words| format!(" at {words}")).unwrap_or_default();
     let durations = durations(&state.durations);
     let style = match state.outcome().map(|outcome| outcome.ending) {
         Some(Ending::Succeeded) | None => GOOD,
         Some(_) => BAD,
     };
     match durations.as_str() {
-        "" => format!("{style}{} {ending}{style:#}", application.name),
-        durations => format!("{style}{} {ending}{style:#}: {durations}", application.name),
+        "" => format!("{style}{} {ending}{style:#}{attempt}", application.name),
+        durations => format!("{style}{} {ending}{style:#}{attempt}: {durations}", application.name),
     }
+}
+
+/// How the attempts before the last one ended, each a line.
+pub fn earlier_attempts(state: &State) -> Vec<String> {
+    let earlier = state.attempt.as_ref().map(|attempt| attempt.earlier.as_slice()).unwrap_or_default();
+    let line = |earlier: &Earlier| {
+        format!("  {FAINT}earlier{FAINT:#}    {}: {}", earlier.ending.word(), clean(&earlier.reason))
+    };
+    let left_out = earlier.len().saturating_sub(ATTEMPTS);
+    let more = (left_out > 0).then(|| format!("  {FAINT}earlier{FAINT:#}    {left_out} more"));
+    more.into_iter().chain(earlier[left_out..].iter().map(line)).collect()
 }
 
 /// `queued 2s, starting 3s, ran 41s`.
