@@ -9,12 +9,16 @@ use unicode_width::UnicodeWidthStr;
 use super::describe::submitter;
 use super::follow::duration;
 use super::place::Place;
-use crate::cluster::{connect, list};
+use super::schedules::table as schedule_table;
+use crate::cluster::{self, Cluster, Schedule, connect, list};
 use crate::manifests::Application;
 use crate::report::{clean, span, talk};
 use crate::state::{Ending, Observed, PATIENCE, State, Terms, What};
 
-/// List the applications of a namespace, whoever submitted them, the latest first
+/// List the applications of a namespace, whoever submitted them, the latest first, and its schedules
+///
+/// Schedules have a table of their own below that of the applications, when nothing less than all is asked for. With
+/// -o name and -o json there are applications alone: `sparkctl schedules` has the same for schedules.
 #[derive(Clone, Debug, clap::Args)]
 #[command(visible_alias = "ls")]
 pub struct List {
@@ -82,7 +86,9 @@ impl List {
         if self.all_namespaces {
             cluster.namespace.clear();
         }
-        let all = list(&cluster, self.selector.as_deref()).await?;
+        let (all, schedules) =
+            futures_util::future::join(list(&cluster, self.selector.as_deref()), self.schedules(&cluster)).await;
+        let (all, schedules) = (all?, schedules?);
         let terms = Terms { now: cluster.now(), patience: PATIENCE, start_timeout: None };
         let is_wanted = |row: &Row| {
             let young = self
@@ -107,7 +113,27 @@ impl List {
                 lines.iter().for_each(|line| anstream::println!("{line}"));
             }
         }
+        if !schedules.is_empty() {
+            // Told apart from the applications only where there are some.
+            if !rows.is_empty() {
+                anstream::println!();
+            }
+            let lines = schedule_table(&schedules, cluster.now(), self.all_namespaces);
+            lines.iter().for_each(|line| anstream::println!("{line}"));
+        }
         Ok(0)
+    }
+
+    /// For a table of all that there is; a filter asks for applications. Where they may not be seen there are none.
+    async fn schedules(&self, cluster: &Cluster) -> Result<Vec<Schedule>> {
+        let is_table = matches!(self.output, Form::Table | Form::Wide);
+        if !is_table || !self.state.is_empty() || self.selector.is_some() || self.since.is_some() {
+            return Ok(Vec::new());
+        }
+        match cluster::schedules(cluster).await {
+            Err(refusal) if matches!(refusal.failure.code(), 403 | 404) => Ok(Vec::new()),
+            all => Ok(all?),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::follow::{FollowOptions, follow};
 use super::interrupt::Interrupt;
-use super::list::table;
+use super::list;
 use super::place::Place;
 use crate::cluster::{self, Cluster, Schedule, connect};
 use crate::manifests::Application;
@@ -72,17 +72,23 @@ impl Schedules {
             Output::Quiet => all.iter().for_each(|schedule| anstream::println!("{}", schedule.application.name)),
             Output::Text if all.is_empty() => talk::line(&format!("no schedules in namespace {}", cluster.namespace)),
             Output::Text => {
-                let head = ["NAMESPACE", "NAME", "STATE", "ACTIVE", "LAST RUN", "SCHEDULE"].map(str::to_owned).to_vec();
-                let rows = all.iter().map(|schedule| cells(schedule, cluster.now()));
-                let mut rows: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
-                if !self.all_namespaces {
-                    rows.iter_mut().for_each(|row| drop(row.remove(0)));
-                }
-                table(&rows).iter().for_each(|line| anstream::println!("{line}"));
+                let lines = table(&all, cluster.now(), self.all_namespaces);
+                lines.iter().for_each(|line| anstream::println!("{line}"));
             }
         }
         Ok(0)
     }
+}
+
+/// Schedules in columns, with their namespaces where there are several.
+pub fn table(all: &[Schedule], now: Timestamp, namespaces: bool) -> Vec<String> {
+    let head = ["NAMESPACE", "NAME", "STATE", "ACTIVE", "LAST RUN", "SCHEDULE"].map(str::to_owned).to_vec();
+    let mut rows: Vec<Vec<String>> =
+        std::iter::once(head).chain(all.iter().map(|schedule| cells(schedule, now))).collect();
+    if !namespaces {
+        rows.iter_mut().for_each(|row| drop(row.remove(0)));
+    }
+    list::table(&rows)
 }
 
 impl Suspend {
@@ -150,7 +156,7 @@ pub async fn tell(cluster: &Cluster, schedule: &Schedule, output: Output) -> Res
             let rows = runs.iter().map(|run| run_cells(run, &terms));
             let rows: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
             if rows.len() > 1 {
-                table(&rows).iter().for_each(|line| anstream::println!("{line}"));
+                list::table(&rows).iter().for_each(|line| anstream::println!("{line}"));
             }
         }
     }
