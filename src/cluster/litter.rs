@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use futures_util::future::join_all;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
@@ -54,11 +55,14 @@ pub struct Respite {
 pub async fn litter(cluster: &Cluster, respite: Respite) -> Result<Found, Refusal> {
     let mut found = Found::default();
     let mut all = Vec::new();
-    for (version, kind, plural, label) in WHERE {
+    let kinds = WHERE.into_iter().map(async |(version, kind, plural, label)| {
+        let doing = format!("looking at {plural}");
         let query = format!("labelSelector={label}");
-        match items::<Value>(cluster, &format!("looking at {plural}"), (version, plural), &cluster.namespace, &query)
-            .await
-        {
+        let seen = items::<Value>(cluster, &doing, (version, plural), &cluster.namespace, &query).await;
+        (version, kind, plural, seen)
+    });
+    for (version, kind, plural, seen) in join_all(kinds).await {
+        match seen {
             Ok(objects) => all.extend(objects.into_iter().map(|object| (version, kind, plural, object))),
             // No Volcano: nothing of it.
             Err(refusal) if refusal.failure.code() == 404 => {}
