@@ -1,17 +1,15 @@
 //! Applications that the cluster supervises: retried, expired, submitted again, with sparkctl gone or killed.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
-use std::process::{Child, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::process::Stdio;
 
-use http::Method;
 use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::{Value, json};
 
+use crate::preempted::Slot;
+use crate::proxy::{Fate, Proxy};
 use crate::support::{Namespace, cluster, text};
 
 /// A job whose driver is a shell of a small image: `policy` is put into its specification.
@@ -47,17 +45,17 @@ spec:
     path
 }
 
-fn retries(count: u32) -> String {
+pub fn retries(count: u32) -> String {
     format!("  restartPolicy: {{type: OnFailure, onFailureRetries: {count}}}")
 }
 
-fn drivers(ns: &Namespace) -> Vec<Value> {
+pub fn drivers(ns: &Namespace) -> Vec<Value> {
     let mut pods = cluster().api.items(&format!("{}?labelSelector=spark-role%3Ddriver", ns.core("pods")));
     pods.sort_by_key(|pod| text(&pod["metadata"]["creationTimestamp"]));
     pods
 }
 
-fn job_object(ns: &Namespace, name: &str) -> Option<Value> {
+pub fn job_object(ns: &Namespace, name: &str) -> Option<Value> {
     cluster().api.get(&format!("{}/{name}", ns.group("batch/v1", "jobs"))).ok()
 }
 
@@ -66,7 +64,7 @@ fn a_driver_that_fails_twice_succeeds_at_its_third_attempt_with_the_client_gone(
     let ns = Namespace::new("retried");
     // Attempts share nothing but the cluster: the hand of this test tells the third by a ConfigMap.
     let script = "test -f /turn/third && echo done at last && exit 0; echo not yet; exit 3";
-    let policy = "  restartPolicy: {type: OnFailure, onFailureRetries: 3}\n  timeToLiveSeconds: 20\n  \
+    let policy = "  restartPolicy: {type: OnFailure, onFailureRetries: 3}\n  timeToLiveSeconds: 45\n  \
                   volumes: [{name: turn, configMap: {name: turn, optional: true}}]";
     let path = job(&ns, "third", policy, script);
     let with_mount = std::fs::read_to_string(&path)
@@ -98,6 +96,11 @@ fn a_driver_that_fails_twice_succeeds_at_its_third_attempt_with_the_client_gone(
     assert_eq!(earlier.len(), 2);
     assert!(lines.contains("done at last"), "{lines}");
 
+    let told = ns.sparkctl().args(["status", "third"]).assert().code(0);
+    told.stdout(
+        contains("third succeeded at attempt 3 of 4").and(contains("Failed: the driver exited with code 3").count(2)),
+    );
+
     // Its time to live takes all of it.
     ns.wait_for("nothing", || (ns.left() == ["configmaps/turn"]).then_some(()));
 }
@@ -126,6 +129,33 @@ fn a_driver_that_was_deleted_is_replaced_and_not_counted() {
     let stderr = String::from_utf8_lossy(&told.stderr);
     assert_eq!(told.status.code(), Some(5), "{stderr}");
     assert!(stderr.contains("attempt 1 of 2 was lost"), "{stderr}");
+}
+
+#[test]
+fn a_driver_that_ends_as_if_it_were_deleted_is_not_run_for_ever() {
+    const LOSSES: &str = "batch.kubernetes.io/job-index-ignored-failure-count";
+    let ns = Namespace::new("self-ended");
+    let slot = Slot::new(&ns);
+    let path = job(&ns, "moth", &retries(3), "exit 143");
+    slot.wanted_by(&path);
+    ns.sparkctl().arg("submit").arg(&path).arg("--detach").assert().code(0);
+    ns.wait_for("a word of it", || {
+        let told = ns.sparkctl().args(["status", "moth"]).assert().code(0);
+        let told = String::from_utf8_lossy(&told.get_output().stdout).into_owned();
+        told.contains("not counted: it looks like a driver that was deleted").then_some(())
+    });
+    // Twenty would take hours: the one that waits for room while there is none is said to be the last.
+    slot.set(&Value::Null);
+    let waiting = ns.wait_for("a successor that waits", || {
+        let is_next = |pod: &Value| pod["status"]["phase"] == "Pending" && pod["spec"]["nodeName"].is_null();
+        drivers(&ns).into_iter().find(|pod| is_next(pod) && pod["metadata"]["annotations"][LOSSES].is_string())
+    });
+    let waiting = format!("{}/{}", ns.core("pods"), text(&waiting["metadata"]["name"]));
+    let twenty = json!({"metadata": {"annotations": {LOSSES: "20"}}});
+    cluster().api.patch(&waiting, &twenty).expect("the count");
+    slot.set(&json!("1"));
+    let attached = ns.sparkctl().args(["attach", "moth"]).assert().code(1);
+    attached.stderr(contains("its driver was lost 20 times, the last time: the driver exited with code 143"));
 }
 
 #[test]
@@ -198,33 +228,6 @@ fn a_submission_that_was_refused_for_want_of_room_is_tried_again() {
 }
 
 #[test]
-fn of_two_wrappers_at_the_same_second_one_runs() {
-    let ns = Namespace::new("overlap");
-    let path = job(&ns, "hourly", "", "trap 'exit 143' TERM; sleep 12 & wait");
-    let submit = |more: &[&str]| {
-        let mut command = ns.command();
-        command.arg("submit").arg(&path).args(more).stderr(Stdio::piped()).stdout(Stdio::null());
-        command.spawn().expect("sparkctl")
-    };
-    let hosts = [submit(&["--overlap", "forbid"]), submit(&["--overlap", "forbid"])];
-    let mut codes = hosts.map(|host| host.wait_with_output().expect("its end").status.code());
-    codes.sort_unstable();
-    assert_eq!(codes, [Some(0), Some(9)]);
-
-    // What has ended is not in the way, and what runs is.
-    let mut submitter = ns.submitter();
-    submitter.arg("submit").arg(&path).args(["--overlap", "forbid", "--detach"]).assert().code(0);
-    let skipped = ns.sparkctl().arg("submit").arg(&path).args(["--overlap", "forbid", "--skip-ok"]).assert().code(0);
-    skipped.stderr(contains("hourly is skipped: an earlier run goes on (driver pod hourly-"));
-    ns.sparkctl().arg("submit").arg(&path).args(["--overlap", "queue", "--queue-timeout", "1s"]).assert().code(9);
-    let replace = ["--overlap", "replace", "--keep", "on-failure"];
-    let replaced = ns.sparkctl().arg("submit").arg(&path).args(replace).assert().code(0);
-    replaced.stderr(contains("hourly replaces an earlier run").and(contains("--keep says so")));
-    // The first was to be kept, the second was replaced, the third was not to be kept.
-    ns.wait_for("the first one alone", || (drivers(&ns).len() == 1).then_some(()));
-}
-
-#[test]
 fn signals_leave_the_application_or_delete_it_as_asked() {
     use rustix::process::{Pid, Signal, kill_process};
     let ns = Namespace::new("signals");
@@ -254,8 +257,56 @@ fn signals_leave_the_application_or_delete_it_as_asked() {
     ns.wait_for("nothing", || ns.left().is_empty().then_some(()));
 }
 
+#[test]
+fn the_cluster_ends_what_is_over_its_time_with_nobody_watching() {
+    let ns = Namespace::new("deadline");
+    let retried = retries(2);
+    let carriers = [("pod", ""), ("job", retried.as_str())];
+    // Ended by the cluster a minute after sparkctl would have done it.
+    let limits = ["--timeout", "1s", "--on-timeout", "delete", "--detach"];
+    for (name, policy) in carriers {
+        let path = job(&ns, name, policy, "trap 'exit 143' TERM; sleep 600 & wait");
+        ns.sparkctl().arg("submit").arg(&path).args(limits).assert().code(0);
+    }
+    ns.wait_for("the ends of both", || {
+        let pod = cluster().api.get(&format!("{}/pod-driver", ns.core("pods"))).ok()?;
+        let job = job_object(&ns, "job")?;
+        let conditions = job["status"]["conditions"].as_array()?;
+        let over = conditions.iter().any(|condition| condition["type"] == "Failed");
+        (pod["status"]["phase"] == "Failed" && over).then_some(())
+    });
+    ns.sparkctl().args(["attach", "pod"]).assert().code(1).stderr(contains("its time is over"));
+    ns.sparkctl().args(["attach", "job"]).assert().code(1).stderr(contains("its time is over"));
+}
+
+#[test]
+fn what_has_ended_is_kept_as_asked() {
+    let ns = Namespace::new("kept");
+    let run = |keep: &str, code: i32| {
+        let name = format!("{keep}-{code}");
+        let path = job(&ns, &name, "", &format!("exit {code}"));
+        let run = ns.sparkctl().arg("submit").arg(&path).args(["--keep", keep]).assert().code(code);
+        let told = String::from_utf8_lossy(&run.get_output().stderr).into_owned();
+        (name, told.contains("--keep says so"))
+    };
+    for (keep, after_success, after_failure) in
+        [("always", false, false), ("on-failure", true, false), ("never", true, true)]
+    {
+        for (code, deleted) in [(0, after_success), (1, after_failure)] {
+            let (name, told) = run(keep, code);
+            assert_eq!(told, deleted, "{name}");
+        }
+    }
+    let kept = ["always-0-driver", "always-1-driver", "on-failure-1-driver"];
+    ns.wait_for("what is kept alone", || {
+        let names: std::collections::BTreeSet<String> =
+            drivers(&ns).iter().map(|pod| text(&pod["metadata"]["name"])).collect();
+        (names == kept.map(str::to_owned).into()).then_some(())
+    });
+}
+
 /// The same job by the clock.
-fn schedule(ns: &Namespace, name: &str, schedule: &str, policy: &str, script: &str) -> PathBuf {
+pub fn schedule(ns: &Namespace, name: &str, schedule: &str, policy: &str, script: &str) -> PathBuf {
     let path = job(ns, name, policy, script);
     let job = std::fs::read_to_string(&path).expect("the job file");
     let (head, spec) = job.split_once("spec:\n").expect("a specification");
@@ -277,6 +328,11 @@ fn a_schedule_is_run_by_hand_suspended_and_resumed() {
     ns.sparkctl().arg("schedules").assert().code(0).stdout(contains("Suspended"));
     ns.sparkctl().args(["resume", "yearly"]).assert().code(0);
     ns.sparkctl().arg("schedules").assert().code(0).stdout(contains("Scheduled"));
+    let list = |form: &[&str]| ns.submitter().arg("list").args(form).assert().code(0);
+    list(&[]).stdout(contains("\n\nNAME    STATE      ACTIVE").and(contains("0 0 1 1 * Europe/Berlin")));
+    for form in [&["--output", "json"][..], &["--output", "name"], &["--state", "ended"]] {
+        list(form).stdout(contains("Europe/Berlin").not());
+    }
     ns.submitter().args(["delete", "yearly"]).assert().code(0).stderr(contains("with it all its runs"));
     ns.wait_for("nothing", || ns.left().is_empty().then_some(()));
 }
@@ -329,11 +385,11 @@ fn what_nobody_owns_is_found_and_taken_away_and_all_else_is_left() {
     ns.sparkctl().arg("submit").arg(&path).arg("--detach").assert().code(0);
     let alive = ns.left();
     // A submission that was killed before its release (carrier, Service, ConfigMap, then that), and what an application left that is gone.
-    let proxy = Proxy::start(Kill { request: 3, after: false });
+    let proxy = Proxy::start(|request| if request.change == Some(3) { Fate::Killed } else { Fate::Passed });
     let dead = job(&ns, "dead", "", "exit 0");
     let mut command = ns.command();
     command.env("KUBECONFIG", proxy.kubeconfig(&ns)).arg("submit").arg(&dead).arg("--detach");
-    proxy.run(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("sparkctl"));
+    assert!(proxy.run(command.stdout(Stdio::null()).stderr(Stdio::null())).status.code().is_none());
     let mut config_map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "lost"}});
     config_map["metadata"]["labels"] = json!({"spark-app-selector": "spark-gone", "spark-role": "executor"});
     cluster().api.create(&ns.core("configmaps"), &config_map).expect("a config map");
@@ -355,156 +411,4 @@ fn what_nobody_owns_is_found_and_taken_away_and_all_else_is_left() {
     gc("7d").stderr(contains("nothing lies about"));
     gc("0s").stdout(contains("done-driver: it ended"));
     ns.wait_for("what lives alone", || (all(&ns) == alive).then_some(()));
-}
-
-/// When a sparkctl is killed.
-#[derive(Clone, Copy, Debug)]
-struct Kill {
-    /// At which request that changes something.
-    request: usize,
-    /// Whether the API server has answered it by then.
-    after: bool,
-}
-
-#[test]
-fn killed_at_any_request_and_submitted_again_it_runs_exactly_once() {
-    let carriers =
-        [("pods", ""), ("jobs", "  restartPolicy: {type: OnFailure, onFailureRetries: 2}"), ("cronjobs", "")];
-    std::thread::scope(|scope| {
-        for (carrier, policy) in carriers {
-            scope.spawn(move || killed_at_any_request(carrier, policy));
-        }
-    });
-}
-
-fn killed_at_any_request(carrier: &str, policy: &str) {
-    let ns = Namespace::new(&format!("killed-{carrier}"));
-    let policy = format!("{policy}\n  batchScheduler: volcano");
-    let mut request = 0;
-    loop {
-        let mut reached = false;
-        for after in [false, true] {
-            let kill = Kill { request, after };
-            let name = format!("once-{request}-{}", if after { "after" } else { "before" });
-            let path = match carrier {
-                "cronjobs" => schedule(&ns, &name, "  schedule: 0 0 1 1 *", &policy, "exit 0"),
-                _ => job(&ns, &name, &policy, "exit 0"),
-            };
-            let key = ["--run-key", "k"];
-            let proxy = Proxy::start(kill);
-            let mut command = ns.command();
-            command.env("KUBECONFIG", proxy.kubeconfig(&ns)).arg("submit").arg(&path).args(key).arg("--detach");
-            reached |= proxy.run(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("sparkctl"));
-            ns.sparkctl().arg("submit").arg(&path).args(key).assert().code(0);
-
-            let path = match carrier {
-                "pods" => ns.core("pods"),
-                plural => ns.group("batch/v1", plural),
-            };
-            let its = |item: &Value| item["metadata"]["labels"]["sparkoperator.k8s.io/app-name"] == name.as_str();
-            let carriers: Vec<Value> = cluster().api.items(&path).into_iter().filter(its).collect();
-            assert_eq!(carriers.len(), 1, "{kill:?}: {carrier}");
-            assert_ne!(carriers[0]["spec"]["suspend"], true, "{kill:?}: {carrier}");
-            let ran = drivers(&ns).iter().filter(|pod| its(pod)).count();
-            assert_eq!(ran, usize::from(carrier != "cronjobs"), "{kill:?}: {carrier}");
-            ns.sparkctl().args(["delete", &name]).assert().code(0);
-        }
-        if !reached {
-            break;
-        }
-        request += 1;
-    }
-    // A carrier, three companions, a release.
-    assert_eq!(request, 5, "requests of a submission");
-    ns.wait_for("nothing", || ns.left().is_empty().then_some(()));
-}
-
-/// Passes requests on to the API server, and kills their sender at one of them.
-struct Proxy {
-    listener: TcpListener,
-    kill: Kill,
-}
-
-impl Proxy {
-    fn start(kill: Kill) -> Proxy {
-        Proxy { listener: TcpListener::bind("127.0.0.1:0").expect("a port"), kill }
-    }
-
-    /// Writes a kubeconfig that leads here.
-    fn kubeconfig(&self, ns: &Namespace) -> PathBuf {
-        let address = self.listener.local_addr().expect("an address");
-        let config = json!({
-            "apiVersion": "v1", "kind": "Config", "current-context": "kill",
-            "clusters": [{"name": "kill", "cluster": {"server": format!("http://{address}")}}],
-            "users": [{"name": "kill", "user": {}}],
-            "contexts": [{"name": "kill", "context": {"cluster": "kill", "user": "kill"}}],
-        });
-        let path =
-            PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{}.kubeconfig", ns.name, address.port()));
-        std::fs::write(&path, config.to_string()).expect("a kubeconfig");
-        path
-    }
-
-    /// Serves a sparkctl until its end. Returns whether it was killed.
-    fn run(self, child: Child) -> bool {
-        self.listener.set_nonblocking(true).expect("a listener");
-        let child = Arc::new(Mutex::new(child));
-        let changes = AtomicUsize::new(0);
-        std::thread::scope(|scope| {
-            loop {
-                let ended = child.lock().expect("a lock").try_wait().expect("its state");
-                if let Some(status) = ended {
-                    return status.code().is_none();
-                }
-                let Ok((socket, _)) = self.listener.accept() else {
-                    std::thread::sleep(std::time::Duration::from_millis(2));
-                    continue;
-                };
-                let (child, changes, kill) = (child.clone(), &changes, self.kill);
-                scope.spawn(move || serve(socket, &child, changes, kill));
-            }
-        })
-    }
-}
-
-/// One request for each connection; a connection of a process that was killed ends as it may.
-fn serve(mut socket: TcpStream, child: &Mutex<Child>, changes: &AtomicUsize, kill: Kill) -> Option<()> {
-    socket.set_nonblocking(false).ok()?;
-    let mut reader = BufReader::new(socket.try_clone().ok()?);
-    let mut first = String::new();
-    reader.read_line(&mut first).ok()?;
-    let (mut length, mut content_type) = (0, String::new());
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line).ok()? == 0 {
-            return None;
-        }
-        let Some((name, value)) = line.trim().split_once(": ") else { break };
-        match name.to_ascii_lowercase().as_str() {
-            "content-length" => length = value.parse().ok()?,
-            "content-type" => content_type = value.to_owned(),
-            _ => {}
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
-    let mut words = first.split(' ');
-    let (method, path): (Method, _) = (words.next()?.parse().ok()?, words.next()?);
-    let is_it = method != Method::GET && changes.fetch_add(1, Ordering::SeqCst) == kill.request;
-    let end = || drop(child.lock().expect("a lock").kill());
-    if is_it && !kill.after {
-        end();
-        return None;
-    }
-    let (code, answer) = cluster().api.pass_on(method, path, &content_type, body);
-    if is_it {
-        end();
-        return None;
-    }
-    let head = format!(
-        "HTTP/1.1 {code} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
-        answer.len()
-    );
-    socket.write_all(head.as_bytes()).ok()?;
-    socket.write_all(&answer).ok()
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use http::{Method, Request};
+use http_body_util::BodyExt;
 use kube::client::Body;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::Status;
@@ -48,6 +49,20 @@ impl Api {
         });
         let (status, body) = answer.unwrap_or_else(|error| panic!("no answer to {path}: {error}"));
         (status.as_u16(), body.to_vec())
+    }
+
+    /// Reads an answer that may never end, for as long as it is wanted.
+    pub fn stream(&self, path: &str, mut wanted: impl FnMut(&[u8]) -> bool) {
+        let request = Request::get(path).body(Body::empty()).expect("a request");
+        self.runtime.block_on(async {
+            let Ok(response) = self.client.send(request).await else { return };
+            let mut body = response.into_body();
+            while let Some(Ok(frame)) = body.frame().await {
+                if frame.data_ref().is_some_and(|bytes| !wanted(bytes)) {
+                    return;
+                }
+            }
+        });
     }
 
     pub fn get(&self, path: &str) -> Result<Value, Box<Status>> {

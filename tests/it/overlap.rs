@@ -1,0 +1,88 @@
+//! Runs of a name that may not overlap, whichever host they are submitted from.
+
+use std::io::Read;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use predicates::prelude::*;
+use predicates::str::contains;
+use serde_json::{Value, json};
+
+use crate::proxy::{Fate, Proxy};
+use crate::supervision::{drivers, job};
+use crate::support::{Namespace, cluster, text};
+
+#[test]
+fn of_two_wrappers_at_the_same_second_one_runs() {
+    let ns = Namespace::new("overlap");
+    let path = job(&ns, "hourly", "", "trap 'exit 143' TERM; sleep 12 & wait");
+    let submit = |more: &[&str]| {
+        let mut command = ns.command();
+        command.arg("submit").arg(&path).args(more).stderr(Stdio::piped()).stdout(Stdio::null());
+        command.spawn().expect("sparkctl")
+    };
+    let hosts = [submit(&["--overlap", "forbid"]), submit(&["--overlap", "forbid"])];
+    let mut codes = hosts.map(|host| host.wait_with_output().expect("its end").status.code());
+    codes.sort_unstable();
+    assert_eq!(codes, [Some(0), Some(9)]);
+
+    // What has ended is not in the way, and what runs is.
+    let mut submitter = ns.submitter();
+    submitter.arg("submit").arg(&path).args(["--overlap", "forbid", "--detach"]).assert().code(0);
+    let skipped = ns.sparkctl().arg("submit").arg(&path).args(["--overlap", "forbid", "--skip-ok"]).assert().code(0);
+    skipped.stderr(contains("hourly is skipped: an earlier run goes on (driver pod hourly-"));
+    ns.sparkctl().arg("submit").arg(&path).args(["--overlap", "queue", "--queue-timeout", "1s"]).assert().code(9);
+    let replace = ["--overlap", "replace", "--keep", "on-failure"];
+    let replaced = ns.sparkctl().arg("submit").arg(&path).args(replace).assert().code(0);
+    replaced.stderr(contains("hourly replaces an earlier run").and(contains("--keep says so")));
+    // The first was to be kept, the second was replaced, the third was not to be kept.
+    ns.wait_for("the first one alone", || (drivers(&ns).len() == 1).then_some(()));
+}
+
+/// Slow, for a Lease is renewed each 15 s.
+#[test]
+fn a_turn_lasts_as_long_as_a_submission_and_without_it_nothing_is_released() {
+    let ns = Namespace::new("turn");
+    let path = job(&ns, "slow", "", "exit 0");
+    let submitted = Arc::new(AtomicBool::new(false));
+    // The Service's creation hangs for as long as it takes.
+    let proxy = Proxy::start({
+        let submitted = submitted.clone();
+        move |asked| match asked.change.is_some() && asked.path.contains("/services") {
+            true => {
+                submitted.store(true, Ordering::SeqCst);
+                Fate::Held
+            }
+            false => Fate::Passed,
+        }
+    });
+    let (mut told, says) = std::io::pipe().expect("a pipe");
+    let mut command = ns.command();
+    command.env("KUBECONFIG", proxy.kubeconfig(&ns)).arg("submit").arg(&path).args(["--overlap", "forbid"]);
+    command.stdout(Stdio::null()).stderr(says);
+    let first = std::thread::spawn(move || proxy.run(&mut command).status.code());
+
+    let leases = ns.group("coordination.k8s.io/v1", "leases");
+    let lease = || cluster().api.items(&leases).pop();
+    let begun = ns.wait_for("a submission under way", || lease().filter(|_| submitted.load(Ordering::SeqCst)));
+    let renewed = ns.wait_for("the Lease renewed", || {
+        lease().filter(|lease| lease["spec"]["renewTime"] != begun["spec"]["renewTime"])
+    });
+    assert_eq!(renewed["metadata"]["uid"], begun["metadata"]["uid"]);
+    // Another has it now, as after a pause of this host that was too long.
+    let name = text(&begun["metadata"]["name"]);
+    cluster().api.delete(&format!("{leases}/{name}")).expect("deleting the Lease");
+    let other: Value = json!({
+        "apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": name},
+        "spec": {"holderIdentity": "other", "leaseDurationSeconds": 60, "renewTime": renewed["spec"]["renewTime"]},
+    });
+    cluster().api.create(&leases, &other).expect("another's Lease");
+    assert_eq!(first.join().expect("its end"), Some(3));
+    let mut said = String::new();
+    told.read_to_string(&mut said).expect("what it said");
+    assert!(said.contains("keeping Lease slow-sparkctl, without which another run may begin"), "{said}");
+    assert!(said.contains("deleted driver pod slow-"), "{said}");
+    ns.wait_for("nothing", || ns.left().is_empty().then_some(()));
+    assert_eq!(lease().expect("another's Lease")["spec"]["holderIdentity"], "other");
+}

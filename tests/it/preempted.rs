@@ -1,0 +1,104 @@
+//! A Job's driver that has to make room for work of a higher priority.
+
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use crate::supervision::{drivers, job, job_object, retries};
+use crate::support::{Namespace, cluster, text};
+
+/// A resource of which each real node has one piece, while the test lasts: the room that drivers want.
+pub struct Slot {
+    pub name: String,
+    /// Names of the nodes.
+    pub nodes: Vec<String>,
+}
+
+impl Slot {
+    pub fn new(ns: &Namespace) -> Slot {
+        let nodes = cluster().api.items("/api/v1/nodes?labelSelector=type");
+        let nodes = nodes.iter().map(|node| text(&node["metadata"]["name"])).collect();
+        let slot = Slot { name: format!("sparkctl.test/{}", ns.name), nodes };
+        slot.set(&json!("1"));
+        ns.wait_for("the nodes' slots", || {
+            let has_it = |name: &String| {
+                let node = cluster().api.get(&format!("/api/v1/nodes/{name}")).unwrap_or_default();
+                node["status"]["allocatable"][&slot.name] == "1"
+            };
+            slot.nodes.iter().all(has_it).then_some(())
+        });
+        slot
+    }
+
+    /// How many there are; none when null.
+    pub fn set(&self, amount: &Value) {
+        let room = json!({&self.name: amount});
+        let status = json!({"status": {"capacity": room, "allocatable": room}});
+        for node in &self.nodes {
+            cluster().api.patch(&format!("/api/v1/nodes/{node}/status"), &status).expect("the node's status");
+        }
+    }
+
+    /// Has the driver of a job file want one, on the first node.
+    pub fn wanted_by(&self, path: &std::path::Path) {
+        let file = std::fs::read_to_string(path).expect("the job file");
+        let wish = format!(
+            "  driver:\n    gpu: {{name: {}, quantity: 1}}\n    nodeSelector: {{kubernetes.io/hostname: {}}}\n",
+            self.name, self.nodes[0]
+        );
+        std::fs::write(path, file.replace("  driver:\n", &wish)).expect("the job file");
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.set(&Value::Null);
+    }
+}
+
+fn preempted(test: &str, scheduler: &[&str]) {
+    let ns = Namespace::new(test);
+    let slot = Slot::new(&ns);
+    let script = "trap 'exit 143' TERM; sleep 600 & wait";
+    let submit = |name: &str, class: &str, policy: &str| {
+        let path = job(&ns, name, policy, script);
+        slot.wanted_by(&path);
+        let mut command = ns.command();
+        command.arg("submit").arg(&path).args(["--priority-class", class]).args(scheduler);
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        command
+    };
+    let of = |name: &str, phase: &str| {
+        drivers(&ns).into_iter().find(|pod| {
+            pod["metadata"]["labels"]["sparkoperator.k8s.io/app-name"] == name && pod["status"]["phase"] == phase
+        })
+    };
+    let victim = submit("victim", "routine", &retries(1)).spawn().expect("sparkctl");
+    let first = ns.wait_for("the first driver", || of("victim", "Running"));
+    assert!(submit("rush", "rush", "").arg("--detach").status().expect("sparkctl").success());
+    ns.wait_for("the preemptor", || of("rush", "Running"));
+    let second = ns.wait_for("a successor, which waits", || of("victim", "Pending"));
+    assert_ne!(second["metadata"]["uid"], first["metadata"]["uid"]);
+    ns.sparkctl().args(["delete", "rush"]).assert().code(0);
+    ns.wait_for("the successor, which runs", || of("victim", "Running"));
+    let job = job_object(&ns, "victim").expect("the Job");
+    assert_eq!(job["status"]["failed"].as_i64().unwrap_or(0), 0, "{}", job["status"]);
+
+    let status = ns.sparkctl().args(["status", "victim"]).assert().code(0);
+    status.stdout(predicates::str::contains("attempt 1 of 2"));
+    ns.sparkctl().args(["delete", "victim"]).assert().code(0);
+    let told = victim.wait_with_output().expect("its end").stderr;
+    let told = String::from_utf8_lossy(&told);
+    assert!(told.contains("attempt 1 of 2 was lost: preempted by work of a higher priority: "), "{told}");
+    assert!(told.contains(": preempting to accommodate a higher priority pod"), "{told}");
+}
+
+#[test]
+fn a_driver_that_kube_scheduler_preempts_is_replaced_and_not_counted() {
+    preempted("preempted", &[]);
+}
+
+#[test]
+fn a_driver_that_volcano_preempts_is_replaced_and_not_counted() {
+    preempted("preempted-volcano", &["--scheduler", "volcano"]);
+}
