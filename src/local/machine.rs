@@ -31,15 +31,9 @@ impl Environment {
     /// # Errors
     /// When there is neither a home directory nor `SPARKCTL_CACHE_DIR`.
     pub fn of_this_process(terminal: bool) -> Result<Self> {
-        let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
-        let cache = set("SPARKCTL_CACHE_DIR").map(PathBuf::from).or_else(|| {
-            // The XDG specification has relative paths ignored.
-            let xdg = set("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-            let home = || set("HOME").map(|home| PathBuf::from(home).join(".cache"));
-            Some(xdg.or_else(home)?.join("sparkctl"))
-        });
         let directory = env::current_dir().context("finding the working directory")?;
-        let cache = cache.context("finding a place for Spark and Java: neither SPARKCTL_CACHE_DIR nor HOME is set")?;
+        let cache =
+            cache().context("finding a place for Spark and Java: neither SPARKCTL_CACHE_DIR nor HOME is set")?;
         Ok(Self {
             spark_home: set("SPARK_HOME").map(PathBuf::from),
             spark_conf_dir: set("SPARK_CONF_DIR").map(PathBuf::from),
@@ -57,6 +51,20 @@ impl Environment {
     pub fn on_path(&self, program: impl AsRef<std::ffi::OsStr>) -> Option<PathBuf> {
         which::which_in(program, Some(&self.path), &self.directory).ok()
     }
+}
+
+/// The folder of what may be had again: `SPARKCTL_CACHE_DIR`, or one of the user's.
+pub fn cache() -> Option<PathBuf> {
+    set("SPARKCTL_CACHE_DIR").map(PathBuf::from).or_else(|| {
+        // The XDG specification has relative paths ignored.
+        let xdg = set("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+        let home = || set("HOME").map(|home| PathBuf::from(home).join(".cache"));
+        Some(xdg.or_else(home)?.join("sparkctl"))
+    })
+}
+
+fn set(name: &str) -> Option<OsString> {
+    env::var_os(name).filter(|value| !value.is_empty())
 }
 
 /// A Spark distribution.

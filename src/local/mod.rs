@@ -30,7 +30,7 @@ use tokio::time::{Instant as Moment, sleep_until};
 
 pub use child::{Ended, Output};
 pub use job::{Language, LocalJob};
-pub use machine::Environment;
+pub use machine::{Environment, cache};
 pub use place::Place;
 
 use child::Signals;

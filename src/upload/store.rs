@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use http::Method;
 use indicatif::{BinaryBytes, ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
 use object_store::aws::AmazonS3Builder;
@@ -9,19 +10,22 @@ use object_store::azure::MicrosoftAzureBuilder;
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::http::HttpBuilder;
 use object_store::local::LocalFileSystem;
+use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
 use object_store::signer::Signer;
 use object_store::{ClientOptions, ObjectStore, ObjectStoreExt, ObjectStoreScheme, WriteMultipart};
 use reqwest::Url;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
+use super::journal::{Journal, Torn};
 use crate::job::local_files::{LocalFile, LocalFiles};
 
 /// How long a signed address is good: an application may wait for its place and start executors late.
 const SIGNED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Parts of an upload: 5 MiB at least in S3, 10,000 of them at most.
-const PART: usize = 16 << 20;
+const PART: u64 = 8 << 20;
+const MOST_PARTS: u64 = 10_000;
 
 /// Parts that are under way at the same time.
 const PARALLEL: usize = 4;
@@ -38,7 +42,7 @@ pub async fn upload(files: &mut LocalFiles, signed: bool, draws: bool, say: impl
         match store.has(&file).await.with_context(uploading)? {
             true => say(&format!("{} ({size}) is at {place} already", file.name())),
             false => {
-                store.put(&file, draws).await.with_context(uploading)?;
+                store.put(&file, &place, draws, &say).await.with_context(uploading)?;
                 say(&format!("uploaded {} ({size}) to {place}", file.name()));
             }
         }
@@ -54,6 +58,8 @@ pub async fn upload(files: &mut LocalFiles, signed: bool, draws: bool, say: impl
 struct Store {
     client: Arc<dyn ObjectStore>,
     signer: Option<Arc<dyn Signer>>,
+    /// Of those that keep the parts of an upload that was torn.
+    keeper: Option<Arc<dyn MultipartStore>>,
     path: Path,
     /// WebDAV and its like take a file whole.
     takes_parts: bool,
@@ -66,20 +72,24 @@ impl Store {
         let url = Url::parse(place).context("reading the address")?;
         let (scheme, path) = ObjectStoreScheme::parse(&url)?;
         let mut signer: Option<Arc<dyn Signer>> = None;
+        let mut keeper: Option<Arc<dyn MultipartStore>> = None;
         let client: Arc<dyn ObjectStore> = match scheme {
             ObjectStoreScheme::AmazonS3 => {
                 let client = Arc::new(AmazonS3Builder::from_env().with_url(place).build()?);
                 signer = Some(client.clone());
+                keeper = Some(client.clone());
                 client
             }
             ObjectStoreScheme::GoogleCloudStorage => {
                 let client = Arc::new(GoogleCloudStorageBuilder::from_env().with_url(place).build()?);
                 signer = Some(client.clone());
+                keeper = Some(client.clone());
                 client
             }
             ObjectStoreScheme::MicrosoftAzure => {
                 let client = Arc::new(MicrosoftAzureBuilder::from_env().with_url(place).build()?);
                 signer = Some(client.clone());
+                keeper = Some(client.clone());
                 client
             }
             ObjectStoreScheme::Http => {
@@ -92,7 +102,7 @@ impl Store {
             _ => bail!("expected s3://, gs://, abfss://, https:// or file://"),
         };
         let takes_parts = !matches!(scheme, ObjectStoreScheme::Http);
-        Ok(Self { client, signer, path, takes_parts })
+        Ok(Self { client, signer, keeper, path, takes_parts })
     }
 
     /// Whether the file is there: its address is made of its content.
@@ -104,8 +114,12 @@ impl Store {
         }
     }
 
-    async fn put(&self, file: &LocalFile, draws: bool) -> Result<()> {
+    async fn put(&self, file: &LocalFile, place: &str, draws: bool, say: &impl Fn(&str)) -> Result<()> {
         let bar = bar(file, draws);
+        if let Some(keeper) = &self.keeper {
+            let journal = crate::local::cache().and_then(|cache| Journal::of(&cache.join("uploads"), place));
+            return Parts { keeper: keeper.as_ref(), path: &self.path, file, bar: &bar }.put(journal, say).await;
+        }
         let reading = || format!("reading {}", file.path.display());
         if !self.takes_parts {
             let content = tokio::fs::read(&file.path).await.with_context(reading)?;
@@ -113,7 +127,8 @@ impl Store {
             return Ok(());
         }
         let mut source = tokio::fs::File::open(&file.path).await.with_context(reading)?;
-        let mut parts = WriteMultipart::new_with_chunk_size(self.client.put_multipart(&self.path).await?, PART);
+        let mut parts =
+            WriteMultipart::new_with_chunk_size(self.client.put_multipart(&self.path).await?, PART as usize);
         let mut piece = vec![0; 1 << 20];
         loop {
             let read = source.read(&mut piece).await.with_context(reading)?;
@@ -131,6 +146,89 @@ impl Store {
     async fn signed(&self) -> Result<String> {
         let Some(signer) = &self.signer else { bail!("this store signs no addresses: leave out --upload-signed") };
         Ok(signer.signed_url(Method::GET, &self.path, SIGNED_FOR).await?.to_string())
+    }
+}
+
+/// An upload by parts, which goes on after it was torn.
+struct Parts<'a> {
+    keeper: &'a dyn MultipartStore,
+    path: &'a Path,
+    file: &'a LocalFile,
+    bar: &'a ProgressBar,
+}
+
+impl Parts<'_> {
+    async fn put(&self, mut journal: Option<Journal>, say: &impl Fn(&str)) -> Result<()> {
+        if let Some(torn) = journal.as_mut().and_then(Journal::torn) {
+            let (have, all) = (torn.parts.len(), self.file.size.div_ceil(torn.part.max(1)));
+            match self.rest(torn, &mut journal).await {
+                Ok(()) => {
+                    say(&format!(
+                        "went on with an upload of {} that was torn: {have} of {all} parts were there",
+                        self.file.name()
+                    ));
+                    journal.into_iter().for_each(Journal::end);
+                    return Ok(());
+                }
+                // It was forgotten, or ended by somebody else.
+                Err(error) if is_refused(&error) => self.bar.set_position(0),
+                Err(error) => return Err(error),
+            }
+        }
+        let part = PART.max(self.file.size.div_ceil(MOST_PARTS));
+        let id = self.keeper.create_multipart(self.path).await?;
+        if let Some(journal) = &mut journal {
+            journal.begin(&id, part)?;
+        }
+        self.rest(Torn { id, part, ..Torn::default() }, &mut journal).await?;
+        journal.into_iter().for_each(Journal::end);
+        Ok(())
+    }
+
+    /// Sends the parts that are missing, and has the store put all together.
+    async fn rest(&self, torn: Torn, journal: &mut Option<Journal>) -> Result<()> {
+        let Torn { id, part, mut parts } = torn;
+        let missing: Vec<u64> = (0..self.file.size.div_ceil(part)).filter(|index| !parts.contains_key(index)).collect();
+        let length = |index: u64| part.min(self.file.size - index * part);
+        self.bar.inc(parts.keys().map(|index| length(*index)).sum());
+        let send = |index: u64| {
+            let id = &id;
+            async move {
+                let piece = self.piece(index * part, length(index)).await?;
+                let sent = self.keeper.put_part(self.path, id, usize::try_from(index)?, piece.into()).await?;
+                self.bar.inc(length(index));
+                anyhow::Ok((index, sent.content_id))
+            }
+        };
+        let mut sent = stream::iter(missing).map(send).buffer_unordered(PARALLEL);
+        while let Some((index, name)) = sent.try_next().await? {
+            if let Some(journal) = journal {
+                journal.note(index, &name)?;
+            }
+            parts.insert(index, name);
+        }
+        drop(sent);
+        let parts = parts.into_values().map(|content_id| PartId { content_id }).collect();
+        self.keeper.complete_multipart(self.path, &id, parts).await?;
+        Ok(())
+    }
+
+    async fn piece(&self, offset: u64, length: u64) -> Result<Vec<u8>> {
+        let reading = || format!("reading {}", self.file.path.display());
+        let mut source = tokio::fs::File::open(&self.file.path).await.with_context(reading)?;
+        source.seek(std::io::SeekFrom::Start(offset)).await.with_context(reading)?;
+        let mut piece = vec![0; usize::try_from(length)?];
+        source.read_exact(&mut piece).await.with_context(reading)?;
+        Ok(piece)
+    }
+}
+
+/// Whether the store knows nothing of an upload (any more), or not of its parts.
+fn is_refused(error: &anyhow::Error) -> bool {
+    match error.downcast_ref::<object_store::Error>() {
+        Some(object_store::Error::NotFound { .. }) => true,
+        Some(error) => error.to_string().contains("InvalidPart") || error.to_string().contains("InvalidBlockList"),
+        None => false,
     }
 }
 

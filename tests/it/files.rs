@@ -54,34 +54,54 @@ spark.stop()
 
 #[cfg(feature = "upload")]
 mod store {
+    use std::path::PathBuf;
     use std::process::{Child, Command, Stdio};
+    use std::sync::OnceLock;
 
     use super::*;
 
     /// The test cluster's host, as its pods see it.
     const HOST: &str = "198.18.0.1";
 
+    /// The servers of stores, installed once: moto is an S3, wsgidav a WebDAV.
+    fn packages() -> &'static Path {
+        static PACKAGES: OnceLock<PathBuf> = OnceLock::new();
+        PACKAGES.get_or_init(|| {
+            let packages = Path::new(env!("CARGO_TARGET_TMPDIR")).join("stores");
+            let whole = packages.join("whole");
+            if !whole.exists() {
+                let mut install = Command::new("python3");
+                install.args(["-m", "pip", "install", "--quiet", "--upgrade", "--target"]).arg(&packages);
+                let status = install.args(["moto[server,s3]", "wsgidav", "cheroot"]).status();
+                assert!(status.expect("python3 with pip").success(), "the servers of stores could not be installed");
+                std::fs::write(&whole, "").expect("noting that they are there");
+            }
+            packages
+        })
+    }
+
     /// An S3 server (moto, of PyPI) with one bucket.
     struct S3 {
         server: Child,
         endpoint: String,
+        /// Where it notes the parts that it took, and looks whether it is to take more.
+        folder: tempfile::TempDir,
     }
 
     impl S3 {
         fn start() -> Self {
-            let packages = Path::new(env!("CARGO_TARGET_TMPDIR")).join("moto");
-            if !packages.join("bin/moto_server").exists() {
-                let install = ["-m", "pip", "install", "--quiet", "--target"];
-                let status = Command::new("python3").args(install).arg(&packages).arg("moto[server,s3]").status();
-                assert!(status.expect("python3 with pip").success(), "moto could not be installed");
-            }
+            let packages = packages();
+            let folder = tempfile::tempdir().expect("a folder");
             let port =
                 std::net::TcpListener::bind((HOST, 0)).and_then(|free| free.local_addr()).expect("a port").port();
             let mut server = Command::new("python3");
-            server.arg(packages.join("bin/moto_server")).args(["-H", HOST, "-p", &port.to_string()]);
-            server.env("PYTHONPATH", &packages).stdout(Stdio::null()).stderr(Stdio::null());
-            let server =
-                S3 { server: server.spawn().expect("starting moto"), endpoint: format!("http://{HOST}:{port}") };
+            server.arg("tests/it/s3.py").args([HOST, &port.to_string()]).arg(folder.path());
+            server.env("PYTHONPATH", packages).stdout(Stdio::null()).stderr(Stdio::null());
+            let server = S3 {
+                server: server.spawn().expect("starting moto"),
+                endpoint: format!("http://{HOST}:{port}"),
+                folder,
+            };
             let bucket = format!("{}/jobs", server.endpoint);
             let start = std::time::Instant::now();
             while ureq::put(&bucket).send_empty().is_err() {
@@ -89,6 +109,25 @@ mod store {
                 std::thread::sleep(std::time::Duration::from_millis(200));
             }
             server
+        }
+    }
+
+    impl S3 {
+        /// The parts that it took, in their order.
+        fn parts(&self) -> Vec<String> {
+            let noted = std::fs::read_to_string(self.folder.path().join("parts")).unwrap_or_default();
+            noted.lines().map(str::to_owned).collect()
+        }
+
+        /// The environment of a program that uploads there.
+        fn environment(&self) -> [(&str, &str); 5] {
+            [
+                ("AWS_ENDPOINT_URL", &self.endpoint),
+                ("AWS_ALLOW_HTTP", "true"),
+                ("AWS_REGION", "us-east-1"),
+                ("AWS_ACCESS_KEY_ID", "key"),
+                ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ]
         }
     }
 
@@ -118,8 +157,7 @@ spark.stop()
         std::fs::write(&script, text).expect("writing the script");
         let submit = |more: &[&str]| {
             let mut command = ns.sparkctl();
-            command.env("AWS_ENDPOINT_URL", &s3.endpoint).env("AWS_ALLOW_HTTP", "true").env("AWS_REGION", "us-east-1");
-            command.env("AWS_ACCESS_KEY_ID", "key").env("AWS_SECRET_ACCESS_KEY", "secret");
+            command.envs(s3.environment());
             command.args(["submit", "--image", &cluster().spark_image()]);
             command.args(["--spark-version", "4.1.4", "--service-account", "yippee-spark", "--executors", "1"]);
             command.args(["--driver-memory", "512m", "--executor-memory", "512m"]);
@@ -135,5 +173,54 @@ spark.stop()
             .stderr(contains("uploaded data.bin (20.00 MiB) to s3://jobs/team/").and(contains("carries job.py (")));
         let again = ["--name", "again", "--detach", "--upload", "s3://jobs/team"];
         submit(&again).code(0).stderr(contains("data.bin (20.00 MiB) is at s3://jobs/team/"));
+    }
+
+    #[test]
+    fn goes_on_with_an_upload_that_was_killed() {
+        let (s3, ns) = (S3::start(), Namespace::new("own-torn"));
+        let folder = tempfile::tempdir().expect("a folder");
+        let (data, cache) = (folder.path().join("data.bin"), folder.path().join("cache"));
+        let content: Vec<u8> = (0..(36_u32 << 20)).map(|n| (n % 251 + (n >> 23)) as u8).collect();
+        std::fs::write(&data, &content).expect("writing the data");
+        let submit = || {
+            let mut command = ns.command();
+            command.args(["submit", "--detach", "--name", "own-torn", "--image", &cluster().spark_image()]);
+            command.args([
+                "--spark-version",
+                "4.1.4",
+                "--main-file",
+                "local:///nowhere.py",
+                "--upload",
+                "s3://jobs/torn",
+            ]);
+            command.arg("--files").arg(&data).envs(s3.environment()).env("SPARKCTL_CACHE_DIR", &cache);
+            command
+        };
+        let hold = s3.folder.path().join("hold");
+        std::fs::write(&hold, "").expect("holding the server");
+        let mut first = submit().spawn().expect("uploading");
+        let noted = || {
+            let journal = std::fs::read_dir(cache.join("uploads")).into_iter().flatten().flatten().next();
+            journal.and_then(|journal| std::fs::read_to_string(journal.path()).ok()).unwrap_or_default()
+        };
+        ns.wait_for("two parts", || (noted().lines().count() == 3).then_some(()));
+        first.kill().expect("killing");
+        first.wait().expect("its end");
+        assert_eq!(s3.parts().len(), 2, "{:?}", s3.parts());
+        std::fs::remove_file(&hold).expect("letting the server go on");
+        assert_cmd::Command::from_std(submit())
+            .assert()
+            .code(0)
+            .stderr(contains("2 of 5 parts were there").and(contains("uploaded data.bin (36.00 MiB)")));
+        let mut parts = s3.parts();
+        parts.sort();
+        parts.dedup();
+        assert_eq!((s3.parts().len(), parts.len()), (5, 5), "{:?}", s3.parts());
+        let listed = ureq::get(format!("{}/jobs?list-type=2", s3.endpoint)).call().expect("a list");
+        let listed = listed.into_body().read_to_string().expect("a list");
+        let key = listed.split("<Key>").nth(1).and_then(|rest| rest.split("</Key>").next()).expect("a key");
+        let stored = ureq::get(format!("{}/jobs/{key}", s3.endpoint)).call().expect("the object");
+        let stored = stored.into_body().with_config().limit(64 << 20).read_to_vec().expect("the object");
+        assert!(stored == content, "another content is stored");
     }
 }
