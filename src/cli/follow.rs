@@ -476,7 +476,7 @@ impl<'a> Following<'a> {
         };
         let message = lines[0].clone();
         if leave == Leave::Detach {
-            lines.extend(report::next_steps(self.application));
+            lines.extend(report::next_steps(self.application, super::program()));
         }
         self.voice.left(outcome, &message, &lines, code)?;
         Ok(code)

@@ -166,11 +166,12 @@ pub async fn tell(cluster: &Cluster, schedule: &Schedule, output: Output) -> Res
 /// What a submitter is told of a schedule that is in force.
 pub fn next_steps(application: &Application) -> Vec<String> {
     let Application { name, namespace, .. } = application;
+    let program = super::program();
     vec![
-        format!("  runs    sparkctl status {name} -n {namespace}"),
-        format!("  now     sparkctl run {name} --from-schedule -n {namespace}"),
-        format!("  pause   sparkctl suspend {name} -n {namespace}"),
-        format!("  end     sparkctl delete {name} -n {namespace}"),
+        format!("  runs    {program} status {name} -n {namespace}"),
+        format!("  now     {program} run {name} --from-schedule -n {namespace}"),
+        format!("  pause   {program} suspend {name} -n {namespace}"),
+        format!("  end     {program} delete {name} -n {namespace}"),
     ]
 }
 

@@ -153,7 +153,7 @@ impl Submit {
                     self.follow.papers.refused(&error)?;
                     let code = failure::tell(&error);
                     for application in &applications {
-                        report::next_steps(application).iter().for_each(|step| talk::line(step));
+                        report::next_steps(application, super::program()).iter().for_each(|step| talk::line(step));
                     }
                     return Ok(code);
                 }
@@ -296,7 +296,7 @@ impl Submit {
     fn next_steps(&self, application: &Application) -> Vec<String> {
         match application.carrier {
             Carrier::CronJob { .. } => schedules::next_steps(application),
-            Carrier::Pod { .. } | Carrier::Job { .. } => report::next_steps(application),
+            Carrier::Pod { .. } | Carrier::Job { .. } => report::next_steps(application, super::program()),
         }
     }
 

@@ -108,12 +108,12 @@ pub fn durations(durations: &Durations) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// What one may want to do with an application that goes on without this sparkctl.
-pub fn next_steps(application: &Application) -> Vec<String> {
+/// What one may want to do with an application that goes on without this sparkctl, by the name that it was called by.
+pub fn next_steps(application: &Application, program: &str) -> Vec<String> {
     let Application { name, namespace, .. } = application;
     vec![
-        format!("  {FAINT}attach{FAINT:#}  sparkctl attach {name} -n {namespace}"),
-        format!("  {FAINT}logs{FAINT:#}    sparkctl logs {name} -n {namespace}"),
-        format!("  {FAINT}kill{FAINT:#}    sparkctl delete {name} -n {namespace}"),
+        format!("  {FAINT}attach{FAINT:#}  {program} attach {name} -n {namespace}"),
+        format!("  {FAINT}logs{FAINT:#}    {program} logs {name} -n {namespace}"),
+        format!("  {FAINT}kill{FAINT:#}    {program} delete {name} -n {namespace}"),
     ]
 }

@@ -143,3 +143,15 @@ fn a_server_that_is_not_there_is_exit_code_6() {
     command.assert().code(6).stderr(contains("creating driver pod python-pi-driver: no answer from the API server"));
     std::fs::remove_file(&kubeconfig).unwrap();
 }
+
+#[test]
+fn a_plugin_of_kubectl_names_the_next_steps_as_it_was_called() {
+    let ns = Namespace::new("plugin");
+    let folder = tempfile::tempdir().expect("a folder");
+    let plugin = folder.path().join("kubectl-spark");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_sparkctl"), &plugin).expect("a link");
+    let mut command = assert_cmd::Command::new(&plugin);
+    command.env("KUBECONFIG", &cluster().kubeconfig).env("SPARKCTL_NAMESPACE", &ns.name);
+    let run = command.args(["submit", "examples/python-pi.yaml", "--detach"]).assert();
+    run.code(0).stderr(contains("kubectl spark attach python-pi -n").and(contains("sparkctl attach").not()));
+}
