@@ -1,7 +1,8 @@
 //! Files that are on the submitter's machine alone.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use predicates::prelude::*;
 use predicates::str::contains;
@@ -52,10 +53,88 @@ spark.stop()
     assert!(files["binaryData"]["my-marker.jar"].is_string(), "{files}");
 }
 
+/// An application in a jar of the given size at least. Its map function is in the jar alone, so executors need it too.
+fn application(folder: &Path, padding: usize) -> PathBuf {
+    let write = |name: &str, text: &str| {
+        let path = folder.join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder of sources");
+        std::fs::write(&path, text).expect("writing a source");
+        path
+    };
+    // What the compiler has to know of Spark; the jar is without it.
+    let api = "org/apache/spark/api/java";
+    let sources = [
+        write("org/apache/spark/SparkConf.java", "package org.apache.spark; public class SparkConf { }"),
+        write(
+            &format!("{api}/function/Function.java"),
+            "package org.apache.spark.api.java.function;
+             public interface Function<T, R> extends java.io.Serializable { R call(T t) throws Exception; }",
+        ),
+        write(
+            &format!("{api}/JavaRDD.java"),
+            "package org.apache.spark.api.java; import org.apache.spark.api.java.function.Function;
+             public class JavaRDD<T> {
+               public <R> JavaRDD<R> map(Function<T, R> f) { return null; }
+               public java.util.List<T> collect() { return null; } }",
+        ),
+        write(
+            &format!("{api}/JavaSparkContext.java"),
+            "package org.apache.spark.api.java;
+             public class JavaSparkContext {
+               public JavaSparkContext(org.apache.spark.SparkConf conf) { }
+               public <T> JavaRDD<T> parallelize(java.util.List<T> list) { return null; }
+               public void stop() { } }",
+        ),
+        write(
+            "Loud.java",
+            "import java.util.Arrays; import org.apache.spark.SparkConf; import org.apache.spark.api.java.*;
+             public class Loud implements org.apache.spark.api.java.function.Function<String, String> {
+               public String call(String word) { return word.toUpperCase(); }
+               public static void main(String[] words) {
+                 JavaSparkContext spark = new JavaSparkContext(new SparkConf());
+                 System.out.println(\"loud: \" + spark.parallelize(Arrays.asList(words)).map(new Loud()).collect());
+                 spark.stop(); } }",
+        ),
+    ];
+    let compiled = Command::new("javac").args(["--release", "8", "-nowarn", "-d"]).arg(folder).args(sources).output();
+    let compiled = compiled.expect("javac, which the test cluster installs");
+    assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
+    let path = folder.join("loud.jar");
+    let mut jar = zip::ZipWriter::new(std::fs::File::create(&path).expect("creating a jar"));
+    let stored = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    for (name, content) in
+        [("Loud.class", std::fs::read(folder.join("Loud.class")).expect("a class")), ("padding", vec![0; padding])]
+    {
+        jar.start_file(name, stored).expect("an entry of a jar");
+        jar.write_all(&content).expect("an entry of a jar");
+    }
+    jar.finish().expect("a jar");
+    path
+}
+
+/// The submission of such a jar.
+fn of_application(ns: &Namespace, name: &str, jar: &Path) -> assert_cmd::Command {
+    let mut command = ns.sparkctl();
+    command.args(["submit", "--name", name, "--image", &cluster().spark_image(), "--spark-version", "4.1.4"]);
+    command.args(["--class", "Loud", "--executors", "1", "--driver-memory", "512m", "--executor-memory", "512m"]);
+    command.args(["--service-account", "yippee-spark", "--main-file"]).arg(jar);
+    command
+}
+
+const LOUD: [&str; 3] = ["--", "own", "jar"];
+
+#[test]
+fn runs_a_jar_that_is_here_alone() {
+    let ns = Namespace::new("own-main-jar");
+    let folder = tempfile::tempdir().expect("a folder");
+    let jar = application(folder.path(), 0);
+    let run = of_application(&ns, "loud", &jar).arg("--logs").args(LOUD).assert();
+    run.code(0).stdout(contains("loud: [OWN, JAR]")).stderr(contains("carries loud.jar ("));
+}
+
 #[cfg(feature = "upload")]
 mod store {
-    use std::path::PathBuf;
-    use std::process::{Child, Command, Stdio};
+    use std::process::{Child, Stdio};
     use std::sync::OnceLock;
 
     use super::*;
@@ -222,5 +301,67 @@ spark.stop()
         let stored = ureq::get(format!("{}/jobs/{key}", s3.endpoint)).call().expect("the object");
         let stored = stored.into_body().with_config().limit(64 << 20).read_to_vec().expect("the object");
         assert!(stored == content, "another content is stored");
+    }
+
+    /// A WebDAV server (wsgidav, of PyPI) of a folder.
+    struct WebDav(Child);
+
+    impl WebDav {
+        fn start(folder: &Path) -> (Self, String) {
+            let free = std::net::TcpListener::bind((HOST, 0)).and_then(|free| free.local_addr());
+            let port = free.expect("a port").port().to_string();
+            let mut server = Command::new("python3");
+            server.args(["-m", "wsgidav.server.server_cli", "--host", HOST, "--port", &port, "--auth", "anonymous"]);
+            server.arg("--root").arg(folder).env("PYTHONPATH", packages()).stdout(Stdio::null()).stderr(Stdio::null());
+            let server = Self(server.spawn().expect("starting wsgidav"));
+            let address = format!("http://{HOST}:{port}");
+            let start = std::time::Instant::now();
+            while ureq::get(&address).call().is_err() {
+                assert!(start.elapsed() < std::time::Duration::from_secs(60), "wsgidav does not answer");
+                std::thread::sleep(std::time::Duration::from_millis(200));
+            }
+            (server, address)
+        }
+    }
+
+    impl Drop for WebDav {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+
+    #[test]
+    fn runs_a_large_jar_by_a_web_server() {
+        let ns = Namespace::new("own-web");
+        let (folder, root) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+        let jar = application(folder.path(), 3 << 20);
+        let (_server, address) = WebDav::start(root.path());
+        let store = format!("{address}/team/jars");
+        let run = of_application(&ns, "loud", &jar).args(["--logs", "--upload", &store]).args(LOUD).assert();
+        let said = contains(format!("uploaded loud.jar (3.00 MiB) to {store}/"));
+        run.code(0).stdout(contains("loud: [OWN, JAR]")).stderr(said);
+        let run = of_application(&ns, "again", &jar).args(["--upload", &store, "--detach"]).args(LOUD).assert();
+        run.code(0).stderr(contains(format!("loud.jar (3.00 MiB) is at {store}/")));
+    }
+
+    #[test]
+    fn runs_a_large_jar_by_a_folder_that_the_pods_mount() {
+        let ns = Namespace::new("own-folder");
+        let (folder, store) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+        let jar = application(folder.path(), 3 << 20);
+        // The nodes are this machine.
+        std::fs::set_permissions(store.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))
+            .expect("opening it");
+        let path = store.path().display().to_string();
+        let mut command = of_application(&ns, "loud", &jar);
+        for role in ["driver", "executor"] {
+            let volume = format!("spark.kubernetes.{role}.volumes.hostPath.store");
+            command.args(["--conf", &format!("{volume}.mount.path={path}")]);
+            command.args(["--conf", &format!("{volume}.options.path={path}")]);
+        }
+        let run = command.args(["--logs", "--upload", &format!("file://{path}")]).args(LOUD).assert();
+        let said = contains(format!("uploaded loud.jar (3.00 MiB) to file://{path}/"));
+        run.code(0).stdout(contains("loud: [OWN, JAR]")).stderr(said);
     }
 }
