@@ -116,12 +116,13 @@ impl Store {
 
     async fn put(&self, file: &LocalFile, place: &str, draws: bool, say: &impl Fn(&str)) -> Result<()> {
         let bar = bar(file, draws);
-        if let Some(keeper) = &self.keeper {
+        if let Some(keeper) = self.keeper.as_ref().filter(|_| file.size > PART) {
             let journal = crate::local::cache().and_then(|cache| Journal::of(&cache.join("uploads"), place));
             return Parts { keeper: keeper.as_ref(), path: &self.path, file, bar: &bar }.put(journal, say).await;
         }
         let reading = || format!("reading {}", file.path.display());
-        if !self.takes_parts {
+        // One request is all that one part is worth.
+        if !self.takes_parts || file.size <= PART {
             let content = tokio::fs::read(&file.path).await.with_context(reading)?;
             self.client.put(&self.path, content.into()).await?;
             return Ok(());
