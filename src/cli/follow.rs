@@ -34,7 +34,7 @@ const DRIVER: &str = "driver";
 /// No more logs than these are followed at once: each is a connection.
 const MANY_LOGS: usize = 50;
 /// How many of a log's last lines are read to explain a failure.
-pub(super) const LOG_TAIL: usize = 200;
+pub(super) const LOG_TAIL: usize = 500;
 
 /// What becomes of an application that sparkctl leaves before its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

@@ -3,7 +3,7 @@ use k8s_openapi::jiff::SignedDuration;
 use super::talk::{BAD, FAINT, GOOD};
 use super::{clean, span};
 use crate::manifests::Application;
-use crate::state::{Durations, Earlier, Ending, Fallen, Outcome, State, What};
+use crate::state::{Durations, Earlier, Ending, Fallen, Outcome, State, What, telling};
 
 /// How many lines of a failed driver's log are shown.
 const LOG_LINES: usize = 15;
@@ -54,8 +54,10 @@ impl Card<'_> {
 }
 
 fn end_of_log(whose: &str, log: &str) -> Vec<String> {
-    let all: Vec<&str> = log.lines().collect();
-    let tail = &all[all.len().saturating_sub(LOG_LINES)..];
+    let tail = telling(log, LOG_LINES);
+    if tail.is_empty() {
+        return Vec::new();
+    }
     let head = format!("  {FAINT}end of {whose}{FAINT:#}");
     std::iter::once(head).chain(tail.iter().map(|line| format!("  {FAINT}|{FAINT:#} {}", clean(line)))).collect()
 }

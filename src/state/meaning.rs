@@ -32,9 +32,12 @@ pub fn last_exception(log: &str) -> Option<String> {
     // The Kubernetes client of Spark says all of it a second time.
     let found = found.split(" Received status: Status(").next().unwrap_or(found);
     let trace = lines[at + 1..].iter().take_while(|line| continues_trace(line));
-    let cause = trace.filter_map(|line| line.strip_prefix(CAUSE)).last();
+    let is_javas = found.starts_with("py4j.protocol.Py4JJavaError");
+    // Py4j says Java's own exception after a colon.
+    let javas = lines.get(at + 1).filter(|_| is_javas).and_then(|line| line.strip_prefix(": "));
+    let cause = trace.filter_map(|line| line.strip_prefix(CAUSE)).last().or(javas);
     Some(match cause.map(str::trim) {
-        Some(cause) if found.starts_with("py4j.protocol.Py4JJavaError") => cause.to_owned(),
+        Some(cause) if is_javas => cause.to_owned(),
         Some(cause) => format!("{found}, caused by {cause}"),
         None => found.to_owned(),
     })

@@ -6,6 +6,7 @@
 mod attempts;
 mod container;
 mod executors;
+mod log_end;
 mod log_hint;
 mod meaning;
 mod observed;
@@ -21,6 +22,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 pub use attempts::{Attempt, Earlier};
 pub use executors::{Executors, Fallen, executor_called, executor_has_ended, executor_has_log, executor_id};
+pub use log_end::telling;
 pub use meaning::{exit_code_meaning, last_exception};
 pub use observed::{Gone, Observed};
 pub use outcome::{Ending, Outcome};
