@@ -5,7 +5,7 @@ use super::delete::OPERATOR;
 use super::events;
 use super::follow::LOG_TAIL;
 use super::place::Place;
-use crate::cluster::{Cluster, connect, find, glance, log_tail};
+use crate::cluster::{self, Cluster, connect, find, glance_and_events, log_tail};
 use crate::manifests::Application;
 use crate::report::{self, Card, clean, talk};
 use crate::state::{self, Ending, Observed, PATIENCE, State, Terms, What};
@@ -26,12 +26,11 @@ impl Describe {
     pub async fn run(self) -> Result<u8> {
         let cluster = connect(self.place.options()).await?;
         let application = find(&cluster, &self.name).await?.application;
-        let observed = glance(&cluster, &application).await?;
-        let terms = Terms { now: cluster.now(), patience: PATIENCE, start_timeout: None };
-        let state = State::of(&observed, &terms);
+        let (mut observed, events) = glance_and_events(&cluster, &application).await?;
+        let state = state_explained(&cluster, &mut observed).await;
         let mut lines = rows(&application, &observed, &state);
         lines.extend(explained(&cluster, &application, &observed, &state).await);
-        match events::events_of(&cluster, &application, &observed).await {
+        match events {
             Ok(events) if events.is_empty() => {}
             Ok(events) => {
                 lines.push(String::new());
@@ -42,6 +41,18 @@ impl Describe {
         lines.iter().for_each(|line| anstream::println!("{line}"));
         Ok(0)
     }
+}
+
+/// The state of what was seen at a glance, with a look at what explains it.
+pub async fn state_explained(cluster: &Cluster, observed: &mut Observed) -> State {
+    let terms = Terms { now: cluster.now(), patience: PATIENCE, start_timeout: None };
+    let state = State::of(observed, &terms);
+    let looks = state::worth_a_look(&state, observed, &terms);
+    let Some(driver) = observed.driver.clone().filter(|_| !looks.is_empty()) else { return state };
+    for finding in cluster::around(cluster, &driver, &looks).await {
+        observed.around.take(finding);
+    }
+    State::of(observed, &terms)
 }
 
 /// Who made the driver's pod, as far as its labels tell.

@@ -5,10 +5,9 @@ use k8s_openapi::jiff::Timestamp;
 use super::Form;
 use super::list::table;
 use super::place::Place;
-use crate::cluster::{Cluster, Refusal, connect, events, find, glance};
-use crate::manifests::Application;
+use crate::cluster::{connect, find, glance_and_events};
 use crate::report::{clean, span, talk};
-use crate::state::{self, Observed};
+use crate::state;
 
 /// List what the cluster has noted of an application's driver, executors and gang, the latest last
 #[derive(Clone, Debug, clap::Args)]
@@ -26,8 +25,7 @@ impl Events {
     pub async fn run(self) -> Result<u8> {
         let cluster = connect(self.place.options()).await?;
         let application = find(&cluster, &self.name).await?.application;
-        let observed = glance(&cluster, &application).await?;
-        let events = events_of(&cluster, &application, &observed).await?;
+        let events = glance_and_events(&cluster, &application).await?.1?;
         match self.output {
             Form::Json => {
                 for event in &events {
@@ -44,33 +42,6 @@ impl Events {
         }
         Ok(0)
     }
-}
-
-/// Events about an application's pods and its PodGroup, the latest last.
-///
-/// # Errors
-/// Events cannot be read.
-pub async fn events_of(
-    cluster: &Cluster,
-    application: &Application,
-    observed: &Observed,
-) -> Result<Vec<Event>, Refusal> {
-    let mut all = events(cluster, &application.namespace).await?;
-    // Executors that are gone are known by the names of those that are left.
-    let prefixes: Vec<&str> =
-        observed.executors.keys().filter_map(|name| Some(name.rsplit_once("-exec-")?.0)).collect();
-    let is_own = |event: &Event| {
-        let name = event.involved_object.name.as_deref().unwrap_or_default();
-        let is_driver = observed.driver.as_ref().is_some_and(|pod| pod.metadata.name.as_deref() == Some(name));
-        is_driver
-            || name == application.carrier.name()
-            || observed.earlier.contains_key(name)
-            || Some(name) == application.pod_group.as_deref()
-            || prefixes.iter().any(|prefix| name.strip_prefix(prefix).is_some_and(|rest| rest.starts_with("-exec-")))
-    };
-    all.retain(is_own);
-    all.sort_by_key(state::event_time);
-    Ok(all)
 }
 
 /// A table of events.

@@ -205,13 +205,16 @@ impl<'a> Following<'a> {
         })
     }
 
-    fn state(&self) -> State {
-        let terms = Terms {
+    fn terms(&self) -> Terms {
+        Terms {
             now: self.cluster.now(),
             patience: self.options.image_pull_timeout,
             start_timeout: self.options.start_timeout,
-        };
-        State::of(self.sight.observed(), &terms)
+        }
+    }
+
+    fn state(&self) -> State {
+        State::of(self.sight.observed(), &self.terms())
     }
 
     async fn until_it_ends(&mut self, interrupt: &Interrupt) -> Result<Over> {
@@ -223,6 +226,7 @@ impl<'a> Following<'a> {
             if state.outcome().is_some() {
                 return Ok(Over::Ended(Box::new(state)));
             }
+            self.sight.look_around(&state, &self.terms());
             self.begin_logs(&state, interrupt).await?;
             if state.is_between_attempts() {
                 self.logs.all_ended();
@@ -360,6 +364,7 @@ impl<'a> Following<'a> {
         self.begin_logs(&self.state(), interrupt).await?;
         self.take_rest_of_logs(interrupt).await?;
         self.take_last_events().await;
+        self.sight.look_around_now(&state, &self.terms()).await;
         // What is known of an end does not become less by what comes after it.
         let latest = self.state();
         let state = if latest.outcome().is_some() { latest } else { state };

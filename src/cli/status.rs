@@ -2,11 +2,12 @@ use anyhow::Result;
 use k8s_openapi::jiff::Timestamp;
 use k8s_openapi::jiff::tz::TimeZone;
 
+use super::describe::state_explained;
 use super::place::Place;
 use super::schedules;
 use crate::cluster::{connect, find, glance, schedule};
 use crate::report::{self, Card, Json, Output, Plain};
-use crate::state::{Ending, PATIENCE, State, Terms};
+use crate::state::Ending;
 
 /// Say once what an application is doing, why it waits, or how it ended
 #[derive(Clone, Debug, clap::Args)]
@@ -28,9 +29,8 @@ impl Status {
             return Ok(0);
         }
         let application = find(&cluster, &self.name).await?.application;
-        let observed = glance(&cluster, &application).await?;
-        let terms = Terms { now: cluster.now(), patience: PATIENCE, start_timeout: None };
-        let state = State::of(&observed, &terms);
+        let mut observed = glance(&cluster, &application).await?;
+        let state = state_explained(&cluster, &mut observed).await;
         let now = Timestamp::now();
         match self.output {
             Output::Json => anstream::println!("{}", Json::new(&application).state(&state, now).unwrap_or_default()),

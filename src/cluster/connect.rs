@@ -1,6 +1,5 @@
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -10,8 +9,8 @@ use kube::client::ClientBuilder;
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 
-use super::Cluster;
 use super::renew::renewing;
+use super::{Clock, Cluster};
 
 /// A server that does not even take a connection is given up after this.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -39,7 +38,7 @@ pub async fn connect(options: Options) -> Result<Cluster> {
     let namespace = client.default_namespace().to_owned();
     let watch_timeout = options.watch_timeout.unwrap_or(WATCH_TIMEOUT);
     let client = renewing(client, options);
-    Ok(Cluster { client, context, namespace, watch_timeout, clock: Arc::new(AtomicI64::new(0)) })
+    Ok(Cluster { client, context, namespace, watch_timeout, clock: Arc::new(Clock::new()) })
 }
 
 /// A client with the credentials as they are now, and the name of its context.

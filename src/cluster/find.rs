@@ -3,15 +3,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Event, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::request::Call;
 use super::{Cluster, Failure, Refusal, kinds};
-use crate::manifests::{Application, Carrier, JOB_NAME, SUBMISSION};
+use crate::manifests::{Application, Carrier, JOB_NAME, NAME_ANNOTATION, SUBMISSION};
 use crate::report::talk;
-use crate::state::Observed;
+use crate::spark::names;
+use crate::state::{Observed, event_time};
 
 /// Labels that hold an application's name: the operator's (and sparkctl's), and Spark's own.
 const NAME_LABELS: [&str; 2] = ["sparkoperator.k8s.io/app-name", "spark-app-name"];
@@ -33,18 +34,20 @@ pub struct Found {
 /// # Errors
 /// There is none, or pods cannot be listed.
 pub async fn find(cluster: &Cluster, name: &str) -> Result<Found, Refusal> {
-    let named = encoded(name);
+    // A long name is cut in labels.
+    let label = names::cut(name, "", names::LABEL);
+    let named = encoded(&label);
     let by_label =
         NAME_LABELS.iter().map(|label| format!("labelSelector=spark-role%3Ddriver,{}%3D{named}", encoded(label)));
-    let by_pod = format!("labelSelector=spark-role%3Ddriver&fieldSelector=metadata.name%3D{named}");
-    let jobs = match is_label_value(name) {
+    let by_pod = format!("labelSelector=spark-role%3Ddriver&fieldSelector=metadata.name%3D{}", encoded(name));
+    let jobs = match is_label_value(&label) {
         true => {
             jobs_where(cluster, &cluster.namespace, &format!("{},{}%3D{named}", JOBS, encoded(NAME_LABELS[0]))).await?
         }
         false => None,
     };
     let of_jobs: Vec<Found> = jobs.into_iter().flatten().filter_map(|job| Found::of_job(&job)).collect();
-    for query in by_label.filter(|_| is_label_value(name)).chain([by_pod]) {
+    for query in by_label.filter(|_| is_label_value(&label)).chain([by_pod]) {
         let drivers = pods_where(cluster, &cluster.namespace, &query).await?.into_iter().filter_map(Found::of_driver);
         // A Job is older than its pods: without any it stands for itself.
         if let Some(latest) = of_jobs.iter().cloned().chain(drivers).max_by_key(|found| found.created) {
@@ -96,6 +99,75 @@ pub async fn list(cluster: &Cluster, labels: Option<&str>) -> Result<Vec<(Applic
 /// # Errors
 /// Pods cannot be listed, or the Job cannot be read.
 pub async fn glance(cluster: &Cluster, application: &Application) -> Result<Observed, Refusal> {
+    let events = async |name: &str| events_of(cluster, &application.namespace, name).await;
+    let (observed, of_carrier) = tokio::join!(objects(cluster, application), events(application.carrier.name()));
+    let mut observed = Observed { events: of_carrier, ..observed? };
+    let driver = observed.driver.as_ref().and_then(|driver| driver.metadata.name.clone());
+    if let Some(driver) = driver.filter(|driver| driver != application.carrier.name()) {
+        observed.events.extend(events(&driver).await);
+    }
+    let is_kept_waiting = observed.pod_group.as_ref().is_some_and(is_pending);
+    if let Some(group) = application.pod_group.as_ref().filter(|_| is_kept_waiting) {
+        observed.events.extend(events(group).await);
+    }
+    Ok(observed)
+}
+
+/// The same, and all events about the application, also about executors that are gone, the latest last: from
+/// one list of the namespace's events.
+///
+/// # Errors
+/// Pods cannot be listed, or the Job cannot be read. That events cannot be is not the whole's.
+pub async fn glance_and_events(
+    cluster: &Cluster,
+    application: &Application,
+) -> Result<(Observed, Result<Vec<Event>, Refusal>), Refusal> {
+    let all = items::<Event>(cluster, "reading events", ("v1", "events"), &application.namespace, "");
+    let (observed, all) = tokio::join!(objects(cluster, application), all);
+    let mut observed = observed?;
+    let own = all.map(|all| own(all, application, &observed));
+    let named = own.iter().flatten().map(|event| (event.metadata.name.clone().unwrap_or_default(), event.clone()));
+    observed.events = named.collect();
+    Ok((observed, own))
+}
+
+/// Those of the events that are about an application's pods, its Job and its PodGroup, the latest last.
+fn own(mut all: Vec<Event>, application: &Application, observed: &Observed) -> Vec<Event> {
+    let driver = observed.driver.as_ref();
+    let drivers: Vec<&str> = observed.drivers().into_iter().filter_map(|pod| pod.metadata.name.as_deref()).collect();
+    let volumes = driver.and_then(|pod| pod.spec.as_ref()?.volumes.as_ref()).into_iter().flatten();
+    let maps = volumes.filter_map(|volume| Some(volume.config_map.as_ref()?.name.as_str()));
+    // Executors that are gone are known by the beginning of their names: that of those which are left, of the
+    // driver in a Job, of what else the submission made.
+    let mut prefixes: Vec<&str> =
+        observed.executors.keys().filter_map(|name| Some(name.rsplit_once("-exec-")?.0)).collect();
+    prefixes.extend(maps.filter_map(|name| name.strip_suffix("-driver-conf")));
+    prefixes.extend(drivers.iter().map(|name| name.strip_suffix("-driver").unwrap_or(name)));
+    prefixes.extend(&drivers);
+    let uids: BTreeSet<&str> = observed.drivers().into_iter().filter_map(|pod| pod.metadata.uid.as_deref()).collect();
+    // Another run may have had the same names.
+    let from = observed.created();
+    all.retain(|event| {
+        let object = &event.involved_object;
+        let name = object.name.as_deref().unwrap_or_default();
+        if drivers.contains(&name) {
+            return object.uid.as_deref().is_none_or(|uid| uids.contains(uid));
+        }
+        let is_executor =
+            || prefixes.iter().any(|prefix| name.strip_prefix(prefix).is_some_and(|rest| rest.starts_with("-exec-")));
+        let is_own =
+            name == application.carrier.name() || Some(name) == application.pod_group.as_deref() || is_executor();
+        is_own && event_time(event).is_none_or(|at| from.is_none_or(|from| at >= from - CLOCKS))
+    });
+    all.sort_by_key(event_time);
+    all
+}
+
+/// How much the clocks of a cluster's nodes may differ.
+const CLOCKS: SignedDuration = SignedDuration::from_secs(60);
+
+/// Pods, Job, PodGroup, and the queue where that may keep the PodGroup waiting.
+async fn objects(cluster: &Cluster, application: &Application) -> Result<Observed, Refusal> {
     let namespace = &application.namespace;
     let selector =
         application.selector().into_iter().map(|(key, value)| format!("{}%3D{}", encoded(key), encoded(value)));
@@ -105,31 +177,24 @@ pub async fn glance(cluster: &Cluster, application: &Application) -> Result<Obse
         let groups = kinds::in_namespace("scheduling.volcano.sh/v1beta1", "podgroups", namespace);
         cluster.send(&Call::get(format!("{groups}/{}", encoded(application.pod_group.as_ref()?)))).await.ok()
     };
-    let events = events_of(cluster, namespace, application.carrier.name());
-    let (pods, events, pod_group, job) = tokio::join!(pods, events, group, job_of(cluster, application));
-    let mut observed = Observed { pod_group, events, ..Observed::default() };
+    let (pods, pod_group, job) = tokio::join!(pods, group, job_of(cluster, application));
+    let mut observed = Observed { pod_group, ..Observed::default() };
     if let Carrier::Job { .. } = application.carrier {
         observed.of_job = true;
         observed.job = job?;
         observed.job_is_gone = observed.job.is_none();
     }
     observed.relist_pods(pods?);
-    let driver = observed.driver.as_ref().and_then(|driver| driver.metadata.name.clone());
-    if let Some(driver) = driver.filter(|driver| driver != application.carrier.name()) {
-        observed.events.extend(events_of(cluster, namespace, &driver).await);
-    }
-    if let Some(group) = &observed.pod_group
-        && group.pointer("/status/phase").is_none_or(|phase| phase == "Pending")
-    {
-        let text = |pointer: &str| group.pointer(pointer).and_then(Value::as_str);
+    if let Some(group) = observed.pod_group.as_ref().filter(|group| is_pending(group)) {
+        let queue = group.pointer("/spec/queue").and_then(Value::as_str).unwrap_or("default");
         let queues = kinds::in_namespace("scheduling.volcano.sh/v1beta1", "queues", "");
-        let queue = Call::get(format!("{queues}/{}", encoded(text("/spec/queue").unwrap_or("default"))));
-        let events = events_of(cluster, namespace, text("/metadata/name").unwrap_or_default());
-        let (queue, events) = tokio::join!(cluster.send(&queue), events);
-        observed.queue = queue.ok();
-        observed.events.extend(events);
+        observed.queue = cluster.send(&Call::get(format!("{queues}/{}", encoded(queue)))).await.ok();
     }
     Ok(observed)
+}
+
+fn is_pending(group: &Value) -> bool {
+    group.pointer("/status/phase").is_none_or(|phase| phase == "Pending")
 }
 
 /// Events about an object, by their names; none where they may not be read.
@@ -140,14 +205,6 @@ async fn events_of(cluster: &Cluster, namespace: &str, name: &str) -> BTreeMap<S
     let items = events.ok().and_then(|mut list| serde_json::from_value(list.get_mut("items")?.take()).ok());
     let events = items.unwrap_or_else(Vec::<Event>::new).into_iter();
     events.map(|event| (event.metadata.name.clone().unwrap_or_default(), event)).collect()
-}
-
-/// All events of a namespace.
-///
-/// # Errors
-/// They cannot be listed.
-pub async fn events(cluster: &Cluster, namespace: &str) -> Result<Vec<Event>, Refusal> {
-    items(cluster, "reading events", ("v1", "events"), namespace, "").await
 }
 
 /// The Job of an application; none for one of another kind, or when it is gone.
@@ -249,8 +306,11 @@ impl Found {
 
 pub(super) fn application(metadata: &ObjectMeta, pod: &ObjectMeta, carrier: Carrier) -> Option<Application> {
     let label = |key: &str| metadata.labels.as_ref()?.get(key).cloned();
+    let whole = metadata.annotations.as_ref().and_then(|all| all.get(NAME_ANNOTATION).cloned());
     Some(Application {
-        name: NAME_LABELS.iter().find_map(|key| label(key)).unwrap_or_else(|| carrier.name().to_owned()),
+        name: whole
+            .or_else(|| NAME_LABELS.iter().find_map(|key| label(key)))
+            .unwrap_or_else(|| carrier.name().to_owned()),
         namespace: metadata.namespace.clone()?,
         id: label("spark-app-selector")?,
         carrier,

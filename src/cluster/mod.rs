@@ -2,6 +2,8 @@
 //! its refusals in words.
 
 mod apply;
+mod around;
+mod clock;
 mod connect;
 mod delete;
 mod difference;
@@ -24,13 +26,14 @@ mod survey;
 mod watch;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 pub use apply::{apply, preempt};
+pub use around::around;
+use clock::Clock;
 pub use connect::{Options, connect};
 pub use delete::delete;
-pub use find::{Found, events, find, glance, list};
+pub use find::{Found, find, glance, glance_and_events, list};
 pub use forward::forward;
 pub use litter::{Respite, litter};
 pub use logs::{Heard, Line, Logs, Part, Source, log_tail, whole_log};
@@ -53,6 +56,5 @@ pub struct Cluster {
     pub namespace: String,
     /// How long a watch may be silent before it is taken up anew.
     watch_timeout: Duration,
-    /// How far the cluster's clock is ahead of this machine's, in seconds.
-    clock: Arc<AtomicI64>,
+    clock: Arc<Clock>,
 }

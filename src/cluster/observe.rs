@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::batch::v1::Job;
@@ -10,9 +10,9 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::watch::{Heard, Watch};
-use super::{Cluster, Failure};
+use super::{Cluster, Failure, around};
 use crate::manifests::{Application, Carrier, SUBMISSION};
-use crate::state::Observed;
+use crate::state::{Finding, Look, Observed, State, Terms, worth_a_look};
 
 /// How long the pods may be out of sight before that is the outcome.
 const OUT_OF_SIGHT: Duration = Duration::from_secs(600);
@@ -34,6 +34,9 @@ pub struct Sight {
     watches: JoinSet<()>,
     /// Names of the objects of which events are watched.
     told: HashSet<String>,
+    /// Where was looked to explain something: once.
+    looked: BTreeSet<Look>,
+    cluster: Cluster,
     events: Api<Event>,
     queues: Api<DynamicObject>,
     /// Whether the queue is watched: only while it keeps the PodGroup waiting.
@@ -58,6 +61,7 @@ enum Seen {
     PodGroup(Heard<DynamicObject>),
     Job(Heard<Job>),
     Queue(Heard<DynamicObject>),
+    Around(Finding),
 }
 
 /// Begins to watch an application: its pods, the events about its driver, its PodGroup, and its Job.
@@ -113,6 +117,8 @@ pub fn observe(cluster: &Cluster, application: &Application) -> Sight {
         stumbles: Stumbles::default(),
         watches,
         told: HashSet::new(),
+        looked: BTreeSet::new(),
+        cluster: cluster.clone(),
         events: Api::namespaced(client(), namespace),
         queues: Api::all_with(client(), &volcanos("Queue")),
         sees_queue: false,
@@ -150,6 +156,31 @@ impl Sight {
         }
     }
 
+    /// Has looked at what explains a state, in the background; nothing is asked for twice.
+    pub fn look_around(&mut self, state: &State, terms: &Terms) {
+        let Some(driver) = &self.observed.driver else { return };
+        for at in worth_a_look(state, &self.observed, terms) {
+            if self.looked.insert(at) {
+                let (cluster, driver, sender) = (self.cluster.clone(), driver.clone(), self.sender.clone());
+                self.watches.spawn(async move {
+                    for finding in around::around(&cluster, &driver, &BTreeSet::from([at])).await {
+                        // Nobody listens any more: then nobody wants to know.
+                        let _ = sender.send(Seen::Around(finding)).await;
+                    }
+                });
+            }
+        }
+    }
+
+    /// The same, waited for: at an end there is no later.
+    pub async fn look_around_now(&mut self, state: &State, terms: &Terms) {
+        let Some(driver) = &self.observed.driver else { return };
+        let looks = worth_a_look(state, &self.observed, terms);
+        for finding in around::around(&self.cluster, driver, &looks).await {
+            self.observed.around.take(finding);
+        }
+    }
+
     /// Takes in a driver's pod that was asked for, not watched.
     pub fn take_driver(&mut self, driver: Pod) {
         self.observed.apply_pod(driver);
@@ -167,6 +198,10 @@ impl Sight {
                 Seen::PodGroup(heard) => self.take_pod_group(heard),
                 Seen::Job(heard) => self.take_job(heard)?,
                 Seen::Queue(heard) => self.take_queue(heard),
+                Seen::Around(finding) => {
+                    self.observed.around.take(finding);
+                    Some(Change::Objects)
+                }
             };
             if let Some(change) = change {
                 return Ok(change);

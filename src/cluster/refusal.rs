@@ -5,6 +5,7 @@ use std::time::Duration;
 use kube::core::Status;
 
 use super::connect::told;
+use crate::state::refusal_hint;
 
 /// Why a request did not do what it was sent for.
 #[derive(Clone, Debug)]
@@ -140,53 +141,20 @@ impl Display for Refusal {
 
 impl Error for Refusal {}
 
-/// What to try, by the words that the API server's parts use. Each is quoted from Kubernetes' source.
+/// What to try.
 fn hint(failure: &Failure, namespace: &str) -> Option<String> {
     if let Failure::NoAnswer(_) = failure {
         return Some(
             "is this the right cluster, and can it be reached from here? kubectl version asks the same server".into(),
         );
     }
-    let says = |part: &str| failure.says(part);
-    Some(if failure.code() == 401 {
-        "the credentials were not accepted, and may have expired: log in again, or choose another --context".into()
-    } else if says("error looking up service account") {
-        format!(
-            "the driver's service account is missing: kubectl get serviceaccounts -n {namespace}; an administrator makes one with its rights: sparkctl setup"
-        )
-    } else if says("exceeded quota") {
-        format!(
-            "ask for less, wait for other work to end, or have the quota raised: kubectl describe quota -n {namespace}"
-        )
-    } else if says("failed quota") || says("must specify") {
-        format!("a quota of namespace {namespace} wants requests and limits stated: set cores, coreLimit and memory")
-    } else if says("violates PodSecurity") {
-        format!(
-            "namespace {namespace} enforces that PodSecurity level: set the driver's and executors' securityContext accordingly"
-        )
-    } else if says("no PriorityClass with name") {
-        "see what there is with: kubectl get priorityclasses; sparkctl setup makes those of the examples".into()
-    } else if says("can only submit PodGroup to queue") || says("unable to find queue") || says("failed to get queue") {
-        "see the queues and their state with: kubectl get queues.scheduling.volcano.sh".into()
-    } else if says("failed calling webhook") {
-        "a webhook of the cluster does not answer: tell its administrator".into()
-    } else if says("denied the request") {
-        "this is a rule of the cluster's administrators: the webhook's name says whose".into()
-    } else if says("because it is being terminated") {
-        format!("namespace {namespace} is being deleted: choose another with -n")
-    } else if says("is forbidden: User") {
-        format!(
-            "the right is missing in namespace {namespace}: an administrator grants it: sparkctl setup prints the Role"
-        )
-    } else if says("namespaces \"") && says("not found") {
-        format!("choose another namespace with -n, or create it: kubectl create namespace {namespace}")
-    } else if says("could not find the requested resource") || says("404 page not found") {
-        "the cluster does not know this kind: is Volcano installed (for batchScheduler: volcano), or the coscheduling plugin (for any other name)?".into()
-    } else if failure.already_exists() {
-        "another application has the name: choose another, or metadata.generateName".into()
-    } else {
-        return None;
-    })
+    if failure.code() == 401 {
+        return Some(
+            "the credentials were not accepted, and may have expired: log in again, or choose another --context".into(),
+        );
+    }
+    let taken = || "another application has the name: choose another, or metadata.generateName".to_owned();
+    refusal_hint(failure.message(), namespace).or_else(|| failure.already_exists().then(taken))
 }
 
 #[cfg(test)]

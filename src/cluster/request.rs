@@ -1,11 +1,10 @@
 //! One request: sent raw, so that query parameters and response headers are in sight, and repeated aloud.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use http::header::{CONTENT_TYPE, DATE, RETRY_AFTER, WARNING};
+use http::header::{ACCEPT, CONTENT_TYPE, DATE, RETRY_AFTER, WARNING};
 use http::{HeaderMap, Method, Request};
-use k8s_openapi::jiff::{SignedDuration, Timestamp, fmt::rfc2822};
+use k8s_openapi::jiff::{Timestamp, fmt::rfc2822};
 use kube::client::Body;
 use kube::core::Status;
 use serde_json::Value;
@@ -33,12 +32,20 @@ pub(super) struct Call {
     /// Path and query.
     pub uri: String,
     pub content_type: &'static str,
+    pub accept: &'static str,
     pub body: Vec<u8>,
 }
 
+const JSON: &str = "application/json";
+
 impl Call {
     pub(super) fn get(uri: String) -> Call {
-        Call { method: Method::GET, uri, content_type: "application/json", body: Vec::new() }
+        Call { method: Method::GET, uri, content_type: JSON, accept: JSON, body: Vec::new() }
+    }
+
+    /// Asks for the metadata of objects alone.
+    pub(super) fn names_only(self) -> Call {
+        Call { accept: "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1", ..self }
     }
 
     pub(super) fn post(uri: String, body: &Value) -> Call {
@@ -46,7 +53,7 @@ impl Call {
     }
 
     pub(super) fn patch(uri: String, content_type: &'static str, body: &Value) -> Call {
-        Call { method: Method::PATCH, uri, content_type, body: body.to_string().into_bytes() }
+        Call { method: Method::PATCH, content_type, body: body.to_string().into_bytes(), ..Call::get(uri) }
     }
 
     pub(super) fn delete(uri: String, body: &Value) -> Call {
@@ -63,8 +70,7 @@ pub(super) struct Answer {
 impl Cluster {
     /// The cluster's present time, by the last answer's `Date`.
     pub fn now(&self) -> Timestamp {
-        let ahead = SignedDuration::from_secs(self.clock.load(Ordering::Relaxed));
-        Timestamp::now().checked_add(ahead).unwrap_or(Timestamp::MAX)
+        self.clock.now()
     }
 
     /// Sends a request until it is answered for good, and says each time that it must be sent again.
@@ -92,6 +98,7 @@ impl Cluster {
             .method(call.method.clone())
             .uri(&call.uri)
             .header(CONTENT_TYPE, call.content_type)
+            .header(ACCEPT, call.accept)
             .body(Body::from(call.body.clone()))
             .map_err(|error| (Failure::NoAnswer(error.to_string()), None))?;
         let exchange = async {
@@ -130,12 +137,7 @@ impl Cluster {
 
     fn set_clock(&self, headers: &HeaderMap) {
         let date = headers.get(DATE).and_then(|date| date.to_str().ok()).and_then(|date| rfc2822::parse(date).ok());
-        if let Some(date) = date {
-            // `Date` is cut to the second: half a second makes up for it on average.
-            let ahead = date.timestamp().duration_since(Timestamp::now()) + SignedDuration::from_millis(500);
-            let seconds = if ahead.abs() < SignedDuration::from_secs(1) { 0 } else { ahead.as_secs() };
-            self.clock.store(seconds, Ordering::Relaxed);
-        }
+        date.iter().for_each(|date| self.clock.set(date.timestamp()));
     }
 }
 

@@ -188,7 +188,7 @@ fn faults() -> Vec<(&'static str, Answer, &'static str, &'static str)> {
             "is ready and takes pods",
         ),
         ("nodes", nodes(with("/spec/taints", taint)), "driver's node", "does not tolerate: gpu=yes:NoSchedule"),
-        ("nodes", nodes(with("/status/allocatable/cpu", "500m".into())), "driver's node", "the largest has cpu 500m"),
+        ("nodes", nodes(with("/status/allocatable/cpu", "500m".into())), "driver's node", "has cpu 0.5"),
         ("nodes", Ok(json!({"items": [node("driver", json!([]))]})), "executors' nodes", "has type=compute|large"),
         ("quotas", quota(json!({"requests.cpu": "2"}), json!({})), "quotas", "allows requests.cpu 2"),
         (
@@ -264,9 +264,9 @@ fn finds_what_the_job_asks_too_much_of_or_misspells() {
     let gpu = "executor:\n    gpu: {name: nvidia.com/gpu, quantity: 1}";
     let volcano = "  batchScheduler: volcano\n  batchSchedulerOptions: {queue: etl, priorityClassName: rush}\n";
     for (before, after, what, words) in [
-        ("executor:", "executor:\n    cores: 40", "executors' nodes", "the largest has cpu 4"),
-        ("executor:", gpu, "executors' nodes", "none has nvidia.com/gpu"),
-        ("  driver:\n    memory: 512m", "  driver:\n    memory: 64g", "driver's node", "the largest has memory 16Gi"),
+        ("executor:", "executor:\n    cores: 40", "executors' nodes", "has cpu 4"),
+        ("executor:", gpu, "executors' nodes", "has no nvidia.com/gpu"),
+        ("  driver:\n    memory: 512m", "  driver:\n    memory: 64g", "driver's node", "has memory 16Gi"),
     ] {
         let text = JOB.replacen(before, after, 1);
         assert_ne!(text, JOB);

@@ -37,7 +37,7 @@ pub use job::{JOB_NAME, LOSS_LIMIT, LOSSES, TERMINATED};
 pub use kinds::KINDS;
 pub use needs::Needs;
 use plan::Plan;
-pub use plan::{RUN_KEY, SPECIFICATION, SUBMISSION};
+pub use plan::{NAME_ANNOTATION, RUN_KEY, SPECIFICATION, SUBMISSION};
 
 use crate::spark::names;
 use pod::Pod;

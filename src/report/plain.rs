@@ -20,6 +20,8 @@ pub struct Plain {
     zone: TimeZone,
     driver: Topic,
     executors: Topic,
+    /// What was last hinted of the driver's wait.
+    advised: Option<String>,
     /// What was last hinted of the executors.
     hinted: Option<String>,
 }
@@ -37,20 +39,24 @@ struct Topic {
 impl Plain {
     /// `began`: what ages are counted from.
     pub fn new(began: Timestamp, zone: TimeZone) -> Plain {
-        Plain { began, zone, driver: Topic::default(), executors: Topic::default(), hinted: None }
+        Plain { began, zone, driver: Topic::default(), executors: Topic::default(), advised: None, hinted: None }
     }
 
     /// The lines that a state is worth now.
     pub fn lines(&mut self, state: &State, now: Timestamp) -> Vec<String> {
         let mut lines = Vec::new();
         let waits = matches!(state.what, What::Waiting(_));
-        if let Some((kind, text, hint)) = driver(state)
-            && let Some(reminder) = self.driver.news(&kind, &text, now, WORDS, waits)
-        {
-            lines.push(self.line("driver", &format!("{}{}", styled(state, &kind, &text), reminder), now));
-            if let (Some(hint), false) = (hint, reminder.starts_with(' ')) {
-                lines.push(format!("{:18} {FAINT}hint:{FAINT:#} {}", "", clean(&hint)));
+        if let Some((kind, text, hint)) = driver(state) {
+            let news = self.driver.news(&kind, &text, now, WORDS, waits);
+            if let Some(reminder) = &news {
+                lines.push(self.line("driver", &format!("{}{}", styled(state, &kind, &text), reminder), now));
             }
+            // More may be known of a wait after a look at what is around it.
+            let is_new = hint.is_some() && (self.advised != hint || news.is_some_and(|reminder| reminder.is_empty()));
+            if let Some(hint) = hint.as_ref().filter(|_| is_new) {
+                lines.push(format!("{:18} {FAINT}hint:{FAINT:#} {}", "", clean(hint)));
+            }
+            self.advised = hint;
         }
         if let Some(text) = executor_words(state)
             && self.executors.news(&text, &text, now, COUNTS, false).is_some()

@@ -7,7 +7,7 @@ use k8s_openapi::jiff::Timestamp;
 use super::container::{self, Role};
 use super::outcome::phase;
 use super::waiting::{self, Reason, Waiting};
-use super::{Ending, Observed, Outcome, Terms, What, has_passed, of_driver};
+use super::{Ending, Observed, Outcome, Terms, What, has_passed, noted, of_driver, refusal_hint};
 use crate::manifests::{HOLD, LOSS_LIMIT, LOSSES, TERMINATED};
 
 /// A Job's end may be seen before that of its pod: they are watched apart.
@@ -58,7 +58,7 @@ impl Attempt {
 impl Earlier {
     fn of(pod: &Pod, job: &Job) -> Earlier {
         // An earlier driver that has not ended was taken away.
-        let outcome = Outcome::of_pod(pod).unwrap_or_else(|| Outcome::plain(Ending::Lost, "its pod was deleted"));
+        let outcome = Outcome::of_pod(pod, None).unwrap_or_else(|| Outcome::plain(Ending::Lost, "its pod was deleted"));
         let outcome = as_counted(outcome, job);
         let name = pod.metadata.name.clone().unwrap_or_default();
         Earlier { pod: name, ending: outcome.ending, reason: outcome.message }
@@ -141,8 +141,10 @@ fn ended(condition: &JobCondition, succeeded: bool, observed: &Observed, terms: 
         return What::Ended(Outcome { hint: Some(hint), ..outcome });
     }
     let said = of_driver.filter(|outcome| outcome.ending != Ending::Succeeded);
+    // By the controller's clock, which may be ahead.
     let since = condition.last_transition_time.as_ref().map(|time| time.0);
-    if said.is_none() && observed.driver.is_some() && !since.is_some_and(|at| has_passed(at, PODS_SETTLE, terms)) {
+    let has_settled = since.is_some_and(|at| terms.now.duration_since(at).unsigned_abs() >= PODS_SETTLE);
+    if said.is_none() && observed.driver.is_some() && !has_settled {
         return What::Stopping("its Job has failed".into());
     }
     let outcome = said.unwrap_or_else(|| Outcome::plain(Ending::Failed, &format!("its Job failed: {why}")));
@@ -189,14 +191,21 @@ fn without_pod(job: &Job, observed: &Observed, terms: &Terms) -> What {
     let Some(event) = refused.max_by_key(|event| waiting::event_time(event)) else {
         return What::Starting("the Job controller makes its pod".into());
     };
+    let said = event.message.as_deref().unwrap_or_default();
     let waiting = Waiting {
         reason: Reason::Creation,
-        message: format!("the driver's pod is refused: {}", event.message.as_deref().unwrap_or_default()),
-        hint: None,
-        since: first_time(event),
+        message: format!("the driver's pod is refused: {said}"),
+        hint: refusal_hint(said, job.metadata.namespace.as_deref().unwrap_or_default()),
+        since: first_time(event).map(|at| match &job.metadata.creation_timestamp {
+            Some(created) => noted(at, created.0, terms),
+            None => at,
+        }),
     };
     match waiting.since.is_some_and(|since| has_passed(since, terms.patience, terms)) {
-        true => What::Ended(Outcome::plain(Ending::CouldNotStart, &waiting.message)),
+        true => What::Ended(Outcome {
+            hint: waiting.hint.clone(),
+            ..Outcome::plain(Ending::CouldNotStart, &waiting.message)
+        }),
         false => What::Waiting(waiting),
     }
 }

@@ -87,6 +87,16 @@ pub(super) fn still_running(pod: &Pod, role: Role) -> Vec<&str> {
         .collect()
 }
 
+/// Whether Spark's container ended for want of memory: killed, or with a heap that was full.
+///
+/// Where its first process is tini, as in Spark's images, a node with cgroup v1 notes no `OOMKilled`.
+pub(super) fn lacks_memory(pod: &Pod, role: Role) -> bool {
+    let told_to_stop = pod.metadata.deletion_timestamp.is_some();
+    terminated(pod, role).is_some_and(|end| {
+        end.reason.as_deref() == Some("OOMKilled") || end.exit_code == 52 || (end.exit_code == 137 && !told_to_stop)
+    })
+}
+
 /// Memory limit of Spark's container as the pod states it, such as `1408Mi`.
 pub(super) fn memory_limit(pod: &Pod, role: Role) -> Option<&str> {
     let limits = spark_container(pod, role)?.resources.as_ref()?.limits.as_ref()?;

@@ -3,7 +3,8 @@ use k8s_openapi::jiff::Timestamp;
 
 use super::container::{self, Role};
 use super::meaning::exit_code_meaning;
-use super::{Observed, Terms, has_passed, outcome, scheduling};
+use super::{Observed, Terms, around, has_passed, memory, outcome, scheduling};
+use crate::spark::Conf;
 
 /// What the executors are doing, counted.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -15,6 +16,8 @@ pub struct Executors {
     pub blocked: Option<String>,
     /// What to do about executors that do not come, or do not stay.
     pub hint: Option<String>,
+    /// Whether none runs, and one has waited for a node for a while.
+    pub starved: bool,
     /// The failure that was last.
     pub last_failure: Option<Fallen>,
 }
@@ -28,6 +31,8 @@ pub struct Fallen {
     pub reason: String,
     pub hint: Option<String>,
     pub at: Option<Timestamp>,
+    /// Whether it ended for want of memory.
+    pub lacks_memory: bool,
 }
 
 /// How long executors without a node are nothing to speak of while none runs.
@@ -37,21 +42,27 @@ const MANY: usize = 5;
 
 impl Executors {
     pub(super) fn of(observed: &Observed, terms: &Terms) -> Executors {
-        let pods = || observed.executors.values().filter(|pod| is_of(observed.driver.as_ref(), pod));
+        let settings = observed.around.settings.as_ref();
+        let is_own = |pod: &&Pod| is_of(observed.driver.as_ref(), pod);
+        let pods = || observed.executors.values().filter(is_own);
         let pending = || pods().filter(|pod| is_pending(pod));
-        let failures: Vec<Fallen> = pods().filter_map(failure).chain(observed.fallen.iter().cloned()).collect();
+        let is_gone = |name: &&String| !observed.executors.contains_key(*name);
+        let fallen = observed.fallen.iter().filter(|(name, _)| is_gone(name)).map(|(_, pod)| pod).filter(is_own);
+        let failures: Vec<Fallen> = pods().chain(fallen).filter_map(|pod| failure(pod, settings)).collect();
         let running = pods().filter(|pod| container::is_running(pod, Role::Executor)).count();
         let waits =
             |pod: &Pod| pod.metadata.creation_timestamp.as_ref().is_some_and(|at| has_passed(at.0, PATIENCE, terms));
         let starved = running == 0 && pending().any(|pod| scheduling::unschedulable(pod).is_some() && waits(pod));
-        let last_failure = failures.iter().max_by_key(|fallen| fallen.at).cloned();
+        let unplaced = pending().find(|pod| scheduling::unschedulable(pod).is_some());
+        let last_failure = failures.iter().max_by_key(|fallen| (fallen.at, &fallen.name)).cloned();
         Executors {
             pending: pending().count(),
             running,
             failed: failures.len(),
             blocked: pending().find_map(|pod| scheduling::unschedulable(pod).or_else(|| not_starting(pod))),
-            hint: starvation(starved, observed)
-                .or_else(|| repeated(&failures, running))
+            starved,
+            hint: starvation(unplaced.filter(|_| starved), observed)
+                .or_else(|| repeated(&failures, last_failure.as_ref()?, running))
                 .or_else(|| last_failure.as_ref().and_then(|last| last.hint.clone())),
             last_failure,
         }
@@ -59,22 +70,23 @@ impl Executors {
 }
 
 /// A driver holds its room while no executor finds any: several such drivers block each other for ever.
-fn starvation(starved: bool, observed: &Observed) -> Option<String> {
-    let gang = observed.pod_group.is_some();
-    starved.then(|| {
-        let way = match gang {
-            true => "ask for fewer or smaller executors, or wait for other work to end",
-            false => {
-                "ask for fewer or smaller executors, or let a gang scheduler start the application only when all of it has room (batchScheduler: volcano)"
-            }
-        };
-        format!("the driver holds its room, and no executor has found any: {way}")
-    })
+fn starvation(starved: Option<&Pod>, observed: &Observed) -> Option<String> {
+    let executor = starved?;
+    let way = match observed.pod_group.is_some() {
+        true => "ask for fewer or smaller executors, or wait for other work to end",
+        false => {
+            "ask for fewer or smaller executors, or let a gang scheduler start the application only when all of it has room (batchScheduler: volcano)"
+        }
+    };
+    let why = around::no_node(executor, "executor", &observed.around).map(|why| format!("; {why}")).unwrap_or_default();
+    Some(format!("the driver holds its room, and no executor has found any: {way}{why}"))
 }
 
 /// Executors that fail one after another, each like the last, never bring an application to its end.
-fn repeated(failures: &[Fallen], running: usize) -> Option<String> {
-    let last = failures.last().filter(|_| failures.len() >= MANY && running == 0)?;
+fn repeated(failures: &[Fallen], last: &Fallen, running: usize) -> Option<String> {
+    if failures.len() < MANY || running > 0 {
+        return None;
+    }
     let alike = failures.iter().filter(|fallen| fallen.exit_code == last.exit_code).count();
     let code = last.exit_code.map(|code| format!(" with exit code {code}")).unwrap_or_default();
     Some(format!(
@@ -134,7 +146,7 @@ fn is_pending(pod: &Pod) -> bool {
 
 /// How an executor failed, if it did. One that the driver told to stop did not: it ends by SIGTERM
 /// (143) or SIGKILL (137) after its pod was marked for deletion.
-pub(super) fn failure(pod: &Pod) -> Option<Fallen> {
+pub(super) fn failure(pod: &Pod, settings: Option<&Conf>) -> Option<Fallen> {
     let name = pod.metadata.name.clone().unwrap_or_default();
     let told_to_stop = pod.metadata.deletion_timestamp.is_some();
     let disruption = outcome::disruption(pod);
@@ -142,7 +154,7 @@ pub(super) fn failure(pod: &Pod) -> Option<Fallen> {
         let status = pod.status.as_ref()?;
         let failed = status.phase.as_deref() == Some("Failed");
         let reason = disruption.or_else(|| failed.then(|| outcome::pod_reason(pod)).flatten())?;
-        return Some(Fallen { name, exit_code: None, reason, hint: None, at: None });
+        return Some(Fallen { name, exit_code: None, reason, hint: None, at: None, lacks_memory: false });
     };
     let at = end.finished_at.as_ref().map(|time| time.0);
     let killed = matches!(end.exit_code, 137 | 143);
@@ -150,29 +162,20 @@ pub(super) fn failure(pod: &Pod) -> Option<Fallen> {
     if end.exit_code == 0 || (told_to_stop && killed && !oom && disruption.is_none()) {
         return None;
     }
-    let reason = disruption.unwrap_or_else(|| match container::memory_limit(pod, Role::Executor) {
-        Some(limit) if oom => format!("OOMKilled: out of memory at its limit of {limit}{}", heap(pod)),
+    let reason = disruption.unwrap_or_else(|| match memory::limit(pod, Role::Executor, settings) {
+        Some(limit) if oom => format!("OOMKilled: out of memory at {limit}"),
         _ if oom => "OOMKilled: out of memory".into(),
         _ => exit_code_meaning(end.exit_code).unwrap_or("its process failed").into(),
     });
     let hint = match end.exit_code {
-        _ if oom => Some(
-            "Python and native memory are outside the heap: raise executor.memoryOverhead for them, executor.memory for the heap",
-        ),
-        52 => Some("the heap itself was too small: raise executor.memory"),
+        52 => Some(memory::heap_full(pod, Role::Executor, settings)),
         56 => Some(
-            "its heartbeats were lost: long collections of garbage (raise executor.memory), or an overloaded driver",
+            "its heartbeats were lost: long collections of garbage (raise executor.memory), or an overloaded driver"
+                .into(),
         ),
+        _ if container::lacks_memory(pod, Role::Executor) => Some(memory::killed(pod, Role::Executor, settings)),
         _ => None,
     };
-    let hint = hint.map(str::to_owned);
-    Some(Fallen { name, exit_code: Some(end.exit_code), reason, hint, at })
-}
-
-/// Of what a limit consists: Spark tells the executor's heap in its environment.
-fn heap(pod: &Pod) -> String {
-    let env = container::spark_container(pod, Role::Executor).and_then(|container| container.env.as_ref());
-    let heap = env.into_iter().flatten().find(|variable| variable.name == "SPARK_EXECUTOR_MEMORY");
-    let heap = heap.and_then(|variable| variable.value.as_ref());
-    heap.map(|heap| format!(", of which {heap} is heap and the rest overhead")).unwrap_or_default()
+    let lacks_memory = container::lacks_memory(pod, Role::Executor);
+    Some(Fallen { name, exit_code: Some(end.exit_code), reason, hint, at, lacks_memory })
 }

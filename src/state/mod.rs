@@ -3,15 +3,19 @@
 //! [`State::of`] is total and looks at nothing but its arguments, so that a missed, repeated or
 //! reordered event does no harm, and a second `sparkctl` says the same as the first.
 
+mod around;
 mod attempts;
 mod container;
 mod executors;
 mod log_end;
 mod log_hint;
 mod meaning;
+mod memory;
+pub mod nodes;
 mod observed;
 mod outcome;
 pub mod queue;
+mod refused;
 mod scheduling;
 mod waiting;
 
@@ -20,12 +24,15 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
+pub use around::{Around, Claims, Finding, Look, Nodes, worth_a_look};
 pub use attempts::{Attempt, Earlier};
 pub use executors::{Executors, Fallen, executor_called, executor_has_ended, executor_has_log, executor_id};
 pub use log_end::telling;
 pub use meaning::{exit_code_meaning, last_exception};
+pub use nodes::Fit;
 pub use observed::{Gone, Observed};
 pub use outcome::{Ending, Outcome};
+pub use refused::refusal_hint;
 #[cfg(test)]
 pub use waiting::Reason;
 pub use waiting::{Waiting, event_time};
@@ -90,7 +97,7 @@ impl State {
         State {
             what: what(observed, terms),
             executors: Executors::of(observed, terms),
-            durations: observed.driver.as_ref().map(Durations::of).unwrap_or_default(),
+            durations: observed.driver.as_ref().map(|driver| Durations::of(driver, terms)).unwrap_or_default(),
             attempt: Attempt::of(observed),
             node: observed.driver.as_ref().and_then(|pod| pod.spec.as_ref()?.node_name.clone()),
         }
@@ -191,11 +198,18 @@ fn of_driver(driver: &Pod, observed: &Observed, terms: &Terms) -> What {
 }
 
 impl Durations {
-    fn of(driver: &Pod) -> Durations {
+    /// The API server, the scheduler and the node each note times by a clock of their own: what they make of it
+    /// is never negative, nor longer than the pod has been there.
+    fn of(driver: &Pod, terms: &Terms) -> Durations {
         let created = driver.metadata.creation_timestamp.as_ref().map(|time| time.0);
         let scheduled = scheduling::scheduled_at(driver);
         let started = container::started_at(driver, container::Role::Driver);
         let finished = container::finished_at(driver, container::Role::Driver);
+        let longest = created.map(|created| terms.now.duration_since(created).max(SignedDuration::ZERO));
+        let between = |start: Option<Timestamp>, end: Option<Timestamp>| {
+            let lasted = end?.duration_since(start?).max(SignedDuration::ZERO);
+            Some(longest.map_or(lasted, |longest| lasted.min(longest)))
+        };
         Durations {
             queued: between(created, scheduled),
             starting: between(scheduled, started),
@@ -204,13 +218,16 @@ impl Durations {
     }
 }
 
-fn between(start: Option<Timestamp>, end: Option<Timestamp>) -> Option<SignedDuration> {
-    Some(end?.duration_since(start?).max(SignedDuration::ZERO))
-}
-
 /// Whether `span` has passed between `since` and the cluster's present.
 fn has_passed(since: Timestamp, span: Duration, terms: &Terms) -> bool {
     terms.now.duration_since(since).unsigned_abs() >= span && terms.now > since
+}
+
+/// When something began that a node or a controller noted by its own clock, brought between the latest time
+/// before it that the control plane noted (`after`) and the present: a clock that is wrong must neither end a
+/// wait at once nor keep it for ever.
+fn noted(at: Timestamp, after: Timestamp, terms: &Terms) -> Timestamp {
+    if at > terms.now { after } else { at.max(after) }
 }
 
 #[cfg(test)]

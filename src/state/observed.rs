@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::{Event, Pod};
 use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Fallen, executors};
+use super::{Around, executors};
 
 /// The latest objects of one application.
 #[derive(Clone, Debug, Default)]
@@ -24,12 +24,14 @@ pub struct Observed {
     pub job_is_gone: bool,
     /// The executors' pods that exist, by name.
     pub executors: BTreeMap<String, Pod>,
-    /// Executors that failed and whose pods are gone: Spark deletes them at once.
-    pub fallen: Vec<Fallen>,
+    /// Executors that failed and whose pods are gone, as last seen, by name: Spark deletes them at once.
+    pub fallen: BTreeMap<String, Pod>,
     /// Events about the driver's pod, about its Job, and about its PodGroup, by name.
     pub events: BTreeMap<String, Event>,
     /// The PodGroup as it is in the cluster.
     pub pod_group: Option<Value>,
+    /// What was looked at to explain a wait or a failure.
+    pub around: Around,
     /// The PodGroup's queue, where it was worth asking for and may be read.
     pub queue: Option<Value>,
 }
@@ -61,7 +63,7 @@ impl Observed {
             "driver" => self.take_driver(pod, Some(Gone::Seen)),
             "executor" => {
                 self.executors.remove(&name(&pod));
-                self.fallen.extend(executors::failure(&pod));
+                self.take_fallen(pod);
             }
             _ => {}
         }
@@ -88,8 +90,17 @@ impl Observed {
         }
         let before = std::mem::take(&mut self.executors);
         pods.into_iter().for_each(|pod| self.apply_pod(pod));
-        let lost = before.into_iter().filter(|(name, _)| !self.executors.contains_key(name));
-        self.fallen.extend(lost.filter_map(|(_, pod)| executors::failure(&pod)));
+        for (name, pod) in before {
+            if !self.executors.contains_key(&name) {
+                self.take_fallen(pod);
+            }
+        }
+    }
+
+    fn take_fallen(&mut self, executor: Pod) {
+        if executors::failure(&executor, None).is_some() {
+            self.fallen.insert(name(&executor), executor);
+        }
     }
 
     /// When the application was created: its Job, or its driver's pod.
@@ -124,12 +135,11 @@ impl Observed {
         self.driver.as_ref().is_some_and(is_other) && self.is_current_driver(pod)
     }
 
-    /// A retried driver is newer than the one it replaces; the older one's end is then of no account.
+    /// A retried driver is newer than the one it replaces; the older one's end is then of no account. Of two of
+    /// the same second the name decides, so that it does not matter which is seen first.
     fn is_current_driver(&self, pod: &Pod) -> bool {
-        self.driver.as_ref().is_none_or(|known| {
-            known.metadata.uid == pod.metadata.uid
-                || known.metadata.creation_timestamp <= pod.metadata.creation_timestamp
-        })
+        let age = |pod: &Pod| (pod.metadata.creation_timestamp.as_ref().map(|time| time.0), name(pod));
+        self.driver.as_ref().is_none_or(|known| known.metadata.uid == pod.metadata.uid || age(known) <= age(pod))
     }
 }
 

@@ -3,7 +3,8 @@ use k8s_openapi::api::core::v1::{ContainerStateTerminated, Pod};
 use super::container::{self, Role};
 use super::log_hint::log_hint;
 use super::meaning::exit_code_meaning;
-use super::{Executors, Gone, Observed, Terms, Waiting, has_passed, scheduling, waiting};
+use super::{Executors, Gone, Observed, Terms, Waiting, has_passed, memory, scheduling, waiting};
+use crate::spark::Conf;
 
 /// How an application ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,13 +61,14 @@ impl Outcome {
     /// The end of a driver, if it has come to one. Its container's end counts, not the pod's: a
     /// sidecar may outlive it, and a pod may end without its container ever having had a status.
     pub(super) fn of(driver: &Pod, observed: &Observed) -> Option<Outcome> {
-        Outcome::of_pod(driver).or_else(|| observed.gone.map(|gone| Outcome::of_gone(driver, gone, observed)))
+        Outcome::of_pod(driver, observed.around.settings.as_ref())
+            .or_else(|| observed.gone.map(|gone| Outcome::of_gone(driver, gone, observed)))
     }
 
     /// The end that the pod itself tells.
-    pub(super) fn of_pod(driver: &Pod) -> Option<Outcome> {
+    pub(super) fn of_pod(driver: &Pod, settings: Option<&Conf>) -> Option<Outcome> {
         if let Some(end) = container::terminated(driver, Role::Driver) {
-            return Some(Outcome::of_container(driver, end));
+            return Some(Outcome::of_container(driver, end, settings));
         }
         match phase(driver) {
             Some("Succeeded") => Some(Outcome::plain(Ending::Succeeded, "the driver's pod succeeded")),
@@ -129,7 +131,7 @@ impl Outcome {
         Outcome { ending, message: message.to_owned(), hint: None, driver_exit_code: None }
     }
 
-    fn of_container(driver: &Pod, end: &ContainerStateTerminated) -> Outcome {
+    fn of_container(driver: &Pod, end: &ContainerStateTerminated, settings: Option<&Conf>) -> Outcome {
         let code = end.exit_code;
         let outcome = Outcome { driver_exit_code: Some(code), ..Outcome::plain(Ending::Succeeded, "the driver ended") };
         if code == 0 {
@@ -155,7 +157,10 @@ impl Outcome {
             };
         }
         if let Some(why) = disruption(driver) {
-            return Outcome { ending: Ending::Lost, message: why, ..outcome };
+            return Outcome { ending: Ending::Lost, hint: disk_hint(&why), message: why, ..outcome };
+        }
+        if let Some(reason) = overdue(driver) {
+            return Outcome { ending: Ending::Failed, message: reason, ..outcome };
         }
         if let Some(why) = pod_reason(driver).filter(|reason| reason.starts_with("DeadlineExceeded")) {
             return Outcome { ending: Ending::Failed, message: format!("its time is over: {why}"), ..outcome };
@@ -167,7 +172,7 @@ impl Outcome {
         Outcome {
             ending: Ending::Failed,
             message: failure(code, oom),
-            hint: failure_hint(driver, code, oom),
+            hint: failure_hint(driver, code, settings),
             ..outcome
         }
     }
@@ -175,10 +180,7 @@ impl Outcome {
     /// A pod may fail whole, with no status of its containers: the reason is then the pod's own.
     fn of_failed_pod(driver: &Pod) -> Outcome {
         if let Some(why) = disruption(driver) {
-            let hint = why.contains("ephemeral").then(|| {
-                "what Spark spills filled the node's disk: request ephemeral-storage, or mount a volume named spark-local-dir-…".into()
-            });
-            return Outcome { hint, ..Outcome::plain(Ending::Lost, &why) };
+            return Outcome { hint: disk_hint(&why), ..Outcome::plain(Ending::Lost, &why) };
         }
         let init = driver.status.as_ref().and_then(|status| status.init_container_statuses.as_ref());
         let failed_init = init.into_iter().flatten().find_map(|status| {
@@ -187,7 +189,7 @@ impl Outcome {
         });
         match (failed_init, pod_reason(driver)) {
             (Some(init), _) => Outcome::plain(Ending::CouldNotStart, &init),
-            (None, Some(reason)) if reason.starts_with("DeadlineExceeded") => Outcome::plain(Ending::Failed, &reason),
+            (None, Some(reason)) if overdue(driver).is_some() => Outcome::plain(Ending::Failed, &reason),
             // The node refused a pod that a scheduler had placed there (OutOfcpu, NodeAffinity, …).
             (None, Some(reason)) => Outcome::plain(Ending::Lost, &reason),
             (None, None) => Outcome::plain(Ending::Unknown, "the driver's pod failed, and nothing says why"),
@@ -253,6 +255,17 @@ pub(super) fn pod_reason(pod: &Pod) -> Option<String> {
     })
 }
 
+/// That the pod's time was over, which is not the same as being killed for memory.
+fn overdue(pod: &Pod) -> Option<String> {
+    pod_reason(pod).filter(|reason| reason.starts_with("DeadlineExceeded"))
+}
+
+fn disk_hint(why: &str) -> Option<String> {
+    why.contains("ephemeral").then(|| {
+        "what Spark spills filled the node's disk: request ephemeral-storage, or mount a volume named spark-local-dir-…".into()
+    })
+}
+
 /// An eviction that only an event tells, because the pod was deleted before its condition was seen.
 fn eviction_event(observed: &Observed) -> Option<String> {
     let telling = ["Evict", "Evicted", "Preempted", "TaintManagerEviction", "Preempting"];
@@ -269,15 +282,12 @@ fn failure(code: i32, oom: bool) -> String {
     }
 }
 
-fn failure_hint(driver: &Pod, code: i32, oom: bool) -> Option<String> {
-    if oom {
-        let limit = container::memory_limit(driver, Role::Driver).unwrap_or("not stated");
-        return Some(format!(
-            "its limit is {limit}, heap and overhead together: raise driver.memoryOverhead for Python and native memory, driver.memory for the heap"
-        ));
-    }
+fn failure_hint(driver: &Pod, code: i32, settings: Option<&Conf>) -> Option<String> {
     let hint = match code {
-        52 => "raise driver.memory: the heap itself was too small",
+        52 => return Some(memory::heap_full(driver, Role::Driver, settings)),
+        _ if container::lacks_memory(driver, Role::Driver) => {
+            return Some(memory::killed(driver, Role::Driver, settings));
+        }
         101 => "local:/// is a path inside the image: is the jar there, and mainClass in it?",
         126 | 127 => "is this a Spark image, with Spark's own entrypoint?",
         _ => return None,

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod any_order;
 mod pains;
+mod recorded;
 
 /// When the pods of these tests were created.
 const CREATED: &str = "2026-11-24T04:00:00Z";

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::job::problem::nearest;
 
-use super::{Observed, Terms, container, has_passed, queue, scheduling};
+use super::{Observed, Terms, around, container, has_passed, noted, queue, scheduling};
 
 /// A scheduler that is there answers within a second or so.
 const NO_ANSWER: Duration = Duration::from_secs(10);
@@ -83,7 +83,8 @@ impl Waiting {
     /// The wait of a driver whose container neither runs nor has ended; nothing if all goes well.
     pub(super) fn of(driver: &Pod, observed: &Observed, terms: &Terms) -> Option<Waiting> {
         if scheduling::is_scheduled(driver) {
-            return container_trouble(driver, observed).or_else(|| node_trouble(observed, terms));
+            let waiting = container_trouble(driver, observed).or_else(|| node_trouble(driver, observed, terms))?;
+            return Some(Waiting { since: waiting.since.map(|since| since_placed(since, driver, terms)), ..waiting });
         }
         let gates: Vec<&str> = scheduling::gates(driver).collect();
         if !gates.is_empty() {
@@ -94,7 +95,7 @@ impl Waiting {
             Some(message) if message.contains(GANG_NOT_READY) && observed.pod_group.is_some() => {
                 pod_group_trouble(driver, observed, terms)
             }
-            Some(message) => Some(with_autoscaler(unschedulable(driver, message), observed)),
+            Some(message) => Some(with_autoscaler(unschedulable(driver, message, observed), observed)),
             None => pod_group_trouble(driver, observed, terms).or_else(|| no_scheduler(driver, observed, terms)),
         }
     }
@@ -122,11 +123,15 @@ fn gated(gates: &[&str]) -> Waiting {
     }
 }
 
-fn unschedulable(driver: &Pod, message: String) -> Waiting {
+fn unschedulable(driver: &Pod, message: String, observed: &Observed) -> Waiting {
     let since = scheduling::condition(driver, "PodScheduled")
         .and_then(|condition| condition.last_transition_time.as_ref())
         .map(|time| time.0);
-    let hint = scheduling::hint(&message, driver);
+    let seen = match around::is_about_claims(&message) {
+        true => around::claims(&observed.around),
+        false => around::no_node(driver, "driver", &observed.around),
+    };
+    let hint = seen.or_else(|| scheduling::hint(&message, driver));
     Waiting { reason: Reason::Unschedulable, message, hint, since }
 }
 
@@ -147,6 +152,12 @@ fn with_autoscaler(waiting: Waiting, observed: &Observed) -> Waiting {
 
 fn created(pod: &Pod) -> Option<Timestamp> {
     pod.metadata.creation_timestamp.as_ref().map(|time| time.0)
+}
+
+/// When a node noted something of a pod that it was given: not before that.
+fn since_placed(at: Timestamp, driver: &Pod, terms: &Terms) -> Timestamp {
+    let placed = scheduling::scheduled_at(driver).filter(|placed| *placed <= terms.now);
+    noted(at, placed.max(created(driver)).unwrap_or(at), terms)
 }
 
 fn pod_group_trouble(driver: &Pod, observed: &Observed, terms: &Terms) -> Option<Waiting> {
@@ -249,7 +260,10 @@ fn image_trouble(
     Waiting {
         reason: Reason::Image,
         message: format!("image {} cannot be pulled: {class}", status.image),
-        hint: Some(hint.into()),
+        hint: Some(match class.contains("credentials") || class.contains("rate of pulls") {
+            true => format!("{hint}; {}", around::pull_secrets(driver, observed)),
+            false => hint.into(),
+        }),
         since: failures()
             .filter_map(|event| event.first_timestamp.as_ref().map(|time| time.0))
             .min()
@@ -296,7 +310,10 @@ fn config_trouble(driver: &Pod, waiting: &ContainerStateWaiting) -> Waiting {
     let message = waiting.message.clone().unwrap_or_else(|| waiting.reason.clone().unwrap_or_default());
     let hint = if message.contains("not found") || message.contains("couldn't find key") {
         Some("it must exist in the application's own namespace, with that key: create it, or correct the name")
-    } else if message.contains("runAsNonRoot") || message.contains("non-numeric user") {
+    } else if message.contains("runAsNonRoot")
+        || message.contains("non-root policy")
+        || message.contains("non-numeric user")
+    {
         Some("the image's user breaks the pod's security context: set runAsUser to a number that is not 0")
     } else {
         None
@@ -305,14 +322,14 @@ fn config_trouble(driver: &Pod, waiting: &ContainerStateWaiting) -> Waiting {
 }
 
 /// Trouble that only events tell: volumes and the sandbox.
-fn node_trouble(observed: &Observed, terms: &Terms) -> Option<Waiting> {
+fn node_trouble(driver: &Pod, observed: &Observed, terms: &Terms) -> Option<Waiting> {
     let troubles = ["FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox"];
     let event = observed
         .driver_events()
         .filter(|event| troubles.contains(&event.reason.as_deref().unwrap_or_default()))
         .max_by_key(|event| event_time(event))?;
     let since = event.first_timestamp.as_ref().map(|time| time.0).or_else(|| event_time(event));
-    if !has_passed(since?, MOUNT_SETTLES, terms) {
+    if !has_passed(since_placed(since?, driver, terms), MOUNT_SETTLES, terms) {
         return None;
     }
     let message = event.message.clone().unwrap_or_default();

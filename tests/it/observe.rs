@@ -110,7 +110,7 @@ fn labels_that_no_node_has_are_a_matter_of_affinity() {
     let ns = Namespace::new("no-node");
     let job = job_with(&ns, "no-node", "true", &json!({"nodeSelector": {"pool": "nowhere"}}));
     let run = ns.sparkctl().arg("submit").arg(job).args(["--start-timeout", "5s"]).assert();
-    run.code(4).stderr(contains("waiting  Unschedulable: no node of").and(contains("--show-labels")));
+    run.code(4).stderr(contains("waiting  Unschedulable: no node of").and(contains("no node has a label pool")));
 }
 
 #[test]
@@ -119,7 +119,107 @@ fn a_driver_killed_for_memory_is_told_so() {
     // Grows without end in a small limit.
     let job = job_with(&ns, "oom", "a=0123456789; while true; do a=$a$a; done", &json!({}));
     let run = ns.sparkctl().arg("submit").arg(job).assert();
-    run.code(1).stderr(contains("the driver was killed for memory (OOMKilled").and(contains("its limit is 32Mi")));
+    run.code(1).stderr(
+        contains("the driver was killed for memory (OOMKilled")
+            .and(contains("16m heap + 16m overhead = 32Mi"))
+            .and(contains("raise driver.memoryOverhead from 16m to 32m")),
+    );
+}
+
+#[test]
+fn a_driver_that_fits_nowhere_is_told_what_the_nodes_have_and_a_claim_why_it_is_not_bound() {
+    let ns = Namespace::new("fits-nowhere");
+    let large = job_with(&ns, "large", "true", &json!({"coreRequest": "1000"}));
+    let run = ns.sparkctl().arg("submit").arg(large).args(["--start-timeout", "20s"]).assert();
+    run.code(4).stderr(contains("no node is large enough").and(contains("and the driver asks for cpu 1000")));
+    let volumes = json!([{"name": "data", "persistentVolumeClaim": {"claimName": "orders"}}]);
+    let claim = job_with(&ns, "claim", "true", &json!({"template": {"spec": {"volumes": volumes}}}));
+    let run = ns.sparkctl().arg("submit").arg(claim).args(["--start-timeout", "20s"]).assert();
+    run.code(4).stderr(contains("there is no PersistentVolumeClaim orders"));
+}
+
+#[test]
+fn a_job_whose_pods_are_refused_is_told_why_and_what_to_do() {
+    let ns = Namespace::new("refused-pods");
+    let quota = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "team"}, "spec": {"hard": {"pods": "0"}}});
+    cluster().api.create(&ns.core("resourcequotas"), &quota).expect("a quota");
+    ns.wait_for("the quota's status", || {
+        cluster()
+            .api
+            .get(&format!("{}/team", ns.core("resourcequotas")))
+            .ok()
+            .filter(|quota| quota["status"]["hard"].is_object())
+    });
+    let path = job(&ns, "refused-pods", "true");
+    let mut text: Value = serde_json::from_slice(&std::fs::read(&path).expect("a job file")).expect("a job");
+    text["spec"]["restartPolicy"] = json!({"type": "OnFailure", "onFailureRetries": 1});
+    std::fs::write(&path, text.to_string()).expect("a job file");
+    let run = ns.sparkctl().arg("submit").arg(path).args(["--image-pull-timeout", "3s"]).assert();
+    run.code(4).stderr(contains("exceeded quota: team").and(contains("kubectl describe quota")));
+}
+
+#[test]
+fn a_full_disk_and_a_deadline_are_not_taken_for_want_of_memory() {
+    let ns = Namespace::new("full-disk");
+    let container = |command: &str, more: Value| {
+        let mut container = json!({"name": "spark-kubernetes-driver", "command": ["/bin/sh", "-c", command]});
+        container["resources"] = more;
+        json!([container])
+    };
+    let filling = container(
+        "dd if=/dev/zero of=/tmp/x bs=1M count=60; sleep 600",
+        json!({"limits": {"ephemeral-storage": "10Mi"}}),
+    );
+    let template = json!({"spec": {"terminationGracePeriodSeconds": 0, "containers": filling}});
+    let disk = job_with(&ns, "disk", "true", &json!({"template": template}));
+    let run = ns.sparkctl().arg("submit").arg(disk).assert();
+    run.code(5).stderr(contains("Evicted: Pod ephemeral local storage usage").and(contains("spark-local-dir-")));
+    let template = json!({"spec": {
+        "terminationGracePeriodSeconds": 0, "activeDeadlineSeconds": 3, "containers": container("sleep 600", json!({})),
+    }});
+    let late = job_with(&ns, "late", "true", &json!({"template": template}));
+    let run = ns.sparkctl().arg("submit").arg(late).assert();
+    run.code(1).stderr(contains("DeadlineExceeded: ").and(contains("memoryOverhead").not()));
+}
+
+#[test]
+fn events_of_executors_that_are_gone_are_listed() {
+    let ns = Namespace::new("gone");
+    foreign_driver(&ns, "gone", &json!({}), "sleep 600");
+    let executor = |name: &str| {
+        json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": name, "labels": {"spark-role": "executor", "spark-app-selector": "spark-gone", "spark-exec-id": "1"}},
+            "spec": {"restartPolicy": "Never", "terminationGracePeriodSeconds": 0, "containers": [{
+                "name": "spark-kubernetes-executor", "image": cluster().variable("BUSYBOX_IMAGE"), "command": ["/bin/sh", "-c", "exit 7"],
+            }]},
+        })
+    };
+    for name in ["gone-0123-exec-1", "another-0123-exec-1"] {
+        cluster().api.create(&ns.core("pods"), &executor(name)).expect("an executor");
+        ns.wait_for_phase(name, "Failed");
+        cluster().api.delete(&format!("{}/{name}", ns.core("pods"))).expect("deleting it, as Spark does");
+    }
+    let says = |command: &str| {
+        let output = ns.sparkctl().args([command, "gone"]).output().expect("sparkctl");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let events = says("events");
+    assert!(events.contains("pod/gone-0123-exec-1") && events.contains("pod/gone-0123-driver"), "{events}");
+    assert!(!events.contains("another-0123-exec-1"), "{events}");
+    assert!(says("describe").contains("pod/gone-0123-exec-1"));
+}
+
+#[test]
+fn a_long_name_is_cut_to_what_a_service_takes_and_kept_whole_beside() {
+    let ns = Namespace::new("long");
+    let name = "orders-daily-rollup-".repeat(4) + "of-everything";
+    ns.sparkctl().args(["submit", "--detach"]).arg(job(&ns, &name, "true")).assert().code(0);
+    let services = cluster().api.items(&ns.core("services"));
+    let service = services[0]["metadata"]["name"].as_str().expect("a name");
+    assert!(service.len() <= 63 && service.starts_with("orders-daily-rollup-"), "{service}");
+    let run = ns.sparkctl().args(["attach", &name]).assert();
+    run.code(0).stderr(contains(format!("{name} succeeded")));
 }
 
 #[test]

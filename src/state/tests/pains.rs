@@ -1,7 +1,202 @@
 //! The troubles that Spark's users on Kubernetes meet most, each as the API server and the logs show it.
 
+use std::path::{Path, PathBuf};
+
+use super::recorded::{self, nodes, recorded, state};
 use super::*;
+use crate::spark::Conf;
 use crate::state::log_hint::log_hint;
+use crate::state::nodes::Amounts;
+use crate::state::{Claims, Finding, Nodes};
+
+/// Each trouble, with the tests that show how it is told: here from objects as a cluster had them, elsewhere
+/// before anything is created, or on a real cluster.
+const PAINS: [(&str, &[&str]); 30] = [
+    (
+        "a failed driver passes for a success",
+        &["a_failed_driver_is_never_a_success", "a_failed_driver_is_exit_code_1_with_its_last_exception"],
+    ),
+    (
+        "a driver waits and nobody says why",
+        &[
+            "a_pending_driver_says_what_rules_the_nodes_out",
+            "a_driver_that_fits_nowhere_is_told_what_the_roomiest_node_has",
+        ],
+    ),
+    (
+        "an image cannot be pulled",
+        &["an_image_says_why_it_cannot_be_pulled", "an_image_that_is_not_there_is_told_with_its_class_and_ends_it"],
+    ),
+    (
+        "drivers hold the room that their executors need",
+        &[
+            "a_driver_whose_executors_find_no_room_is_told_of_gangs",
+            "with_volcano_all_ten_end_and_no_driver_runs_in_anothers_room",
+        ],
+    ),
+    (
+        "a pod is killed for memory",
+        &["a_pod_out_of_memory_is_told_the_sum_of_its_limit", "a_driver_killed_for_memory_is_told_so"],
+    ),
+    (
+        "a driver may not make its executors",
+        &["a_driver_that_may_not_make_pods_is_told_which_right", "a_driver_without_rights_is_told_which"],
+    ),
+    (
+        "the service account is missing",
+        &[
+            "a_service_account_that_is_missing_is_named_with_its_remedy",
+            "a_service_account_that_is_missing_is_a_refusal",
+        ],
+    ),
+    (
+        "a quota is full, or wants what is not stated",
+        &[
+            "a_quota_that_is_full_is_told_with_its_remedy",
+            "executors_over_quota_are_told_by_the_drivers_log",
+            "finds_many_faults_at_once_and_submit_checks_for_them_first",
+        ],
+    ),
+    (
+        "a queue is full, closed, missing, or too small",
+        &[
+            "a_queue_that_is_too_small_for_ever_is_told_so",
+            "more_than_a_queue_or_the_cluster_has_is_said",
+            "a_closed_or_missing_queue_is_refused_at_once",
+        ],
+    ),
+    (
+        "no scheduler of that name, or a gate of another's",
+        &[
+            "a_scheduler_that_is_not_there_answers_nothing",
+            "a_gate_of_kueue_is_named",
+            "a_misspelt_scheduler_is_suspected",
+        ],
+    ),
+    (
+        "a name is too long, or no name for a Service",
+        &["cuts_with_a_hash", "a_long_name_is_cut_to_what_a_service_takes_and_kept_whole_beside"],
+    ),
+    ("executors do not find their driver", &["a_driver_that_nobody_finds_is_a_matter_of_dns"]),
+    ("storage has no classes, or those of another Hadoop", &["storage_without_its_classes_is_named"]),
+    (
+        "logs are lost",
+        &[
+            "repeats_nothing_that_was_shown",
+            "loses_nothing_that_came_out_of_order",
+            "executors_are_counted_and_the_failed_ones_remembered",
+        ],
+    ),
+    ("a Python module is missing", &["a_missing_python_module_is_named"]),
+    (
+        "executors and volumes outlive their application",
+        &["what_nobody_owns_is_found_and_taken_away_and_all_else_is_left"],
+    ),
+    ("executors fail one after another for ever", &["executors_that_fail_one_after_another_are_counted"]),
+    (
+        "taints and labels of nodes do not match",
+        &[
+            "taints_and_labels_have_their_hints",
+            "labels_that_no_node_has_are_told_beside_those_that_are_near",
+            "labels_that_no_node_has_are_a_matter_of_affinity",
+        ],
+    ),
+    (
+        "a pod is evicted, preempted, or gone with its node",
+        &[
+            "each_way_of_being_taken_away_is_named",
+            "an_eviction_is_told_while_it_goes_on",
+            "rush_takes_the_room_of_routine_which_is_lost_and_exceptional_waits",
+        ],
+    ),
+    ("a node's disk is full of what Spark spills", &["a_pod_that_fills_the_disk_is_told_so"]),
+    (
+        "a secret, a config map or a volume is missing",
+        &[
+            "a_missing_secret_or_config_map_is_quoted_and_given_up",
+            "a_volume_that_fails_to_mount_is_told_after_a_while",
+            "a_secret_that_is_not_there_ends_it",
+        ],
+    ),
+    ("a claim is not bound", &["an_unbound_claim_is_named"]),
+    (
+        "settings are not applied, and nobody says so",
+        &["every_field_does_something_or_is_spoken_of", "tells_what_is_otherwise_and_not_what_the_server_added"],
+    ),
+    ("an autoscaler does not come", &["an_autoscaler_is_quoted"]),
+    (
+        "two runs of the same at a time",
+        &["the_same_key_is_the_same_run", "of_two_wrappers_at_the_same_second_one_runs"],
+    ),
+    (
+        "it hangs for days, for nothing has a deadline",
+        &["a_start_that_takes_too_long_is_an_end", "a_deadline_of_the_pod_is_named"],
+    ),
+    (
+        "a driver's pod goes on when the work is done",
+        &["a_sidecar_that_goes_on_is_named_and_the_drivers_own_end_counts"],
+    ),
+    (
+        "class, jar or script are not there, or not for this machine",
+        &["a_file_that_is_not_in_the_image_is_explained", "a_command_that_is_not_in_the_image_could_not_start"],
+    ),
+    ("the folder for event logs is missing", &["a_missing_folder_for_event_logs_is_explained"]),
+    (
+        "admission refuses, or credentials have expired",
+        &["a_user_that_may_not_be_root_is_explained", "finds_many_faults_at_once_and_submit_checks_for_them_first"],
+    ),
+];
+
+/// All Rust sources below a folder.
+fn sources(folder: &Path, all: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, all);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            all.push(path);
+        }
+    }
+}
+
+#[test]
+fn each_trouble_has_its_tests() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    sources(&root.join("src"), &mut files);
+    sources(&root.join("tests"), &mut files);
+    let text: String = files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
+    for (pain, tests) in PAINS {
+        assert!(!tests.is_empty(), "{pain}");
+        for test in tests {
+            let is_test = text.split("#[test]").skip(1).any(|rest| {
+                let head = rest.lines().take(4).find(|line| line.trim_start().starts_with("fn "));
+                head.is_some_and(|head| head.trim_start().starts_with(&format!("fn {test}(")))
+            });
+            assert!(is_test, "{pain}: there is no test {test}");
+        }
+    }
+}
+
+/// What a look at these nodes found, with so many of their CPUs taken.
+fn seen_nodes(taken: f64) -> Finding {
+    let all = nodes();
+    let used = Amounts::from([("cpu".to_owned(), taken)]);
+    let name = |node: &Value| node["metadata"]["name"].as_str().unwrap().to_owned();
+    Finding::Nodes(Nodes { taken: Some(all.iter().map(|node| (name(node), used.clone())).collect()), all })
+}
+
+fn wait_of(observed: &Observed, now: Timestamp) -> Waiting {
+    let terms = Terms { now, patience: PATIENCE, start_timeout: None };
+    match State::of(observed, &terms).what {
+        What::Waiting(waiting) => waiting,
+        other => panic!("it does not wait: {other:?}"),
+    }
+}
+
+fn end_of(name: &str) -> Outcome {
+    state(name).outcome().unwrap_or_else(|| panic!("{name} has not ended")).clone()
+}
 
 fn hint_of(log: &str) -> String {
     log_hint(log).unwrap_or_else(|| panic!("no hint for {log}"))
@@ -16,30 +211,53 @@ fn with_event(mut observed: Observed, event: Event) -> Observed {
     observed
 }
 
-fn running_driver() -> Observed {
-    seen(placed(json!({"running": {"startedAt": CREATED}})))
-}
-
-fn unplaced_executor() -> Pod {
-    let condition = json!({"type": "PodScheduled", "status": "False", "reason": "Unschedulable",
-        "message": "0/3 nodes are available: 3 Insufficient cpu."});
-    pod("executor", json!({}), json!({"phase": "Pending", "conditions": [condition]}))
-}
-
 #[test]
 fn a_failed_driver_is_never_a_success() {
-    assert_eq!(outcome(&seen(ended(1, "Error"))).ending, Ending::Failed);
+    let outcome = end_of("exit1");
+    assert_eq!((outcome.ending, outcome.driver_exit_code), (Ending::Failed, Some(1)));
 }
 
 #[test]
 fn a_pending_driver_says_what_rules_the_nodes_out() {
+    let (observed, now) = recorded("unschedulable");
+    let wait = wait_of(&observed, now);
+    assert_eq!(wait.message, "no node of 2 fits: 2 Insufficient cpu");
+    assert!(wait.hint.unwrap().contains("it asks for cpu 100, memory 32Mi"));
     let wait = waiting(&seen(unscheduled("0/14 nodes are available: 2 Insufficient cpu, 12 Insufficient memory.")), 5);
     assert_eq!(wait.message, "no node of 14 fits: 12 Insufficient memory; 2 Insufficient cpu");
-    assert!(wait.hint.unwrap().contains("it asks for cpu 1, memory 896Mi"));
+}
+
+#[test]
+fn a_driver_that_fits_nowhere_is_told_what_the_roomiest_node_has() {
+    let (mut observed, now) = recorded("unschedulable");
+    observed.around.take(seen_nodes(0.0));
+    let hint = wait_of(&observed, now).hint.unwrap();
+    assert!(hint.contains("node-2, has cpu 4, and the driver asks for cpu 100, memory 32Mi"), "{hint}");
+    let container = &mut observed.driver.as_mut().unwrap().spec.as_mut().unwrap().containers[0];
+    let requests = container.resources.as_mut().unwrap().requests.as_mut().unwrap();
+    requests.get_mut("cpu").unwrap().0 = "4".into();
+    observed.around.take(seen_nodes(0.8));
+    let hint = wait_of(&observed, now).hint.unwrap();
+    assert!(
+        hint.starts_with("the node with most room, node-2, has cpu 3.2 free, and the driver asks for cpu 4"),
+        "{hint}"
+    );
 }
 
 #[test]
 fn an_image_says_why_it_cannot_be_pulled() {
+    let (mut observed, now) = recorded("noimage");
+    assert_eq!(wait_of(&observed, now).message, "image no.such/image:1 cannot be pulled: there is no such image");
+    for event in observed.events.values_mut() {
+        event.message = event.message.take().map(|said| said.replace("not found", "unauthorized"));
+    }
+    assert!(wait_of(&observed, now).hint.unwrap().ends_with("; the pod gives no secret"));
+    let given = json!([{"name": "hub"}, {"name": "own"}]);
+    observed.driver.as_mut().unwrap().spec.as_mut().unwrap().image_pull_secrets =
+        serde_json::from_value(given).unwrap();
+    observed.around.take(Finding::PullSecrets(vec!["own".into(), "mirror".into()]));
+    let hint = wait_of(&observed, now).hint.unwrap();
+    assert!(hint.ends_with("; the pod gives hub, own, of which hub is not there; there is also mirror"), "{hint}");
     let classes = [
         ("rpc error: code = NotFound desc = failed to pull: spark:4.1: not found", "there is no such image"),
         ("unauthorized: authentication required", "the registry refuses these credentials"),
@@ -58,25 +276,66 @@ fn an_image_says_why_it_cannot_be_pulled() {
 
 #[test]
 fn a_driver_whose_executors_find_no_room_is_told_of_gangs() {
-    let mut observed = running_driver();
-    observed.apply_pod(unplaced_executor());
-    assert_eq!(State::of(&observed, &after(10)).executors.hint, None);
-    let hint = State::of(&observed, &after(60)).executors.hint.unwrap();
-    assert!(hint.contains("batchScheduler: volcano"), "{hint}");
+    let (mut observed, now) = recorded("starved");
+    let hint = |observed: &Observed, now| {
+        State::of(observed, &Terms { now, patience: PATIENCE, start_timeout: None }).executors.hint
+    };
+    let at_once = observed.executors.values().next().unwrap().metadata.creation_timestamp.clone().unwrap().0;
+    assert_eq!(hint(&observed, at_once), None);
+    let later = now + SignedDuration::from_secs(60);
+    assert!(hint(&observed, later).unwrap().contains("batchScheduler: volcano"));
+    observed.around.take(seen_nodes(1.0));
+    let hint = hint(&observed, later).unwrap();
+    assert!(hint.contains("has cpu 4, and the executor asks for cpu 100, memory 32Mi"), "{hint}");
 }
 
 #[test]
-fn an_executor_out_of_memory_is_told_its_limit_and_heap() {
-    let mut executor = executor("e1", false, json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}}));
-    for container in &mut executor.spec.as_mut().unwrap().containers {
-        container.env = serde_json::from_value(json!([{"name": "SPARK_EXECUTOR_MEMORY", "value": "512m"}])).unwrap();
-    }
-    let mut observed = running_driver();
-    observed.apply_pod(executor);
-    let executors = State::of(&observed, &after(60)).executors;
-    let reason = executors.last_failure.unwrap().reason;
-    assert_eq!(reason, "OOMKilled: out of memory at its limit of 896Mi, of which 512m is heap and the rest overhead");
-    assert!(executors.hint.unwrap().contains("memoryOverhead"));
+fn a_pod_out_of_memory_is_told_the_sum_of_its_limit() {
+    let (mut observed, now) = recorded("oom");
+    let state = |observed: &Observed| State::of(observed, &Terms { now, patience: PATIENCE, start_timeout: None });
+    let last = state(&observed).executors.last_failure.unwrap();
+    assert_eq!(last.reason, "OOMKilled: out of memory at its limit of 32Mi (16m heap + 16m overhead = 32Mi)");
+    assert!(last.hint.unwrap().ends_with("raise executor.memoryOverhead from 16m to 32m"));
+    let hint = state(&observed).outcome().unwrap().hint.clone().unwrap();
+    assert!(hint.starts_with("its limit is 32Mi, heap and overhead together"), "{hint}");
+    let conf = [("spark.driver.memory", "20m"), ("spark.executor.pyspark.memory", "4m")];
+    let conf = Conf::from_iter(conf.map(|(key, value)| (key.to_owned(), value.to_owned())));
+    observed.around.take(Finding::Settings(conf));
+    let hint = state(&observed).outcome().unwrap().hint.clone().unwrap();
+    assert!(hint.starts_with("20m heap + 12m overhead = 32Mi: "), "{hint}");
+    assert!(hint.ends_with("raise driver.memoryOverhead from 12m to 24m"), "{hint}");
+    let last = state(&observed).executors.last_failure.unwrap();
+    assert!(last.reason.ends_with("(16m heap + 4m for PySpark + 12m overhead = 32Mi)"), "{}", last.reason);
+}
+
+#[test]
+fn a_service_account_that_is_missing_is_named_with_its_remedy() {
+    let (observed, now) = recorded("account");
+    let wait = wait_of(&observed, now);
+    assert_eq!(wait.reason, Reason::Creation);
+    assert!(wait.message.ends_with("serviceaccount \"nobody\" not found"), "{}", wait.message);
+    assert!(wait.hint.unwrap().contains("sparkctl setup"));
+}
+
+#[test]
+fn a_quota_that_is_full_is_told_with_its_remedy() {
+    let (observed, now) = recorded("quota");
+    let wait = wait_of(&observed, now);
+    assert!(wait.message.contains("exceeded quota: team, requested: pods=1, used: pods=0"), "{}", wait.message);
+    assert!(wait.hint.unwrap().contains("kubectl describe quota"));
+    let given_up = recorded::state_at("quota", now + SignedDuration::from_secs(200));
+    assert_eq!(given_up.outcome().unwrap().ending, Ending::CouldNotStart);
+}
+
+#[test]
+fn a_queue_that_is_too_small_for_ever_is_told_so() {
+    let (observed, now) = recorded("queue");
+    let wait = wait_of(&observed, now);
+    assert_eq!(wait.reason, Reason::PodGroup);
+    assert_eq!(
+        wait.message,
+        "queue rec-small has cpu 1 in all, and the application needs 2010m: it will never be let in"
+    );
 }
 
 #[test]
@@ -101,16 +360,16 @@ fn executors_over_quota_are_told_by_the_drivers_log() {
 
 #[test]
 fn a_scheduler_that_is_not_there_answers_nothing() {
-    let mut pod = driver(json!({"schedulerName": "vulcano"}), json!({"phase": "Pending"}));
-    pod.metadata.uid = Some("driver".into());
-    let wait = waiting(&seen(pod), 20);
-    assert_eq!((wait.reason, wait.message.as_str()), (Reason::NoScheduler, "no scheduler `vulcano` has answered"));
+    let (observed, now) = recorded("noscheduler");
+    let wait = wait_of(&observed, now);
+    assert_eq!((wait.reason, wait.message.as_str()), (Reason::NoScheduler, "no scheduler `volcan` has answered"));
+    assert!(wait.hint.unwrap().contains("did you mean `volcano`?"));
 }
 
 #[test]
 fn a_gate_of_kueue_is_named() {
-    let gates = json!({"schedulingGates": [{"name": "kueue.x-k8s.io/admission"}]});
-    let wait = waiting(&seen(driver(gates, json!({"phase": "Pending"}))), 20);
+    let (observed, now) = recorded("gated");
+    let wait = wait_of(&observed, now);
     assert_eq!(wait.reason, Reason::Gated);
     assert!(wait.message.contains("kueue.x-k8s.io/admission"));
 }
@@ -122,6 +381,7 @@ fn a_driver_that_nobody_finds_is_a_matter_of_dns() {
 
 #[test]
 fn storage_without_its_classes_is_named() {
+    assert!(hint_of(include_str!("recorded/java.log")).starts_with("the image has no file system for s3a"));
     let log = "java.lang.ClassNotFoundException: Class org.apache.hadoop.fs.s3a.S3AFileSystem not found";
     assert!(hint_of(log).starts_with("the image has no file system for s3a"));
     assert!(hint_of("UnsupportedFileSystemException: No FileSystem for scheme \"gs\"").contains("for gs"));
@@ -137,17 +397,26 @@ fn a_missing_python_module_is_named() {
 
 #[test]
 fn executors_that_fail_one_after_another_are_counted() {
-    let mut observed = running_driver();
-    for number in 0..6 {
-        let end = json!({"terminated": {"exitCode": 1, "reason": "Error"}});
-        observed.delete_pod(executor(&format!("e{number}"), false, end));
+    let (mut observed, now) = recorded("crashes");
+    let terms = Terms { now, patience: PATIENCE, start_timeout: None };
+    let told = |observed: &Observed| State::of(observed, &terms).executors.hint.unwrap();
+    assert!(told(&observed).starts_with("6 of 6 executors failed with exit code 1"), "{}", told(&observed));
+    // Spark deletes them; that they are deleted is heard twice.
+    for executor in observed.executors.clone().into_values() {
+        observed.delete_pod(executor.clone());
+        observed.delete_pod(executor);
     }
-    let hint = State::of(&observed, &after(60)).executors.hint.unwrap();
-    assert!(hint.starts_with("6 of 6 executors failed with exit code 1"), "{hint}");
+    assert!(told(&observed).starts_with("6 of 6 executors failed with exit code 1"), "{}", told(&observed));
 }
 
 #[test]
 fn taints_and_labels_have_their_hints() {
+    let (mut observed, now) = recorded("affinity");
+    observed.around.take(seen_nodes(0.0));
+    assert_eq!(
+        wait_of(&observed, now).hint.unwrap(),
+        "no node has the labels asked for (type=compote): nodes have type=compute (1), type=driver (1); did you mean compute?"
+    );
     let hint = |message: &str| waiting(&seen(unscheduled(message)), 5).hint.unwrap();
     let taint = "0/2 nodes are available: 2 node(s) had untolerated taint {dedicated: spark}.";
     assert!(hint(taint).contains("toleration"));
@@ -175,24 +444,74 @@ fn each_way_of_being_taken_away_is_named() {
 }
 
 #[test]
+fn an_eviction_is_told_while_it_goes_on() {
+    let State { what, .. } = state("evicted");
+    let (What::Running | What::Stopping(_)) = &what else { panic!("{what:?}") };
+    let (mut observed, now) = recorded("evicted");
+    let pod = observed.driver.clone().unwrap();
+    observed.delete_pod(pod);
+    let outcome =
+        State::of(&observed, &Terms { now, patience: PATIENCE, start_timeout: None }).outcome().unwrap().clone();
+    assert_eq!(outcome.ending, Ending::Lost);
+    assert!(outcome.message.starts_with("evicted (node drained, or moved by an autoscaler)"), "{}", outcome.message);
+}
+
+#[test]
+fn a_pod_that_fills_the_disk_is_told_so() {
+    let outcome = end_of("disk");
+    assert_eq!(outcome.ending, Ending::Lost);
+    assert!(outcome.message.starts_with("Evicted: Pod ephemeral local storage usage exceeds"), "{}", outcome.message);
+    assert!(outcome.hint.unwrap().contains("spark-local-dir-"));
+}
+
+#[test]
+fn a_sidecar_that_goes_on_is_named_and_the_drivers_own_end_counts() {
+    let outcome = end_of("sidecar");
+    assert_eq!((outcome.ending, outcome.driver_exit_code), (Ending::Succeeded, Some(0)));
+    assert!(outcome.hint.unwrap().contains("istio-proxy"));
+}
+
+#[test]
+fn a_command_that_is_not_in_the_image_could_not_start() {
+    let outcome = end_of("nocommand");
+    assert_eq!(outcome.ending, Ending::CouldNotStart);
+    assert!(outcome.hint.unwrap().contains("Spark image"));
+}
+
+#[test]
 fn a_missing_secret_or_config_map_is_quoted_and_given_up() {
-    let observed = waiting_container("CreateContainerConfigError", "secret \"db\" not found");
-    assert_eq!(waiting(&observed, 5).message, "secret \"db\" not found");
-    let given_up = State::of(&observed, &after(200)).outcome().unwrap().clone();
+    let (observed, now) = recorded("nosecret");
+    assert_eq!(wait_of(&observed, now).message, "secret \"db-creds\" not found");
+    let given_up = recorded::state_at("nosecret", now + SignedDuration::from_secs(200)).outcome().unwrap().clone();
     assert_eq!(given_up.ending, Ending::CouldNotStart);
     assert!(given_up.hint.unwrap().contains("namespace"));
 }
 
 #[test]
 fn a_volume_that_fails_to_mount_is_told_after_a_while() {
-    let pod = placed(json!({"waiting": {"reason": "ContainerCreating"}}));
-    let observed = with_event(seen(pod), event("FailedMount", "configmap \"conf\" not found", 5));
-    assert!(matches!(State::of(&observed, &after(8)).what, What::Starting(_)));
-    assert_eq!(waiting(&observed, 30).reason, Reason::Volume);
+    let (observed, now) = recorded("novolume");
+    let wait = wait_of(&observed, now);
+    assert_eq!(wait.reason, Reason::Volume);
+    assert!(wait.message.contains("configmap \"not-there\" not found"), "{}", wait.message);
+    let placed = observed.driver.as_ref().and_then(scheduling::scheduled_at).unwrap();
+    let early = recorded::state_at("novolume", placed + SignedDuration::from_secs(5));
+    assert!(matches!(early.what, What::Starting(_)), "{:?}", early.what);
 }
 
 #[test]
 fn an_unbound_claim_is_named() {
+    let (mut observed, now) = recorded("noclaim");
+    assert!(wait_of(&observed, now).message.contains("persistentvolumeclaim \"data\" not found"));
+    let claims =
+        |claim: Option<Value>| Claims { all: [("data".to_owned(), claim)].into(), classes: Some(vec!["gp3".into()]) };
+    observed.around.take(Finding::Claims(claims(None)));
+    assert!(wait_of(&observed, now).hint.unwrap().starts_with("there is no PersistentVolumeClaim data"));
+    let claim = json!({"spec": {"storageClassName": "fast"}, "status": {"phase": "Pending"}});
+    observed.around.take(Finding::Claims(claims(Some(claim))));
+    assert_eq!(
+        wait_of(&observed, now).hint.unwrap(),
+        "PersistentVolumeClaim data waits for StorageClass fast, which does not exist; there is: gp3"
+    );
     let message = "0/2 nodes are available: pod has unbound immediate PersistentVolumeClaims.";
     assert!(waiting(&seen(unscheduled(message)), 5).hint.unwrap().contains("kubectl get pvc"));
     let pod = placed(json!({"waiting": {"reason": "ContainerCreating"}}));
@@ -218,9 +537,10 @@ fn a_start_that_takes_too_long_is_an_end() {
 
 #[test]
 fn a_deadline_of_the_pod_is_named() {
-    let status = json!({"phase": "Failed", "reason": "DeadlineExceeded", "message": "Pod was active too long"});
-    let outcome = outcome(&seen(driver(json!({"nodeName": "n"}), status)));
-    assert_eq!(outcome.message, "DeadlineExceeded: Pod was active too long");
+    let outcome = end_of("deadline");
+    assert_eq!((outcome.ending, outcome.driver_exit_code), (Ending::Failed, Some(137)));
+    assert_eq!(outcome.message, "DeadlineExceeded: Pod was active on the node longer than the specified deadline");
+    assert_eq!(outcome.hint, None);
 }
 
 #[test]
@@ -235,12 +555,20 @@ fn a_file_that_is_not_in_the_image_is_explained() {
 
 #[test]
 fn a_missing_folder_for_event_logs_is_explained() {
+    let log = include_str!("recorded/events.log");
+    assert!(hint_of(log).contains("spark.eventLog.dir"));
+    assert_eq!(
+        last_exception(log).unwrap(),
+        "java.io.FileNotFoundException: File file:/tmp/spark-events does not exist"
+    );
     let log = "java.io.FileNotFoundException: File file:/tmp/spark-events does not exist";
     assert!(hint_of(log).contains("spark.eventLog.dir"));
 }
 
 #[test]
 fn a_user_that_may_not_be_root_is_explained() {
+    let (observed, now) = recorded("root");
+    assert!(wait_of(&observed, now).hint.unwrap().contains("runAsUser"));
     let observed =
         waiting_container("CreateContainerConfigError", "container has runAsNonRoot and image will run as root");
     assert!(waiting(&observed, 5).hint.unwrap().contains("runAsUser"));

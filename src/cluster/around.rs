@@ -1,0 +1,135 @@
+//! Looks at what is around an application, to explain a wait or a failure: what may not be seen is left out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use k8s_openapi::api::core::v1::Pod;
+use serde_json::{Value, json};
+
+use super::find::encoded;
+use super::request::Call;
+use super::{Cluster, kinds};
+use crate::spark::{Conf, properties};
+use crate::state::nodes::{Amounts, requests};
+use crate::state::{Claims, Finding, Look, Nodes};
+
+/// An explanation that takes longer is not waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Objects of a page, and how many pages are worth reading.
+const PAGE: usize = 500;
+const PAGES: usize = 20;
+
+/// Looks at all of it at once, one time.
+pub async fn around(cluster: &Cluster, driver: &Pod, looks: &BTreeSet<Look>) -> Vec<Finding> {
+    let findings = looks.iter().map(|at| async move {
+        // Without an answer in time there is nothing to say.
+        tokio::time::timeout(PATIENCE, look(cluster, driver, *at)).await.ok().flatten()
+    });
+    join_all(findings).await.into_iter().flatten().collect()
+}
+
+pub(super) async fn look(cluster: &Cluster, driver: &Pod, at: Look) -> Option<Finding> {
+    match at {
+        Look::Nodes => {
+            let (all, taken) = tokio::join!(nodes(cluster), taken(cluster));
+            Some(Finding::Nodes(Nodes { all: all?, taken }))
+        }
+        Look::PullSecrets => pull_secrets(cluster, driver).await.map(Finding::PullSecrets),
+        Look::Claims => Some(Finding::Claims(claims(cluster, driver).await)),
+        Look::Settings => settings(cluster, driver).await.map(Finding::Settings),
+    }
+}
+
+/// Hands each object of a list to `each`; nothing where it may not be read, or is too long.
+async fn pages(cluster: &Cluster, call: &Call, mut each: impl FnMut(Value)) -> Option<()> {
+    let mut from = String::new();
+    for _ in 0..PAGES {
+        let page = Call { uri: format!("{}&limit={PAGE}{from}", call.uri), ..call.clone() };
+        let mut list = cluster.send(&page).await.ok()?;
+        if let Value::Array(items) = list["items"].take() {
+            items.into_iter().for_each(&mut each);
+        }
+        match list["metadata"]["continue"].as_str() {
+            None | Some("") => return Some(()),
+            Some(next) => from = format!("&continue={}", encoded(next)),
+        }
+    }
+    None
+}
+
+async fn nodes(cluster: &Cluster) -> Option<Vec<Value>> {
+    let mut all = Vec::new();
+    let list = Call::get(format!("{}?", kinds::in_namespace("v1", "nodes", "").trim_end_matches('/')));
+    pages(cluster, &list, |mut node| {
+        let status = json!({
+            "allocatable": node["status"]["allocatable"].take(),
+            "conditions": node["status"]["conditions"].take(),
+        });
+        let metadata = json!({"name": node["metadata"]["name"].take(), "labels": node["metadata"]["labels"].take()});
+        all.push(json!({"metadata": metadata, "spec": node["spec"].take(), "status": status}));
+    })
+    .await?;
+    Some(all)
+}
+
+/// What the pods of all namespaces ask for, by node.
+async fn taken(cluster: &Cluster) -> Option<BTreeMap<String, Amounts>> {
+    let mut taken: BTreeMap<String, Amounts> = BTreeMap::new();
+    let pods = kinds::in_namespace("v1", "pods", "");
+    let there = encoded("spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed");
+    let list = Call::get(format!("{}?fieldSelector={there}", pods.trim_end_matches('/')));
+    pages(cluster, &list, |pod| {
+        let node = pod["spec"]["nodeName"].as_str().unwrap_or_default();
+        let of_node = taken.entry(node.to_owned()).or_default();
+        for (resource, amount) in requests(&pod["spec"]) {
+            *of_node.entry(resource).or_default() += amount;
+        }
+    })
+    .await?;
+    Some(taken)
+}
+
+/// Names of the secrets for registries in the driver's namespace; of the secrets themselves nothing is asked for.
+async fn pull_secrets(cluster: &Cluster, driver: &Pod) -> Option<Vec<String>> {
+    let mut names = Vec::new();
+    let secrets = kinds::in_namespace("v1", "secrets", driver.metadata.namespace.as_deref()?);
+    let kind = encoded("type=kubernetes.io/dockerconfigjson");
+    let list = Call::get(format!("{secrets}?fieldSelector={kind}")).names_only();
+    pages(cluster, &list, |secret| names.extend(secret["metadata"]["name"].as_str().map(str::to_owned))).await?;
+    Some(names)
+}
+
+async fn claims(cluster: &Cluster, driver: &Pod) -> Claims {
+    let namespace = driver.metadata.namespace.as_deref().unwrap_or(&cluster.namespace);
+    let collection = kinds::in_namespace("v1", "persistentvolumeclaims", namespace);
+    let volumes = driver.spec.as_ref().and_then(|spec| spec.volumes.as_ref()).into_iter().flatten();
+    let names = volumes.filter_map(|volume| Some(volume.persistent_volume_claim.as_ref()?.claim_name.clone()));
+    let mut found = Claims::default();
+    for name in names {
+        match cluster.send(&Call::get(format!("{collection}/{}", encoded(&name)))).await {
+            Ok(claim) => found.all.insert(name, Some(claim)),
+            Err((failure, _)) if failure.code() == 404 => found.all.insert(name, None),
+            Err(_) => None,
+        };
+    }
+    let mut classes = Vec::new();
+    let list = kinds::in_namespace("storage.k8s.io/v1", "storageclasses", "");
+    let list = Call::get(format!("{}?", list.trim_end_matches('/')));
+    let read =
+        pages(cluster, &list, |class| classes.extend(class["metadata"]["name"].as_str().map(str::to_owned))).await;
+    found.classes = read.map(|()| classes);
+    found
+}
+
+/// The settings that the driver reads from its ConfigMap.
+async fn settings(cluster: &Cluster, driver: &Pod) -> Option<Conf> {
+    let namespace = driver.metadata.namespace.as_deref()?;
+    let volumes = driver.spec.as_ref()?.volumes.iter().flatten();
+    let mut maps = volumes.filter(|volume| volume.name.starts_with("spark-conf-volume"));
+    let name = maps.find_map(|volume| volume.config_map.as_ref()).map(|map| map.name.clone())?;
+    let collection = kinds::in_namespace("v1", "configmaps", namespace);
+    let map = cluster.send(&Call::get(format!("{collection}/{}", encoded(&name)))).await.ok()?;
+    let text = map["data"]["spark.properties"].as_str()?;
+    Some(Conf::from_iter(properties::parse(text)))
+}

@@ -1,0 +1,199 @@
+//! What is around an application, looked at once when a wait or a failure is explained: it costs requests of
+//! its own, and not everybody may see it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::api::core::v1::Pod;
+use serde_json::Value;
+
+use super::nodes::{self, Amounts, Fit};
+use super::{Observed, State, Terms, What, container, has_passed, waiting};
+use crate::spark::Conf;
+
+/// A wait that is over in a moment needs no explanation.
+const MOMENT: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// What has been seen; nothing where it was not looked for, or may not be seen.
+#[derive(Clone, Debug, Default)]
+pub struct Around {
+    pub nodes: Option<Nodes>,
+    /// Names of the namespace's secrets for registries.
+    pub pull_secrets: Option<Vec<String>>,
+    /// The claims that the driver's pod names, and the cluster's storage classes.
+    pub claims: Option<Claims>,
+    /// The application's settings, from the driver's ConfigMap.
+    pub settings: Option<Conf>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Nodes {
+    pub all: Vec<Value>,
+    /// What pods ask for, by node; nothing where not all pods may be seen.
+    pub taken: Option<BTreeMap<String, Amounts>>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Claims {
+    /// None for a claim that does not exist.
+    pub all: BTreeMap<String, Option<Value>>,
+    pub classes: Option<Vec<String>>,
+}
+
+/// Where to look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Look {
+    Nodes,
+    PullSecrets,
+    Claims,
+    Settings,
+}
+
+/// What a look found.
+#[derive(Clone, Debug)]
+pub enum Finding {
+    Nodes(Nodes),
+    PullSecrets(Vec<String>),
+    Claims(Claims),
+    Settings(Conf),
+}
+
+impl Around {
+    fn has(&self, look: Look) -> bool {
+        match look {
+            Look::Nodes => self.nodes.is_some(),
+            Look::PullSecrets => self.pull_secrets.is_some(),
+            Look::Claims => self.claims.is_some(),
+            Look::Settings => self.settings.is_some(),
+        }
+    }
+
+    pub fn take(&mut self, finding: Finding) {
+        match finding {
+            Finding::Nodes(nodes) => self.nodes = Some(nodes),
+            Finding::PullSecrets(names) => self.pull_secrets = Some(names),
+            Finding::Claims(claims) => self.claims = Some(claims),
+            Finding::Settings(settings) => self.settings = Some(settings),
+        }
+    }
+}
+
+/// What would explain this state better: nothing while all goes well.
+pub fn worth_a_look(state: &State, observed: &Observed, terms: &Terms) -> BTreeSet<Look> {
+    let mut looks = BTreeSet::new();
+    match &state.what {
+        What::Waiting(waiting) => {
+            let created = observed.driver.as_ref().and_then(|pod| pod.metadata.creation_timestamp.as_ref());
+            let lasts = created.is_some_and(|at| has_passed(at.0, MOMENT, terms));
+            match waiting.reason {
+                waiting::Reason::Unschedulable if lasts && is_about_claims(&waiting.message) => {
+                    looks.insert(Look::Claims);
+                }
+                waiting::Reason::Unschedulable if lasts => {
+                    looks.insert(Look::Nodes);
+                }
+                waiting::Reason::Image => {
+                    looks.insert(Look::PullSecrets);
+                }
+                _ => {}
+            }
+        }
+        What::Running if state.executors.starved => {
+            looks.insert(Look::Nodes);
+        }
+        _ => {}
+    }
+    let executor_lacks_memory = state.executors.last_failure.as_ref().is_some_and(|last| last.lacks_memory);
+    if executor_lacks_memory
+        || observed.driver.as_ref().is_some_and(|pod| container::lacks_memory(pod, container::Role::Driver))
+    {
+        looks.insert(Look::Settings);
+    }
+    looks.retain(|look| !observed.around.has(*look));
+    looks
+}
+
+pub(super) fn is_about_claims(message: &str) -> bool {
+    message.to_lowercase().contains("persistentvolumeclaim")
+}
+
+/// Why no node takes a pod, by the nodes themselves; `whose` is the driver or an executor.
+pub(super) fn no_node(pod: &Pod, whose: &str, around: &Around) -> Option<String> {
+    let nodes = around.nodes.as_ref()?;
+    let spec = serde_json::to_value(pod.spec.as_ref()?).ok()?;
+    let asks = nodes::requests(&spec);
+    let asked = || {
+        let mut told = asks.clone();
+        told.remove("pods");
+        nodes::words(&told)
+    };
+    Some(match Fit::of(&spec, &asks, &nodes.all, nodes.taken.as_ref()) {
+        Fit::NoLabels { wanted, instead } => {
+            format!("no node has the labels asked for ({wanted}): {instead}")
+        }
+        Fit::NotReady(count) => {
+            format!("none of the {count} nodes with its labels is ready and takes pods: kubectl get nodes")
+        }
+        Fit::Tainted(count, taint) => format!(
+            "{count} nodes have its labels, and taints that it does not tolerate: add a toleration ({taint}), or aim it at other nodes"
+        ),
+        Fit::TooLarge(largest) => {
+            format!(
+                "no node is large enough: the largest that may take it, {largest}, and the {whose} asks for {}",
+                asked()
+            )
+        }
+        Fit::Full(roomiest) => format!(
+            "the node with most room, {roomiest} free, and the {whose} asks for {}: ask for less, or wait for other work to end or nodes to come",
+            asked()
+        ),
+        Fit::NoNode | Fit::Fits(_) => return None,
+    })
+}
+
+/// What is wrong with the claims of a pod.
+pub(super) fn claims(around: &Around) -> Option<String> {
+    let claims = around.claims.as_ref()?;
+    claims.all.iter().find_map(|(name, claim)| {
+        let Some(claim) = claim else {
+            return Some(format!(
+                "there is no PersistentVolumeClaim {name} in its namespace: create it, or correct the name"
+            ));
+        };
+        let classes = claims.classes.as_ref()?;
+        let there = if classes.is_empty() { "none".into() } else { classes.join(", ") };
+        let is_pending = claim.pointer("/status/phase").and_then(Value::as_str) == Some("Pending");
+        match claim.pointer("/spec/storageClassName").and_then(Value::as_str).filter(|_| is_pending) {
+            Some(class) if !class.is_empty() && !classes.iter().any(|known| known == class) => Some(format!(
+                "PersistentVolumeClaim {name} waits for StorageClass {class}, which does not exist; there is: {there}"
+            )),
+            _ => None,
+        }
+    })
+}
+
+/// Which secrets for registries a pod gives, which of them are missing, and which there are.
+pub(super) fn pull_secrets(pod: &Pod, observed: &Observed) -> String {
+    let given = pod.spec.as_ref().and_then(|spec| spec.image_pull_secrets.as_ref());
+    let given: Vec<&str> = given.into_iter().flatten().map(|secret| secret.name.as_str()).collect();
+    let there = observed.around.pull_secrets.as_ref();
+    // The kubelet says which it does not find; those who may list secrets see it themselves.
+    let unfound =
+        observed.driver_events().filter(|event| event.reason.as_deref() == Some("FailedToRetrieveImagePullSecret"));
+    let unfound: Vec<&str> = unfound.filter_map(|event| event.message.as_deref()).collect();
+    let is_missing = |name: &&&str| {
+        there.is_some_and(|there| !there.iter().any(|known| known == **name))
+            || unfound.iter().any(|message| message.split(['(', ')', ',', ' ']).any(|word| word == **name))
+    };
+    let missing: Vec<&str> = given.iter().filter(is_missing).copied().collect();
+    let mut told = match (given.is_empty(), missing.is_empty()) {
+        (true, _) => "the pod gives no secret".to_owned(),
+        (false, true) => format!("the pod gives {}", given.join(", ")),
+        (false, false) => format!("the pod gives {}, of which {} is not there", given.join(", "), missing.join(", ")),
+    };
+    let others: Vec<&str> =
+        there.into_iter().flatten().map(String::as_str).filter(|name| !given.contains(name)).collect();
+    if !others.is_empty() {
+        told.push_str(&format!("; there is also {}", others.join(", ")));
+    }
+    told
+}

@@ -1,0 +1,41 @@
+//! What to do about an object that the API server refuses, whoever wanted to make it.
+
+/// What to try, by the words that the API server's parts use. Each is quoted from Kubernetes' source.
+pub fn refusal_hint(message: &str, namespace: &str) -> Option<String> {
+    let says = |part: &str| message.contains(part);
+    Some(if says("error looking up service account") {
+        format!(
+            "the driver's service account is missing: kubectl get serviceaccounts -n {namespace}; an administrator makes one with its rights: sparkctl setup"
+        )
+    } else if says("exceeded quota") {
+        format!(
+            "ask for less, wait for other work to end, or have the quota raised: kubectl describe quota -n {namespace}"
+        )
+    } else if says("failed quota") || says("must specify") {
+        format!("a quota of namespace {namespace} wants requests and limits stated: set cores, coreLimit and memory")
+    } else if says("violates PodSecurity") {
+        format!(
+            "namespace {namespace} enforces that PodSecurity level: set the driver's and executors' securityContext accordingly"
+        )
+    } else if says("no PriorityClass with name") {
+        "see what there is with: kubectl get priorityclasses; sparkctl setup makes those of the examples".into()
+    } else if says("can only submit PodGroup to queue") || says("unable to find queue") || says("failed to get queue") {
+        "see the queues and their state with: kubectl get queues.scheduling.volcano.sh".into()
+    } else if says("failed calling webhook") {
+        "a webhook of the cluster does not answer: tell its administrator".into()
+    } else if says("denied the request") {
+        "this is a rule of the cluster's administrators: the webhook's name says whose".into()
+    } else if says("because it is being terminated") {
+        format!("namespace {namespace} is being deleted: choose another with -n")
+    } else if says("is forbidden: User") {
+        format!(
+            "the right is missing in namespace {namespace}: an administrator grants it: sparkctl setup prints the Role"
+        )
+    } else if says("namespaces \"") && says("not found") {
+        format!("choose another namespace with -n, or create it: kubectl create namespace {namespace}")
+    } else if says("could not find the requested resource") || says("404 page not found") {
+        "the cluster does not know this kind: is Volcano installed (for batchScheduler: volcano), or the coscheduling plugin (for any other name)?".into()
+    } else {
+        return None;
+    })
+}
