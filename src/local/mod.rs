@@ -30,7 +30,9 @@ use tokio::time::{Instant as Moment, sleep_until};
 
 pub use child::{Ended, Output};
 pub use job::{Language, LocalJob};
-pub use machine::{Environment, cache};
+pub use machine::Environment;
+#[cfg(feature = "upload")]
+pub use machine::cache;
 pub use place::Place;
 
 use child::Signals;
