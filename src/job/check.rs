@@ -30,6 +30,11 @@ pub fn job(job: &Job, namespace: &str) -> Vec<Problem> {
     allocation(job, &mut problems);
     ports(job, &mut problems);
     scheduling(job, &mut problems);
+    let written = job.settings(namespace);
+    for (key, _) in written.iter().filter(|(key, _)| written.is_circular(key)) {
+        let circle = Problem::error(format!("`{key}` refers to itself: Spark refuses circular references"));
+        problems.push(job.setting_problem(key, circle));
+    }
     for (key, value) in conf.iter() {
         if let Some(problem) = setting(job, key, value, namespace) {
             problems.push(job.setting_problem(key, problem));
@@ -824,6 +829,16 @@ mod tests {
         let (jobs, _) = read(&text, &Variables::default());
         let problems = jobs[0].check("default").into_iter().filter(|problem| problem.message.contains("Spark's own"));
         problems.map(|problem| problem.path.rsplit('.').next().unwrap_or_default().to_owned()).collect()
+    }
+
+    #[test]
+    fn settings_that_refer_to_each_other_in_a_circle_are_refused() {
+        let text = "apiVersion: sparkoperator.k8s.io/v1beta2\nkind: SparkApplication\nmetadata: {name: a}\n\
+                    spec:\n  sparkConf:\n    spark.x: ${spark.y}\n    spark.y: ${spark.x}\n    spark.z: ${spark.x}\n";
+        let (jobs, _) = read(&text.replace('$', "$$"), &Variables::default());
+        let problems = jobs[0].check("default").into_iter().filter(|problem| problem.message.contains("circular"));
+        let lines: Vec<_> = problems.map(|problem| problem.place.map(|place| place.line)).collect();
+        assert_eq!(lines, [Some(6), Some(7)]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Spark's settings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Settings of an application by key, `spark.…`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -81,6 +81,27 @@ impl Conf {
         whole + rest
     }
 
+    /// Whether the value of `key` refers to itself in the end.
+    ///
+    /// Source: `ConfigReader.substitute` of Spark, which requires that no reference is circular.
+    pub fn is_circular(&self, key: &str) -> bool {
+        let mut seen = BTreeSet::new();
+        let mut to_see = vec![key];
+        while let Some(next) = to_see.pop() {
+            let mut rest = self.get(next).unwrap_or_default();
+            while let Some((_, inner, after)) = reference(rest) {
+                if inner == key {
+                    return true;
+                }
+                if inner.starts_with("spark.") && seen.insert(inner) {
+                    to_see.push(inner);
+                }
+                rest = after;
+            }
+        }
+        false
+    }
+
     /// Sets `key` if there is a value.
     pub fn set_some(&mut self, key: &str, value: Option<impl ToString>) {
         if let Some(value) = value {
@@ -117,7 +138,7 @@ impl Conf {
     }
 }
 
-/// How deep settings may refer to each other: Spark refuses a circle, here it ends.
+/// How deep settings may refer to each other. A circle, which is refused before, ends here too.
 const MAX_REFERENCES: usize = 16;
 /// Bytes that references put in, all together: a few settings that refer to each other several times ask for gigabytes.
 const MOST_PUT_IN: usize = 1 << 20;
@@ -174,6 +195,21 @@ mod tests {
         let resolved = conf.resolved("spark.a", &environment).unwrap();
         assert!(resolved.starts_with("b${spark.c}xx") && resolved.ends_with("-x${system:y}"), "{resolved}");
         assert_eq!(conf.resolved("spark.none", &environment), None);
+    }
+
+    #[test]
+    fn a_circle_is_known_from_what_leads_into_one() {
+        let conf = Conf::from_iter(
+            [
+                ("spark.a", "${spark.b}"),
+                ("spark.b", "x${spark.c}"),
+                ("spark.c", "${spark.b}"),
+                ("spark.d", "${spark.d}"),
+            ]
+            .map(|(key, value)| (key.to_owned(), value.to_owned())),
+        );
+        let circular = ["spark.a", "spark.b", "spark.c", "spark.d"].map(|key| conf.is_circular(key));
+        assert_eq!(circular, [false, true, true, true]);
     }
 
     #[test]
