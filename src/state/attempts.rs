@@ -192,6 +192,8 @@ fn without_pod(job: &Job, observed: &Observed, terms: &Terms) -> What {
         return What::Starting("the Job controller makes its pod".into());
     };
     let said = event.message.as_deref().unwrap_or_default();
+    // Kubernetes' recorder says so of events that differ in a pod's name alone.
+    let said = said.strip_prefix("(combined from similar events): ").unwrap_or(said);
     let waiting = Waiting {
         reason: Reason::Creation,
         message: format!("the driver's pod is refused: {said}"),

@@ -26,6 +26,9 @@ pub fn exit_code_meaning(code: i32) -> Option<&'static str> {
 /// was caused by in the end comes with it, or instead of it where its own line only says that Java failed.
 pub fn last_exception(log: &str) -> Option<String> {
     let lines: Vec<&str> = log.lines().collect();
+    if let Some(error) = r_error(&lines) {
+        return Some(error);
+    }
     let at = python_exception(&lines).or_else(|| java_exception(&lines)).or_else(|| plain_error(&lines))?;
     let found = lines[at].trim();
     let found = found.strip_prefix(CAUSE).unwrap_or(found);
@@ -62,6 +65,17 @@ fn java_exception(lines: &[&str]) -> Option<usize> {
     // The beginning of a long trace may be too far up to be among the lines.
     let cause = || lines.iter().rposition(|line| line.strip_prefix(CAUSE).is_some_and(begins));
     uncaught.or_else(|| lines.iter().rposition(|line| begins(line))).or_else(cause)
+}
+
+/// `Error in CALL : MESSAGE`, the message on the next line where both are long, before R's last word.
+fn r_error(lines: &[&str]) -> Option<String> {
+    let end = lines.iter().rposition(|line| *line == "Execution halted")?;
+    let at = lines[..end].iter().rposition(|line| line.starts_with("Error in ") || line.starts_with("Error: "))?;
+    let first = lines[at].trim_end();
+    Some(match lines[at + 1..end].first() {
+        Some(message) if first.ends_with(':') => format!("{first} {}", message.trim()),
+        _ => first.to_owned(),
+    })
 }
 
 fn plain_error(lines: &[&str]) -> Option<usize> {

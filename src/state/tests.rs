@@ -334,6 +334,14 @@ fn the_last_exception_is_pythons_last_line_or_javas_own() {
 }
 
 #[test]
+fn the_last_exception_of_r_is_its_last_error() {
+    let long = "Error in writeBin(value, con) : \n  can only write to a binary connection\nCalls: word -> writeBin\nExecution halted\n";
+    assert_eq!(last_exception(long).unwrap(), "Error in writeBin(value, con) : can only write to a binary connection");
+    let short = "Error in f() : no\nExecution halted\n26/11/25 01:08:30 INFO ShutdownHookManager: called\n";
+    assert_eq!(last_exception(short).unwrap(), "Error in f() : no");
+}
+
+#[test]
 fn an_exceptions_cause_is_what_is_told_of_it() {
     let java =
         "java.lang.Outer: no\n\tat A.b(A.java:1)\nCaused by: java.io.InnerException: pods is forbidden\n\t... 1 more\n";
