@@ -99,17 +99,22 @@ fn runs_an_application_whose_files_are_beside_its_job_file() {
 #[test]
 fn tells_a_failure_as_the_cluster_would() {
     let folder = tempfile::tempdir().expect("a folder");
-    let script = "print('so far')\nraise ValueError('no such thing')\n";
-    let run = run_of(folder.path(), script, &["--output", "json", "--logs"]).output().expect("running");
+    let result = failure_of(|script| run_of(folder.path(), script, &["--output", "json", "--logs"]));
+    assert_eq!(result["exception"], "ValueError: no such thing");
+}
+
+/// The result of a program that fails, after its lines were looked at.
+fn failure_of(run: impl FnOnce(&str) -> Command) -> Value {
+    let run = run("print('so far')\nraise ValueError('no such thing')\n").output().expect("running");
     assert_eq!(run.status.code(), Some(1), "{}", text(&run.stderr));
-    let lines = lines(&run.stdout);
+    let mut lines = lines(&run.stdout);
     assert!(lines.iter().any(|line| line["kind"] == "log" && line["line"] == "so far"), "{lines:?}");
     let states: Vec<&str> = lines.iter().filter_map(|line| line["state"].as_str()).collect();
     assert_eq!(states, ["Starting", "Running", "Failed"]);
-    let result = lines.last().expect("a result");
+    let result = lines.pop().expect("a result");
     assert_eq!(result["outcome"], "Failed");
     assert_eq!((result["exitCode"].as_i64(), result["driverExitCode"].as_i64()), (Some(1), Some(1)));
-    assert_eq!(result["exception"], "ValueError: no such thing");
+    result
 }
 
 #[test]
