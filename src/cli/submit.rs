@@ -193,6 +193,13 @@ impl Submit {
         let Some(submitted) = self.persist(job, cluster, &manifests, &application, interrupt).await? else {
             return Ok(Submission::Skipped);
         };
+        if !submitted.changed.is_empty() {
+            let what = application.carrier.called();
+            talk::warn(&format!(
+                "a webhook or another rule of the cluster changed {what}: {}",
+                submitted.changed.join("; ")
+            ));
+        }
         if let Some(since) = submitted.since {
             let key = self.identity.run_key.as_deref().unwrap_or_default();
             if self.follow.output() == Output::Text {

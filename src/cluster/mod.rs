@@ -6,7 +6,6 @@ mod around;
 mod clock;
 mod connect;
 mod delete;
-mod difference;
 mod find;
 mod forward;
 mod kinds;

@@ -5,8 +5,8 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::request::Call;
-use super::{Cluster, Failure, Refusal, difference, kinds};
-use crate::manifests::{HOLD, Manifests, Object, RUN_KEY, SPECIFICATION, STAYS_SUSPENDED};
+use super::{Cluster, Failure, Refusal, kinds};
+use crate::manifests::{HOLD, Manifests, Object, RUN_KEY, SPECIFICATION, STAYS_SUSPENDED, difference};
 use crate::report::talk;
 
 /// How long a request under way may still take when the user interrupts: dropped, its fate were unknown.
@@ -19,6 +19,8 @@ pub struct Submitted {
     pub created: Vec<String>,
     /// Since when the very same run has been there, if it was submitted before.
     pub since: Option<String>,
+    /// What of the carrier the cluster's admission made otherwise than it was sent.
+    pub changed: Vec<String>,
 }
 
 /// Creates an application whole or not at all: the carrier held, all else with it as the owner, then
@@ -77,6 +79,10 @@ pub async fn dry_run(cluster: &Cluster, manifests: &Manifests) -> Result<(), Ref
 /// What Volcano 1.11 and older say of a pod that comes before its PodGroup.
 const NO_POD_GROUP: &str = "failed to get PodGroup for pod";
 
+/// Between what is there and what is sent now, or was sent then.
+const WOULD_BE: &str = "and would be";
+const SENT_AS: &str = "and was sent as";
+
 /// A submission under way: what must be taken back if it fails.
 struct Submission<'a> {
     cluster: &'a Cluster,
@@ -104,7 +110,7 @@ impl<'a> Submission<'a> {
         let carrier = self.create_carrier().await?;
         if self.resumed && !is_held(&carrier) {
             let since = carrier["metadata"]["creationTimestamp"].as_str().map(str::to_owned);
-            return Ok(Submitted { created: Vec::new(), since });
+            return Ok(Submitted { created: Vec::new(), since, changed: Vec::new() });
         }
         go_on()?;
         let owner = owner(&self.manifests.carrier, &carrier);
@@ -118,7 +124,11 @@ impl<'a> Submission<'a> {
         go_on()?;
         self.release(&carrier).await?;
         let all = std::iter::once(&self.manifests.carrier).chain(&self.manifests.owned);
-        Ok(Submitted { created: all.map(kinds::called).collect(), since: None })
+        let changed = match self.resumed {
+            true => Vec::new(),
+            false => difference::between(&carrier, &self.manifests.carrier.0, SENT_AS),
+        };
+        Ok(Submitted { created: all.map(kinds::called).collect(), since: None, changed })
     }
 
     async fn create_carrier(&mut self) -> Result<Value, Refusal> {
@@ -280,11 +290,11 @@ impl<'a> Submission<'a> {
     /// The key is that of a run which is not the same: in what.
     async fn another_specification(&self, found: &Value) -> Refusal {
         let mut differences = Vec::new();
-        difference::between(found, &self.manifests.carrier.0, &mut differences);
+        differences.extend(difference::between(found, &self.manifests.carrier.0, WOULD_BE));
         for object in &self.manifests.owned {
             let Ok(path) = self.collection(object) else { continue };
             match self.cluster.send(&Call::get(format!("{path}/{}", object.name()))).await {
-                Ok(there) => difference::between(&there, &object.0, &mut differences),
+                Ok(there) => differences.extend(difference::between(&there, &object.0, WOULD_BE)),
                 Err((failure, _)) if failure.code() == 404 => {
                     differences.push(format!("{} is not there", kinds::called(object)));
                 }

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::manifests::{Needs, Object, RUN_KEY};
+use crate::manifests::{Needs, Object, RUN_KEY, difference};
 
 /// One look at a cluster.
 #[derive(Clone, Debug, PartialEq)]
@@ -269,7 +269,7 @@ fn admission(needs: &Needs, facts: &Facts) -> Vec<Check> {
             Ok(_) => None,
         });
         checks.push(match refused {
-            None => Check::passed(what, "the API server takes what would be sent"),
+            None => Check::passed(what, taken(&objects, facts)),
             Some((object, Unread::Refused { message, .. }))
                 if message.contains("already exists") && object.0["metadata"]["annotations"].get(RUN_KEY).is_some() =>
             {
@@ -293,6 +293,19 @@ fn admission(needs: &Needs, facts: &Facts) -> Vec<Check> {
         });
     }
     checks
+}
+
+/// What admission says of objects that it lets pass: webhooks may change them.
+fn taken(objects: &[&Object], facts: &Facts) -> String {
+    let changed = objects.iter().filter_map(|object| {
+        let there = facts.get(&admitted(object)).as_ref().ok()?;
+        Some(difference::between(there, &object.0, "and would be sent as"))
+    });
+    let changed: Vec<String> = changed.flatten().collect();
+    match changed.is_empty() {
+        true => "the API server takes what would be sent".to_owned(),
+        false => format!("the API server takes what would be sent, but changes it: {}", changed.join("; ")),
+    }
 }
 
 /// A review of whether somebody may do something.

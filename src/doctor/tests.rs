@@ -83,6 +83,8 @@ fn healthy(needs: &Needs) -> Facts {
             "Secret database" => json!({"data": {"password": "eA=="}}),
             "PriorityClass rush" => json!({"value": 100, "preemptionPolicy": "PreemptLowerPriority"}),
             "PersistentVolumeClaim data" => json!({"status": {"phase": "Bound"}}),
+            // Who admits an object answers with it.
+            key if key.starts_with("admission of") => ask.body.unwrap_or_default(),
             _ => json!({}),
         };
         facts.0.insert(ask.key, Ok(answer));
@@ -104,6 +106,24 @@ fn finds_nothing_in_a_healthy_set_up() {
     let checks = checks(&needs, &healthy(&needs));
     assert!(checks.iter().all(|check| check.verdict == Verdict::Passed), "{checks:#?}");
     assert!(checks.len() >= 18, "{checks:#?}");
+    assert!(checks.iter().all(|check| !check.message.contains("changes it")), "{checks:#?}");
+}
+
+#[test]
+fn tells_what_a_webhook_changes_in_a_pod() {
+    let needs = needs(JOB);
+    let mut facts = healthy(&needs);
+    let mut pod = needs.driver.clone();
+    pod["spec"]["serviceAccountName"] = "default".into();
+    pod["spec"]["containers"][0]["resources"]["limits"]["cpu"] = "2".into();
+    facts.0.insert("admission of Pod pi-driver".into(), Ok(pod));
+    let checks = checks(&needs, &facts);
+    let check = checks.iter().find(|check| check.what == "driver's admission").expect("a check");
+    assert_eq!(check.verdict, Verdict::Passed);
+    assert!(
+        check.message.contains(r#"but changes it: spec.serviceAccountName is "default", and would be sent as "#),
+        "{check:?}"
+    );
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod claims;
 mod config_map;
 pub mod credentials;
 mod cron_job;
+pub mod difference;
 pub mod driver;
 pub mod executor;
 mod files;
