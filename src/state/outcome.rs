@@ -162,9 +162,6 @@ impl Outcome {
         if let Some(reason) = overdue(driver) {
             return Outcome { ending: Ending::Failed, message: reason, ..outcome };
         }
-        if let Some(why) = pod_reason(driver).filter(|reason| reason.starts_with("DeadlineExceeded")) {
-            return Outcome { ending: Ending::Failed, message: format!("its time is over: {why}"), ..outcome };
-        }
         let oom = end.reason.as_deref() == Some("OOMKilled");
         if driver.metadata.deletion_timestamp.is_some() && matches!(code, 137 | 143) && !oom {
             return Outcome { ending: Ending::Lost, message: deleted().into(), ..outcome };
@@ -257,7 +254,8 @@ pub(super) fn pod_reason(pod: &Pod) -> Option<String> {
 
 /// That the pod's time was over, which is not the same as being killed for memory.
 fn overdue(pod: &Pod) -> Option<String> {
-    pod_reason(pod).filter(|reason| reason.starts_with("DeadlineExceeded"))
+    let why = pod_reason(pod).filter(|reason| reason.starts_with("DeadlineExceeded"))?;
+    Some(format!("its time is over: {why}"))
 }
 
 fn disk_hint(why: &str) -> Option<String> {

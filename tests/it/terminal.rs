@@ -54,14 +54,6 @@ fn a_view_fits_the_terminal_whatever_becomes_of_it() {
         ns.wait_for("the view, drawn anew", || (clock(&terminal, "resized") != before).then_some(()));
         ns.wait_for(&format!("the view on {columns} columns"), || is_whole(&terminal, "resized").then_some(()));
     }
-    // A terminal too low for all of it has a part.
-    terminal.resize(4, 100);
-    ns.wait_for("a part of the view", || {
-        let has_a_part = terminal.count("resized  running") == 1 && terminal.count("| a line of the log") == 1;
-        has_a_part.then_some(())
-    });
-    terminal.resize(30, 100);
-    ns.wait_for("the whole view again", || is_whole(&terminal, "resized").then_some(()));
     ns.call("resized-driver");
     ns.wait_for("the end", || terminal.has_prompt().then_some(()));
     assert_eq!(left_over(&terminal, "resized"), Vec::<String>::new());

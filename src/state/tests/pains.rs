@@ -539,7 +539,10 @@ fn a_start_that_takes_too_long_is_an_end() {
 fn a_deadline_of_the_pod_is_named() {
     let outcome = end_of("deadline");
     assert_eq!((outcome.ending, outcome.driver_exit_code), (Ending::Failed, Some(137)));
-    assert_eq!(outcome.message, "DeadlineExceeded: Pod was active on the node longer than the specified deadline");
+    assert_eq!(
+        outcome.message,
+        "its time is over: DeadlineExceeded: Pod was active on the node longer than the specified deadline"
+    );
     assert_eq!(outcome.hint, None);
 }
 
