@@ -184,9 +184,11 @@ impl Outcome {
             let end = status.state.as_ref()?.terminated.as_ref().filter(|end| end.exit_code != 0)?;
             Some(format!("init container {} exited with code {}", status.name, end.exit_code))
         });
+        if let (None, Some(why)) = (&failed_init, overdue(driver)) {
+            return Outcome::plain(Ending::Failed, &why);
+        }
         match (failed_init, pod_reason(driver)) {
             (Some(init), _) => Outcome::plain(Ending::CouldNotStart, &init),
-            (None, Some(reason)) if overdue(driver).is_some() => Outcome::plain(Ending::Failed, &reason),
             // The node refused a pod that a scheduler had placed there (OutOfcpu, NodeAffinity, …).
             (None, Some(reason)) => Outcome::plain(Ending::Lost, &reason),
             (None, None) => Outcome::plain(Ending::Unknown, "the driver's pod failed, and nothing says why"),
