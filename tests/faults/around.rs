@@ -78,7 +78,7 @@ fn assert_whole(log: &[String]) {
 }
 
 #[test]
-fn a_restart_of_the_api_server_costs_a_line_and_no_more() {
+fn a_restart_of_the_api_server_costs_a_line_at_most() {
     let _alone = alone();
     let ns = Namespace::new("restart");
     let job = job(&ns, "restart", COUNTING);
@@ -93,7 +93,8 @@ fn a_restart_of_the_api_server_costs_a_line_and_no_more() {
     assert_whole(&log);
     assert_eq!(code, Some(1));
     assert!(talk.contains("restart failed: the driver exited with code 3"), "{talk}");
-    assert_eq!(talk.matches("stumbled").count(), 1, "{talk}");
+    // A server that is back before anything was asked of it costs not even that.
+    assert!(talk.matches("stumbled").count() <= 1, "{talk}");
 }
 
 /// A token of the namespace's user that ends with a Secret.
