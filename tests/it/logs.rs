@@ -70,6 +70,9 @@ fn logs_of_spark_are_those_that_are_there_afterwards() {
         .args(["submit", "examples/python-pi.yaml", "--logs=all", "--log-file"])
         .arg(&log)
         .args(["--conf", "spark.executor.instances=2"])
+        // On a busy machine, too, neither is late for the work.
+        .args(["--conf", "spark.scheduler.minRegisteredResourcesRatio=1.0"])
+        .args(["--conf", "spark.scheduler.maxRegisteredResourcesWaitingTime=300s"])
         .args(["--conf", "spark.kubernetes.executor.deleteOnTermination=false"])
         .assert();
     run.code(0).stdout(contains("driver | Pi is roughly"));
