@@ -79,7 +79,7 @@ pub fn bytes(text: &str, unit: u64) -> Option<u64> {
 
 /// What Spark adds to a JVM's memory for all that is outside of its heap, when nothing is said:
 /// MiB, at least.
-const LEAST_OVERHEAD: u64 = 384;
+pub const LEAST_OVERHEAD: u64 = 384;
 
 /// Which of an application's pods is asked about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,44 +3,30 @@
 use k8s_openapi::api::core::v1::{Container, ContainerStateTerminated, ContainerStatus, Pod};
 use k8s_openapi::jiff::Timestamp;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
-    Driver,
-    Executor,
-}
+pub(super) use crate::spark::memory::Role;
 
-impl Role {
-    /// First argument of Spark's entrypoint, which says what to be.
-    fn argument(self) -> &'static str {
-        match self {
-            Role::Driver => "driver",
-            Role::Executor => "executor",
-        }
-    }
-
-    /// Name that Spark gives to its container.
-    fn container_name(self) -> &'static str {
-        match self {
-            Role::Driver => "spark-kubernetes-driver",
-            Role::Executor => "spark-kubernetes-executor",
-        }
+/// Name that Spark gives to its container.
+fn container_name(role: Role) -> &'static str {
+    match role {
+        Role::Driver => "spark-kubernetes-driver",
+        Role::Executor => "spark-kubernetes-executor",
     }
 }
 
-/// Spark's container: by name, because webhooks put sidecars before it; by its first argument where a
-/// pod template has given it another name; else the first.
+/// Spark's container: by name, because webhooks put sidecars before it; by its first argument, which tells Spark's
+/// entrypoint what to be, where a pod template has given it another name; else the first.
 pub(super) fn spark_container(pod: &Pod, role: Role) -> Option<&Container> {
     let containers = &pod.spec.as_ref()?.containers;
     let first_argument = |container: &Container| container.args.as_ref()?.first().cloned();
     containers
         .iter()
-        .find(|container| container.name == role.container_name())
-        .or_else(|| containers.iter().find(|container| first_argument(container).as_deref() == Some(role.argument())))
+        .find(|container| container.name == container_name(role))
+        .or_else(|| containers.iter().find(|container| first_argument(container).as_deref() == Some(role.word())))
         .or_else(|| containers.first())
 }
 
 pub(super) fn spark_name(pod: &Pod, role: Role) -> &str {
-    spark_container(pod, role).map_or(role.container_name(), |container| &container.name)
+    spark_container(pod, role).map_or(container_name(role), |container| &container.name)
 }
 
 pub(super) fn spark_status(pod: &Pod, role: Role) -> Option<&ContainerStatus> {

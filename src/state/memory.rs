@@ -5,9 +5,8 @@ use k8s_openapi::api::core::v1::Pod;
 use super::container::{self, Role};
 use crate::spark::{Conf, memory, quantity};
 
-/// What nobody has set.
+/// The heap that nobody has set, in MiB.
 const HEAP: u64 = 1024;
-const OVERHEAD: u64 = 384;
 
 /// A limit in its parts, in MiB.
 ///
@@ -65,13 +64,6 @@ fn executor_heap(pod: &Pod) -> Option<u64> {
     memory::mebibytes(env.iter().find(|variable| variable.name == "SPARK_EXECUTOR_MEMORY")?.value.as_ref()?)
 }
 
-fn word(role: Role) -> &'static str {
-    match role {
-        Role::Driver => "driver",
-        Role::Executor => "executor",
-    }
-}
-
 /// `its limit of 896Mi (512m heap + 384m overhead = 896Mi)`; only the limit where its parts are not known.
 pub(super) fn limit(pod: &Pod, role: Role, settings: Option<&Conf>) -> Option<String> {
     let limit = container::memory_limit(pod, role)?;
@@ -84,10 +76,10 @@ pub(super) fn limit(pod: &Pod, role: Role, settings: Option<&Conf>) -> Option<St
 /// What to raise for a container that was killed for memory. The heap cannot grow beyond its own share, so
 /// that it is what is outside of it that was too much.
 pub(super) fn killed(pod: &Pod, role: Role, settings: Option<&Conf>) -> String {
-    let role_word = word(role);
+    let role_word = role.word();
     match Parts::of(pod, role, settings) {
         Some(parts) => {
-            let more = if parts.overhead == 0 { OVERHEAD } else { parts.overhead * 2 };
+            let more = if parts.overhead == 0 { memory::LEAST_OVERHEAD } else { parts.overhead * 2 };
             format!(
                 "{}: the heap keeps within its share, Python and native memory are in the overhead: raise {role_word}.memoryOverhead from {} to {}",
                 parts.sum(),
@@ -104,7 +96,7 @@ pub(super) fn killed(pod: &Pod, role: Role, settings: Option<&Conf>) -> String {
 
 /// What to raise for a JVM whose heap was too small.
 pub(super) fn heap_full(pod: &Pod, role: Role, settings: Option<&Conf>) -> String {
-    let role_word = word(role);
+    let role_word = role.word();
     match Parts::of(pod, role, settings) {
         Some(parts) => format!(
             "the heap itself was too small: raise {role_word}.memory from {} to {}, or keep less in it",
