@@ -69,22 +69,16 @@ pub fn spec(plan: &Plan, supervision: Supervision) -> Result<Value, Problem> {
         }
     }
     if retries > 0 {
-        spec["podFailurePolicy"] = json!({"rules": [
-            {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
-            {"action": "Ignore", "onExitCodes": {
-                "containerName": plan.driver_container(), "operator": "In", "values": [TERMINATED],
-            }},
-        ]});
-    }
-    if supervision.counts_losses()
-        && let Some(rules) = spec["podFailurePolicy"]["rules"].as_array_mut()
-    {
-        rules.insert(
-            0,
-            json!({"action": "FailJob", "onExitCodes": {
-                "containerName": LOSS_LIMIT, "operator": "In", "values": [TOO_MANY],
-            }}),
-        );
+        let too_many = json!({"action": "FailJob", "onExitCodes": {
+            "containerName": LOSS_LIMIT, "operator": "In", "values": [TOO_MANY],
+        }});
+        let disrupted =
+            json!({"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]});
+        let terminated = json!({"action": "Ignore", "onExitCodes": {
+            "containerName": plan.driver_container(), "operator": "In", "values": [TERMINATED],
+        }});
+        let rules = supervision.counts_losses().then_some(too_many).into_iter().chain([disrupted, terminated]);
+        spec["podFailurePolicy"] = json!({"rules": rules.collect::<Vec<_>>()});
     }
     if let Some(seconds) = supervision.time_to_live {
         spec["ttlSecondsAfterFinished"] = seconds.into();
