@@ -29,7 +29,7 @@ pub async fn around(cluster: &Cluster, driver: &Pod, looks: &BTreeSet<Look>) -> 
     join_all(findings).await.into_iter().flatten().collect()
 }
 
-pub(super) async fn look(cluster: &Cluster, driver: &Pod, at: Look) -> Option<Finding> {
+async fn look(cluster: &Cluster, driver: &Pod, at: Look) -> Option<Finding> {
     match at {
         Look::Nodes => {
             let (all, taken) = tokio::join!(nodes(cluster), taken(cluster));
@@ -42,10 +42,10 @@ pub(super) async fn look(cluster: &Cluster, driver: &Pod, at: Look) -> Option<Fi
 }
 
 /// Hands each object of a list to `each`; nothing where it may not be read, or is too long.
-async fn pages(cluster: &Cluster, call: &Call, mut each: impl FnMut(Value)) -> Option<()> {
+async fn pages(cluster: &Cluster, list: &Call, mut each: impl FnMut(Value)) -> Option<()> {
     let mut from = String::new();
     for _ in 0..PAGES {
-        let page = Call { uri: format!("{}&limit={PAGE}{from}", call.uri), ..call.clone() };
+        let page = Call { uri: format!("{}&limit={PAGE}{from}", list.uri), ..list.clone() };
         let mut list = cluster.send(&page).await.ok()?;
         if let Value::Array(items) = list["items"].take() {
             items.into_iter().for_each(&mut each);
@@ -60,7 +60,7 @@ async fn pages(cluster: &Cluster, call: &Call, mut each: impl FnMut(Value)) -> O
 
 async fn nodes(cluster: &Cluster) -> Option<Vec<Value>> {
     let mut all = Vec::new();
-    let list = Call::get(format!("{}?", kinds::in_namespace("v1", "nodes", "").trim_end_matches('/')));
+    let list = Call::get(format!("{}?", kinds::in_namespace("v1", "nodes", "")));
     pages(cluster, &list, |mut node| {
         let status = json!({
             "allocatable": node["status"]["allocatable"].take(),
@@ -78,7 +78,7 @@ async fn taken(cluster: &Cluster) -> Option<BTreeMap<String, Amounts>> {
     let mut taken: BTreeMap<String, Amounts> = BTreeMap::new();
     let pods = kinds::in_namespace("v1", "pods", "");
     let there = encoded("spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed");
-    let list = Call::get(format!("{}?fieldSelector={there}", pods.trim_end_matches('/')));
+    let list = Call::get(format!("{pods}?fieldSelector={there}"));
     pages(cluster, &list, |pod| {
         let node = pod["spec"]["nodeName"].as_str().unwrap_or_default();
         let of_node = taken.entry(node.to_owned()).or_default();
@@ -114,8 +114,7 @@ async fn claims(cluster: &Cluster, driver: &Pod) -> Claims {
         };
     }
     let mut classes = Vec::new();
-    let list = kinds::in_namespace("storage.k8s.io/v1", "storageclasses", "");
-    let list = Call::get(format!("{}?", list.trim_end_matches('/')));
+    let list = Call::get(format!("{}?", kinds::in_namespace("storage.k8s.io/v1", "storageclasses", "")));
     let read =
         pages(cluster, &list, |class| classes.extend(class["metadata"]["name"].as_str().map(str::to_owned))).await;
     found.classes = read.map(|()| classes);

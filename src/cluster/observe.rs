@@ -337,11 +337,12 @@ impl Stumbles {
             Failure::Refused(status) if matches!(status.code, 401 | 403 | 404) && lasts > REFUSED => {
                 Err(Failure::Refused(status))
             }
-            Failure::NoAnswer(what) if lasts > OUT_OF_SIGHT => {
-                Err(Failure::NoAnswer(format!("{what}, for {} min", lasts.as_secs() / 60)))
-            }
             failure if lasts > OUT_OF_SIGHT => {
-                Err(Failure::NoAnswer(format!("{failure}, for {} min", lasts.as_secs() / 60)))
+                let what = match failure {
+                    Failure::NoAnswer(what) => what,
+                    other => other.to_string(),
+                };
+                Err(Failure::NoAnswer(format!("{what}, for {} min", lasts.as_secs() / 60)))
             }
             failure if is_news => Ok(Some(format!("the watch on the pods stumbled, and is resumed: {failure}"))),
             failure if lasts >= REMINDER * 2_u32.pow(self.reminders) => {
