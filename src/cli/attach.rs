@@ -1,6 +1,7 @@
 use anyhow::Result;
 
-use super::follow::{FollowOptions, follow};
+use super::follow::follow;
+use super::follow_options::FollowOptions;
 use super::interrupt::Interrupt;
 use super::place::Place;
 use crate::cluster::{connect, find};

@@ -2,21 +2,20 @@
 //! at its end, at a signal, or when its time is over.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use k8s_openapi::api::core::v1::Pod;
-use k8s_openapi::jiff::{Span, SpanRelativeTo};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::follow_options::{ExitCodeFrom, FollowOptions, Leave, Whose};
 use super::interrupt::Interrupt;
-use super::papers::PapersOptions;
+use super::time::until;
 use super::voice::Voice;
 use crate::cluster::{self, Change, Cluster, Heard, Logs, Sight, Source, Stage};
 use crate::manifests::Application;
-use crate::report::{self, Card, Ci, Output, Progress};
+use crate::report::{self, Card};
 use crate::state::{self, Ending, Observed, Outcome, State, Terms, What};
 
 /// How often a state is judged anew though nothing changed: time alone may turn a wait into an end.
@@ -35,111 +34,6 @@ const DRIVER: &str = "driver";
 const MANY_LOGS: usize = 50;
 /// How many of a log's last lines are read to explain a failure.
 pub(super) const LOG_TAIL: usize = 500;
-
-/// What becomes of an application that sparkctl leaves before its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Leave {
-    /// It goes on; `sparkctl attach` joins it again.
-    Detach,
-    /// It is deleted, with all its objects.
-    Delete,
-}
-
-/// How to follow.
-#[derive(Clone, Debug, clap::Args)]
-#[command(next_help_heading = "Following")]
-pub struct FollowOptions {
-    /// Copy the driver's log to stdout, or with `all` the executors' too
-    #[arg(long, value_enum, value_name = "WHOSE", num_args = 0..=1, require_equals = true, default_missing_value = "driver")]
-    pub logs: Option<Whose>,
-    /// How to say what happens
-    #[arg(long, alias = "output", value_enum, default_value = "auto", env = "SPARKCTL_PROGRESS", value_name = "HOW")]
-    pub progress: Progress,
-    /// How long a missing image, config map, secret or volume is borne
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "2m")]
-    pub image_pull_timeout: Duration,
-    /// How long the driver may take to start, from its creation: else exit code 4 [default: for ever]
-    #[arg(long, value_name = "TIME", value_parser = duration)]
-    pub start_timeout: Option<Duration>,
-    /// How long to follow at most: else exit code 124 [default: for ever]
-    #[arg(long, value_name = "TIME", value_parser = duration)]
-    pub timeout: Option<Duration>,
-    /// What becomes of the application at Ctrl-C, SIGTERM or SIGHUP
-    #[arg(long, value_enum, default_value = "detach")]
-    pub on_interrupt: Leave,
-    /// What becomes of the application when --timeout is over
-    #[arg(long, value_enum, default_value = "detach")]
-    pub on_timeout: Leave,
-    /// Whose exit code a failed application ends with
-    #[arg(long, value_name = "WHOSE")]
-    pub exit_code_from: Option<ExitCodeFrom>,
-    #[command(flatten)]
-    pub papers: PapersOptions,
-}
-
-/// Whose logs to show.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Whose {
-    Driver,
-    /// Driver and executors, each line with its source before it.
-    All,
-}
-
-impl FollowOptions {
-    /// The driver's log, and nothing said beside it unless it fails.
-    pub fn log_only() -> FollowOptions {
-        FollowOptions {
-            logs: Some(Whose::Driver),
-            progress: Progress::Quiet,
-            image_pull_timeout: state::PATIENCE,
-            start_timeout: None,
-            timeout: None,
-            on_interrupt: Leave::Detach,
-            on_timeout: Leave::Detach,
-            exit_code_from: None,
-            papers: PapersOptions::default(),
-        }
-    }
-
-    pub fn output(&self) -> Output {
-        match self.progress {
-            Progress::Auto | Progress::Live | Progress::Plain => Output::Text,
-            Progress::Json => Output::Json,
-            Progress::Quiet => Output::Quiet,
-        }
-    }
-
-    /// Whether there is a terminal to draw on, and it is wanted.
-    pub fn is_live(&self) -> bool {
-        let terminal = std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
-        match self.progress {
-            Progress::Live => terminal,
-            Progress::Auto => terminal && self.papers.ci() == Ci::None,
-            Progress::Plain | Progress::Json | Progress::Quiet => false,
-        }
-    }
-
-    /// Whether logs are read as they are written, to be said or to be kept.
-    fn reads_logs(&self) -> bool {
-        self.logs.is_some() || self.papers.log_file.is_some()
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum ExitCodeFrom {
-    Driver,
-}
-
-/// `90s`, `5m`, `1h 30m`, `7d`; `none` and `0` would be for ever, which is said by leaving it out.
-///
-/// # Errors
-/// It is not a length of time, or is none.
-pub fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = |_| "expected a time such as 90s, 5m, 1h 30m or 7d".to_owned();
-    let span: Span = text.parse().map_err(wrong)?;
-    let parsed = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(wrong)?;
-    Duration::try_from(parsed).map_err(|_| "a time cannot be negative".into())
-}
 
 /// Follows an application to its end, and says on the way what there is to say.
 /// Returns sparkctl's exit code.
@@ -495,28 +389,4 @@ async fn next_stages(progress: &mut Option<mpsc::Receiver<Vec<Stage>>>) -> Vec<S
         *progress = None;
     }
     stages.unwrap_or_default()
-}
-
-pub(super) async fn until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
-        None => std::future::pending().await,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::duration;
-
-    #[test]
-    fn reads_times_as_people_write_them() {
-        for (text, seconds) in [("90s", 90), ("5m", 300), ("1h 30m", 5400), ("7d", 7 * 86400), ("0s", 0)] {
-            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
-        }
-        for text in ["", "soon", "5", "-5m", "1 month", "99999999999h"] {
-            assert!(duration(text).is_err(), "{text}");
-        }
-    }
 }

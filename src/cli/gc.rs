@@ -3,8 +3,8 @@ use std::time::Duration;
 use anyhow::Result;
 use k8s_openapi::jiff::SignedDuration;
 
-use super::follow::duration;
 use super::place::Place;
+use super::time::duration;
 use crate::cluster::{Respite, connect, litter};
 use crate::report::talk;
 

@@ -7,9 +7,9 @@ use serde_json::json;
 use unicode_width::UnicodeWidthStr;
 
 use super::describe::submitter;
-use super::follow::duration;
 use super::place::Place;
 use super::schedules::table as schedule_table;
+use super::time::duration;
 use crate::cluster::{self, Cluster, Schedule, connect, list};
 use crate::manifests::Application;
 use crate::report::{clean, span, talk};

@@ -8,7 +8,8 @@ use k8s_openapi::jiff::SignedDuration;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::follow::{ExitCodeFrom, FollowOptions, LOG_TAIL};
+use super::follow::LOG_TAIL;
+use super::follow_options::{ExitCodeFrom, FollowOptions};
 use super::voice::Voice;
 use crate::cluster::Line;
 use crate::job::Job;

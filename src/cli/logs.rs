@@ -3,7 +3,8 @@ use std::io::Write;
 use anyhow::{Result, bail};
 use k8s_openapi::api::core::v1::Pod;
 
-use super::follow::{FollowOptions, follow};
+use super::follow::follow;
+use super::follow_options::FollowOptions;
 use super::interrupt::Interrupt;
 use super::place::Place;
 use crate::cluster::{

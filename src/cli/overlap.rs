@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use super::follow::duration;
+use super::time::duration;
 use crate::cluster::{self, Cluster, Turn};
 use crate::job::{Job, Name};
 use crate::manifests::Application;

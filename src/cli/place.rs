@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::follow::duration;
+use super::time::duration;
 use crate::cluster::Options;
 
 /// Which cluster, and where in it.

@@ -3,7 +3,8 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::follow::{FollowOptions, follow};
+use super::follow::follow;
+use super::follow_options::FollowOptions;
 use super::interrupt::Interrupt;
 use super::list;
 use super::place::Place;

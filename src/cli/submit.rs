@@ -6,7 +6,8 @@ use k8s_openapi::jiff::Timestamp;
 
 use super::doctor;
 use super::failure;
-use super::follow::{FollowOptions, Leave, follow};
+use super::follow::follow;
+use super::follow_options::{FollowOptions, Leave};
 use super::interrupt::Interrupt;
 use super::local::Local;
 use super::local_files;

@@ -8,7 +8,7 @@ use k8s_openapi::jiff::Timestamp;
 use k8s_openapi::jiff::tz::TimeZone;
 use serde_json::Value;
 
-use super::follow::FollowOptions;
+use super::follow_options::FollowOptions;
 use super::live::Live;
 use super::papers::{Papers, PapersOptions};
 use crate::cluster::{Line, Stage};

@@ -2,9 +2,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::follow::{JUDGE, duration, until};
+use super::follow::JUDGE;
 use super::interrupt::Interrupt;
 use super::place::Place;
+use super::time::{duration, until};
 use crate::cluster::{self, Change, connect, find};
 use crate::report::{self, talk};
 use crate::state::{Ending, PATIENCE, State, Terms, What};

@@ -1,0 +1,103 @@
+//! How to follow an application, as it is asked for.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use super::papers::PapersOptions;
+use super::time::duration;
+use crate::report::{Ci, Output, Progress};
+use crate::state;
+
+/// What becomes of an application that sparkctl leaves before its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Leave {
+    /// It goes on; `sparkctl attach` joins it again.
+    Detach,
+    /// It is deleted, with all its objects.
+    Delete,
+}
+
+/// How to follow.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Following")]
+pub struct FollowOptions {
+    /// Copy the driver's log to stdout, or with `all` the executors' too
+    #[arg(long, value_enum, value_name = "WHOSE", num_args = 0..=1, require_equals = true, default_missing_value = "driver")]
+    pub logs: Option<Whose>,
+    /// How to say what happens
+    #[arg(long, alias = "output", value_enum, default_value = "auto", env = "SPARKCTL_PROGRESS", value_name = "HOW")]
+    pub progress: Progress,
+    /// How long a missing image, config map, secret or volume is borne
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "2m")]
+    pub image_pull_timeout: Duration,
+    /// How long the driver may take to start, from its creation: else exit code 4 [default: for ever]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub start_timeout: Option<Duration>,
+    /// How long to follow at most: else exit code 124 [default: for ever]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub timeout: Option<Duration>,
+    /// What becomes of the application at Ctrl-C, SIGTERM or SIGHUP
+    #[arg(long, value_enum, default_value = "detach")]
+    pub on_interrupt: Leave,
+    /// What becomes of the application when --timeout is over
+    #[arg(long, value_enum, default_value = "detach")]
+    pub on_timeout: Leave,
+    /// Whose exit code a failed application ends with
+    #[arg(long, value_name = "WHOSE")]
+    pub exit_code_from: Option<ExitCodeFrom>,
+    #[command(flatten)]
+    pub papers: PapersOptions,
+}
+
+/// Whose logs to show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Whose {
+    Driver,
+    /// Driver and executors, each line with its source before it.
+    All,
+}
+
+impl FollowOptions {
+    /// The driver's log, and nothing said beside it unless it fails.
+    pub fn log_only() -> FollowOptions {
+        FollowOptions {
+            logs: Some(Whose::Driver),
+            progress: Progress::Quiet,
+            image_pull_timeout: state::PATIENCE,
+            start_timeout: None,
+            timeout: None,
+            on_interrupt: Leave::Detach,
+            on_timeout: Leave::Detach,
+            exit_code_from: None,
+            papers: PapersOptions::default(),
+        }
+    }
+
+    pub fn output(&self) -> Output {
+        match self.progress {
+            Progress::Auto | Progress::Live | Progress::Plain => Output::Text,
+            Progress::Json => Output::Json,
+            Progress::Quiet => Output::Quiet,
+        }
+    }
+
+    /// Whether there is a terminal to draw on, and it is wanted.
+    pub fn is_live(&self) -> bool {
+        let terminal = std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
+        match self.progress {
+            Progress::Live => terminal,
+            Progress::Auto => terminal && self.papers.ci() == Ci::None,
+            Progress::Plain | Progress::Json | Progress::Quiet => false,
+        }
+    }
+
+    /// Whether logs are read as they are written, to be said or to be kept.
+    pub(super) fn reads_logs(&self) -> bool {
+        self.logs.is_some() || self.papers.log_file.is_some()
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum ExitCodeFrom {
+    Driver,
+}
