@@ -41,6 +41,9 @@ pub struct LocalJob {
     pub without_effect: Vec<String>,
 }
 
+/// Settings that name `Rscript`, in the order that `RRunner` looks where the driver is a client.
+pub const R_COMMANDS: [&str; 3] = ["spark.r.driver.command", "spark.r.command", "spark.sparkr.r.command"];
+
 impl LocalJob {
     /// The job for this machine, on so many of its cores.
     pub fn of(job: &Job, cores: Option<u32>, place: Option<Place>) -> Self {
@@ -95,6 +98,9 @@ impl LocalJob {
         let named = |list: &[(String, String)], key: &str| list.iter().rposition(|(name, _)| name == key);
         let of_conf = |key| named(&self.conf, key).map(|at| self.conf[at].1.as_str());
         let of_env = |key| named(&self.env, key).map(|at| self.env[at].1.as_str());
+        if self.language == Language::R {
+            return R_COMMANDS.into_iter().find_map(of_conf);
+        }
         of_conf("spark.pyspark.driver.python")
             .or_else(|| of_conf("spark.pyspark.python"))
             .or_else(|| of_env("PYSPARK_DRIVER_PYTHON"))

@@ -237,10 +237,10 @@ pub fn memory() -> Option<u64> {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
 
-    fn environment(path: &Path) -> Environment {
+    pub fn environment(path: &Path) -> Environment {
         Environment {
             spark_home: None,
             spark_conf_dir: None,
@@ -255,7 +255,7 @@ mod tests {
         }
     }
 
-    fn program(path: &Path, script: &str) {
+    pub fn program(path: &Path, script: &str) {
         use std::os::unix::fs::PermissionsExt;
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, format!("#!/bin/sh\n{script}\n")).unwrap();

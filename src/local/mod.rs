@@ -15,16 +15,16 @@ mod job;
 mod machine;
 mod place;
 mod progress;
+mod r;
 mod runtime;
 mod submission;
 mod unpack;
 mod versions;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant as Moment, sleep_until};
 
@@ -38,6 +38,7 @@ pub use place::Place;
 use child::Signals;
 use machine::Python;
 use progress::{Progress, Say, Stop};
+use r::R;
 use runtime::Runtime;
 use submission::Submission;
 
@@ -142,19 +143,14 @@ fn submission(job: &LocalJob, environment: &Environment, progress: &Progress) ->
     }
     refuse_hopeless(job, environment)?;
     let python = (job.language == Language::Python).then(|| Python::of(environment, job.interpreter())).transpose()?;
-    let runtime = Runtime::of(environment, job.spark_version.as_deref(), python, progress)?;
+    let r = (job.language == Language::R).then(|| R::of(environment, job.interpreter())).transpose()?;
+    let runtime = Runtime { r, ..Runtime::of(environment, job.spark_version.as_deref(), python, progress)? };
     let submission = Submission::of(job, &runtime, environment, &progress.say)?;
     Ok((submission, format!("{runtime}, {}", job.master())))
 }
 
 /// Refuses what no fetching could make run, before anything is fetched.
 fn refuse_hopeless(job: &LocalJob, environment: &Environment) -> Result<()> {
-    let has_r = |home: &PathBuf| home.join("R/lib/sparkr.zip").is_file();
-    ensure!(
-        job.language != Language::R || environment.spark_home.as_ref().is_some_and(has_r),
-        "{} is an R application, and the Spark of PyPI comes without SparkR: set SPARK_HOME to a whole distribution",
-        job.name
-    );
     let lists = [&job.jars, &job.py_files, &job.files, &job.archives];
     let files = lists.into_iter().flatten().chain([&job.main_file]);
     files.into_iter().try_for_each(|file| files::refuse_missing(file, &environment.directory))

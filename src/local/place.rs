@@ -5,6 +5,7 @@ use anyhow::{Context, Result};
 use super::container::Engine;
 use super::machine::{Environment, Python, Spark};
 use super::progress::Progress;
+use super::r::R;
 use super::versions::SparkVersion;
 use super::{Language, LocalJob};
 
@@ -66,5 +67,7 @@ fn has_spark(job: &LocalJob, environment: &Environment) -> bool {
         let python = Python::of(environment, job.interpreter()).ok()?;
         Spark::at(python.pyspark.as_ref()?).ok()
     };
-    environment.spark_home.is_some() || (job.language == Language::Python && installed().as_ref().is_some_and(suits))
+    let runs_it = || job.language != Language::R || R::of(environment, job.interpreter()).is_ok();
+    (environment.spark_home.is_some() && runs_it())
+        || (job.language == Language::Python && installed().as_ref().is_some_and(suits))
 }

@@ -11,6 +11,7 @@ use super::download::Http;
 use super::index::{self, Package};
 use super::machine::{Environment, Java, Python, Spark};
 use super::progress::Progress;
+use super::r::R;
 use super::unpack;
 use super::versions::{Line, Rule, SparkVersion, nearest_line, release};
 
@@ -21,13 +22,16 @@ pub struct Runtime {
     pub java: Java,
     /// Of a Python application.
     pub python: Option<Python>,
+    /// Of an R application.
+    pub r: Option<R>,
 }
 
 /// `Spark 3.5.7, Java 17, Python 3.11`.
 impl fmt::Display for Runtime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Spark {}, Java {}", self.spark.version, self.java.version)?;
-        self.python.as_ref().map_or(Ok(()), |python| write!(f, ", Python {}", python.version))
+        self.python.as_ref().map_or(Ok(()), |python| write!(f, ", Python {}", python.version))?;
+        self.r.as_ref().map_or(Ok(()), |r| write!(f, ", R {}", r.version))
     }
 }
 
@@ -64,7 +68,7 @@ impl Runtime {
             None => store.spark(wanted, python.as_ref(), &javas)?,
         };
         let java = store.java(&spark, &javas)?;
-        Ok(Self { spark, java, python })
+        Ok(Self { spark, java, python, r: None })
     }
 }
 

@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 
 use super::container::{Container, Engine, Wish};
 use super::files::{self, Located, locate};
+use super::job::R_COMMANDS;
 use super::machine::{Environment, Spark};
 use super::progress::{Progress, Say};
 use super::runtime::Runtime;
@@ -46,8 +47,8 @@ const CLUSTER_SETTINGS: [&str; 14] = [
     "spark.decommission.",
 ];
 
-/// Settings for the interpreter in the image: the one of this machine is in the environment.
-const INTERPRETERS: [&str; 2] = ["spark.pyspark.python", "spark.pyspark.driver.python"];
+/// Settings for Python in the image: the one of this machine is in the environment.
+const PYTHONS: [&str; 2] = ["spark.pyspark.python", "spark.pyspark.driver.python"];
 
 /// Settings that are lists of files.
 const FILE_LISTS: [&str; 4] = ["spark.jars", "spark.submit.pyFiles", "spark.files", "spark.archives"];
@@ -70,7 +71,10 @@ impl Submission {
         let memory = super::machine::memory();
         heap(job, memory).and_then(|heap| heap.said).iter().for_each(|said| say(said));
         let mut settings = located(settings(job, memory, environment.terminal), locate)?;
-        settings.retain(|key, _| !INTERPRETERS.contains(&key.as_str()));
+        settings.retain(|key, _| !PYTHONS.contains(&key.as_str()) && !R_COMMANDS.contains(&key.as_str()));
+        if let Some(r) = &runtime.r {
+            settings.insert("spark.r.command".into(), r.program.display().to_string());
+        }
         let folder = tempfile::Builder::new().prefix("sparkctl-").tempdir().context("creating a temporary folder")?;
         let properties = folder.path().join("spark.properties");
         write_private(&properties, &format!("{}{}", defaults(environment, spark), properties_text(&settings)))?;
@@ -418,6 +422,7 @@ mod tests {
             spark: Spark { home: home.clone(), version: SparkVersion::parse("3.5.7").unwrap() },
             java: Java { home: "/java".into(), version: 17 },
             python: Some(Python { program: "/bin/python3".into(), version: PythonVersion(3, 11), pyspark: None }),
+            r: None,
         };
         let environment = Environment {
             directory: home.clone(),

@@ -33,6 +33,16 @@ pub fn log_hint(log: &str) -> Option<String> {
             "Python module {module} is not there: put it into the image, or ship a packed environment (deps.archives: [venv.tar.gz#env], and PYSPARK_PYTHON=./env/bin/python)"
         ));
     }
+    if let Some(program) = after("Cannot run program \"").filter(|_| says("error=2,") || says("error: 2 (")) {
+        let setting = if program.ends_with("Rscript") { "spark.r.command" } else { "PYSPARK_PYTHON" };
+        return Some(format!(
+            "program {program} is not there: take an image that has it (those of Spark with R end in -r), or name another by {setting}"
+        ));
+    }
+    let r_package = after("there is no package called \u{2018}").or_else(|| after("there is no package called "));
+    if let Some(package) = r_package.map(|name| name.trim_end_matches('\u{2019}')) {
+        return Some(format!("R package {package} is not there: put it into the image"));
+    }
     if says("PYTHON_VERSION_MISMATCH") || says("Python in worker has different version") {
         return Some("driver and executors have different Pythons: use one image, and set PYSPARK_PYTHON and PYSPARK_DRIVER_PYTHON alike".into());
     }

@@ -39,7 +39,7 @@ fn podman() -> Command {
 }
 
 /// A run in a container; what it would be on the machine must not matter.
-fn submit(arguments: &[&str]) -> Command {
+pub fn submit(arguments: &[&str]) -> Command {
     let mut command = sparkctl();
     command.envs(settings().iter().map(|(name, value)| (name, value)));
     command.env("SPARK_HOME", "/nowhere").env("SPARKCTL_CACHE_DIR", "/nowhere");
@@ -48,7 +48,7 @@ fn submit(arguments: &[&str]) -> Command {
 }
 
 /// A script of a folder of its own.
-fn run_of(folder: &Path, script: &str, arguments: &[&str]) -> Command {
+pub fn run_of(folder: &Path, script: &str, arguments: &[&str]) -> Command {
     let path = folder.join("job.py");
     std::fs::write(&path, script).expect("writing the script");
     let mut command = submit(&["--name", "boxed", "--image", &cluster().spark_image(), "--spark-version", "4.1.4"]);

@@ -4,6 +4,7 @@
 mod support;
 
 mod container;
+mod r;
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};

@@ -396,6 +396,16 @@ fn a_missing_python_module_is_named() {
 }
 
 #[test]
+fn an_image_without_the_programs_interpreter_is_told() {
+    let of_java_17 = "java.io.IOException: Cannot run program \"Rscript\": error=2, No such file or directory";
+    assert!(hint_of(of_java_17).starts_with("program Rscript is not there: take an image"));
+    let of_java_25 = "Cannot run program \"python3.9\": Exec failed, error: 2 (No such file or directory) ";
+    assert!(hint_of(of_java_25).ends_with("or name another by PYSPARK_PYTHON"));
+    let log = "Error in library(SparkR) : there is no package called \u{2018}SparkR\u{2019}\nExecution halted";
+    assert!(hint_of(log).starts_with("R package SparkR is not there"));
+}
+
+#[test]
 fn executors_that_fail_one_after_another_are_counted() {
     let (mut observed, now) = recorded("crashes");
     let terms = Terms { now, patience: PATIENCE, start_timeout: None };
