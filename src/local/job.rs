@@ -1,5 +1,7 @@
 //! What a local run needs of a job, and what of the job has no effect here.
 
+use std::collections::BTreeMap;
+
 use super::Place;
 use crate::job::Job;
 use crate::job::restart::Restart;
@@ -27,6 +29,10 @@ pub struct LocalJob {
     pub py_files: Vec<String>,
     pub files: Vec<String>,
     pub archives: Vec<String>,
+    /// What goes with the job beside Spark's settings: names and texts.
+    pub spark_conf: BTreeMap<String, String>,
+    /// Hadoop's configuration that goes with the job.
+    pub hadoop_conf: Option<BTreeMap<String, String>>,
     pub packages: Vec<String>,
     pub exclude_packages: Vec<String>,
     pub repositories: Vec<String>,
@@ -77,6 +83,8 @@ impl LocalJob {
             py_files: files("spark.submit.pyFiles"),
             files: files("spark.files"),
             archives: files("spark.archives"),
+            spark_conf: job.files.spark_conf.clone(),
+            hadoop_conf: job.files.hadoop.clone(),
             packages: list("spark.jars.packages"),
             exclude_packages: list("spark.jars.excludes"),
             repositories: list("spark.jars.repositories"),

@@ -14,8 +14,10 @@ use super::versions::{PythonVersion, SparkVersion};
 #[derive(Clone, Debug)]
 pub struct Environment {
     pub spark_home: Option<PathBuf>,
-    /// `SPARK_CONF_DIR`: whose `spark-defaults.conf` applies.
+    /// `SPARK_CONF_DIR`: `spark-defaults.conf`, log4j2.properties and their like.
     pub spark_conf_dir: Option<PathBuf>,
+    /// `HADOOP_CONF_DIR`: core-site.xml and its like.
+    pub hadoop_conf_dir: Option<PathBuf>,
     pub java_home: Option<PathBuf>,
     pub pyspark_python: Option<OsString>,
     pub path: OsString,
@@ -37,6 +39,7 @@ impl Environment {
         Ok(Self {
             spark_home: set("SPARK_HOME").map(PathBuf::from),
             spark_conf_dir: set("SPARK_CONF_DIR").map(PathBuf::from),
+            hadoop_conf_dir: set("HADOOP_CONF_DIR").map(PathBuf::from),
             java_home: set("JAVA_HOME").map(PathBuf::from),
             pyspark_python: set("PYSPARK_PYTHON"),
             path: set("PATH").unwrap_or_default(),
@@ -244,6 +247,7 @@ pub mod tests {
         Environment {
             spark_home: None,
             spark_conf_dir: None,
+            hadoop_conf_dir: None,
             java_home: None,
             pyspark_python: None,
             path: path.into(),

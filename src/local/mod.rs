@@ -7,6 +7,7 @@
 
 mod cache;
 mod child;
+mod conf_dirs;
 mod container;
 mod download;
 mod files;

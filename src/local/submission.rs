@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use super::conf_dirs;
 use super::container::{Container, Engine, Wish};
 use super::files::{self, Located, locate};
 use super::job::R_COMMANDS;
-use super::machine::{Environment, Spark};
+use super::machine::Environment;
 use super::progress::{Progress, Say};
 use super::runtime::Runtime;
 use super::versions::{Line, SparkVersion};
@@ -77,13 +78,17 @@ impl Submission {
         }
         let folder = tempfile::Builder::new().prefix("sparkctl-").tempdir().context("creating a temporary folder")?;
         let properties = folder.path().join("spark.properties");
-        write_private(&properties, &format!("{}{}", defaults(environment, spark), properties_text(&settings)))?;
+        let at_home = spark.home.join("conf");
+        let defaults = defaults(job, environment.spark_conf_dir.as_deref().or(Some(&at_home)));
+        write_private(&properties, &format!("{defaults}{}", properties_text(&settings)))?;
+        let mut env = env(job, runtime);
+        env.extend(conf_dirs::on_machine(job, folder.path())?);
 
         let arguments = arguments(job, &properties.display().to_string(), main_file);
         Ok(Self {
             program: spark.home.join("bin/spark-submit"),
             arguments: arguments.into_iter().map(OsString::from).collect(),
-            env: env(job, runtime),
+            env,
             container: None,
             _folder: folder,
         })
@@ -109,10 +114,11 @@ impl Submission {
         let settings = located(settings(job, memory, environment.terminal), locate)?;
         let folder = tempfile::Builder::new().prefix("sparkctl-").tempdir().context("creating a temporary folder")?;
         let properties = folder.path().join("spark.properties");
-        let defaults = environment.spark_conf_dir.as_deref().map(defaults_of).unwrap_or_default();
+        let defaults = defaults(job, environment.spark_conf_dir.as_deref());
         write_private(&properties, &format!("{defaults}{}", properties_text(&settings)))?;
         mounts.push((properties, PROPERTIES.into()));
-        let (lines, others) = env_in_container(job);
+        let conf_dirs = conf_dirs::in_container(job, environment, folder.path(), &mut mounts)?;
+        let (lines, others) = env_in_container(job, conf_dirs);
         let env_file = folder.path().join("env");
         write_private(&env_file, &lines)?;
         let wish = Wish {
@@ -160,9 +166,11 @@ fn memory_limit(heap: Option<&Heap>, machine: Option<u64>) -> Option<u64> {
 
 /// Variables of a container: lines for the engine to read, and what fits no line. Nobody sees the
 /// former in the list of processes.
-fn env_in_container(job: &LocalJob) -> (String, Vec<(String, String)>) {
+fn env_in_container(job: &LocalJob, conf_dirs: Vec<(String, String)>) -> (String, Vec<(String, String)>) {
     let given = |name: &str| job.env.iter().any(|(other, _)| other == name);
-    let mut env = job.env.clone();
+    let is_dir = |name: &str| conf_dirs.iter().any(|(dir, _)| dir == name);
+    let mut env: Vec<_> = job.env.iter().filter(|(name, _)| !is_dir(name)).cloned().collect();
+    env.extend(conf_dirs);
     if !given("SPARK_LOCAL_IP") {
         env.push(("SPARK_LOCAL_IP".into(), "127.0.0.1".into()));
     }
@@ -264,14 +272,12 @@ fn located(
 }
 
 /// The user's `spark-defaults.conf`, which Spark would not read next to `--properties-file`. The
-/// job's settings come after it, and the last of a key counts.
-fn defaults(environment: &Environment, spark: &Spark) -> String {
-    defaults_of(&environment.spark_conf_dir.clone().unwrap_or_else(|| spark.home.join("conf")))
-}
-
-fn defaults_of(folder: &Path) -> String {
-    let text = fs::read_to_string(folder.join("spark-defaults.conf")).unwrap_or_default();
-    if text.is_empty() { text } else { text + "\n" }
+/// job's settings come after it, and the last of a key counts. A directory that goes with the job takes the
+/// folder's place, and its settings are the job's, as in a cluster.
+fn defaults(job: &LocalJob, folder: Option<&Path>) -> String {
+    let folder = folder.filter(|_| job.spark_conf.is_empty());
+    let text = folder.and_then(|folder| fs::read_to_string(folder.join("spark-defaults.conf")).ok());
+    text.filter(|text| !text.is_empty()).map(|text| text + "\n").unwrap_or_default()
 }
 
 /// In the format of `java.util.Properties`, which Spark reads as UTF-8.
@@ -296,7 +302,7 @@ fn escaped(text: &str, special: &str) -> String {
 }
 
 /// Settings may hold secrets: nobody else reads them, neither here nor in the list of processes.
-fn write_private(path: &Path, text: &str) -> Result<()> {
+pub fn write_private(path: &Path, text: &str) -> Result<()> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
     let mut options = fs::OpenOptions::new();
@@ -331,7 +337,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
     use std::sync::Arc;
 
-    use super::super::machine::{Java, Python};
+    use super::super::machine::{Java, Python, Spark};
     use super::super::versions::{PythonVersion, SparkVersion};
     use super::*;
 
@@ -386,12 +392,12 @@ mod tests {
     fn gives_a_container_its_variables_by_a_file() {
         let env = [("A", "x=y z"), ("B", "two\nlines"), ("SPARK_LOCAL_IP", "10.0.0.1")];
         let env = env.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-        let (lines, others) = env_in_container(&LocalJob { env, ..job(&[]) });
+        let (lines, others) = env_in_container(&LocalJob { env, ..job(&[]) }, Vec::new());
         assert_eq!(lines, "A=x=y z\nSPARK_LOCAL_IP=10.0.0.1\n");
         assert_eq!(others, [("B".to_owned(), "two\nlines".to_owned())]);
         let old =
             LocalJob { spark_version: Some("3.0.0".into()), ..job(&[("spark.kubernetes.pyspark.pythonVersion", "2")]) };
-        assert_eq!(env_in_container(&old).0, "SPARK_LOCAL_IP=127.0.0.1\nPYSPARK_PYTHON=python2\n");
+        assert_eq!(env_in_container(&old, Vec::new()).0, "SPARK_LOCAL_IP=127.0.0.1\nPYSPARK_PYTHON=python2\n");
     }
 
     #[test]

@@ -10,7 +10,8 @@ use super::pod::Pod;
 use crate::job::Files;
 use crate::spark::Conf;
 
-const HADOOP_DIR: &str = "/opt/hadoop/conf";
+/// Where a driver has what goes with its job.
+pub const HADOOP_DIR: &str = "/opt/hadoop/conf";
 pub const KEYTAB_DIR: &str = "/mnt/secrets/kerberos-keytab";
 /// The setting that names a Kerberos keytab.
 pub const KEYTAB: &str = "spark.kerberos.keytab";

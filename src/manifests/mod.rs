@@ -34,11 +34,12 @@ use crate::job::restart::CarrierKind;
 use crate::job::schedule::Schedule;
 use crate::job::scheduling::Scheduler;
 pub use cron_job::STAYS_SUSPENDED;
+pub use hadoop::HADOOP_DIR;
 pub use job::{JOB_NAME, LOSS_LIMIT, LOSSES, TERMINATED};
 pub use kinds::KINDS;
 pub use needs::Needs;
 use plan::Plan;
-pub use plan::{NAME_ANNOTATION, RUN_KEY, SPECIFICATION, SUBMISSION};
+pub use plan::{CONF_DIR, NAME_ANNOTATION, RUN_KEY, SPECIFICATION, SUBMISSION};
 
 use crate::spark::names;
 use pod::Pod;

@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod conf_dirs;
 mod container;
 mod r;
 
