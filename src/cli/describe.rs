@@ -124,7 +124,7 @@ async fn explained(cluster: &Cluster, application: &Application, observed: &Obse
     let fallen = last.and_then(|last| observed.executors.get(&last.name));
     let executor_log = tail(fallen.filter(|pod| state::executor_has_log(pod))).await;
     let exception = log.as_deref().and_then(state::last_exception);
-    let outcome = outcome.clone().with_hint_of(log.as_deref(), &state.executors);
+    let outcome = outcome.clone().with_hint_of(log.as_deref(), &state.executors, executor_log.as_deref());
     let card = Card {
         application,
         outcome: &outcome,

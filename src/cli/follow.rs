@@ -339,20 +339,21 @@ impl<'a> Following<'a> {
     /// Says how it ended. Returns the exit code.
     fn told(&mut self, state: &State, exception: Option<&str>, log: Option<&str>) -> Result<u8> {
         let outcome = state.outcome().cloned().unwrap_or_else(|| Outcome::out_of_sight("no outcome"));
-        let outcome = outcome.with_hint_of(log, &state.executors);
         let code = match (self.options.exit_code_from, outcome.ending, outcome.driver_exit_code) {
             (Some(ExitCodeFrom::Driver), Ending::Failed, Some(code)) => u8::try_from(code).unwrap_or(1),
             (_, ending, _) => ending.exit_code(),
         };
         let failures = state.executors.last_failure.as_ref();
         let is_last = |name: &str| failures.is_some_and(|last| last.name == name);
+        let executor_log = self.fallen.as_ref().filter(|(name, _)| is_last(name)).map(|(_, log)| log.as_str());
+        let outcome = outcome.with_hint_of(log, &state.executors, executor_log);
         let card = Card {
             application: self.application,
             outcome: &outcome,
             last_failure: failures.filter(|_| outcome.ending == Ending::Failed),
             exception,
             log: log.filter(|_| self.options.logs.is_none()),
-            executor_log: self.fallen.as_ref().filter(|(name, _)| is_last(name)).map(|(_, log)| log.as_str()),
+            executor_log,
         };
         self.voice.result(state, &card, log, code)?;
         Ok(code)

@@ -151,7 +151,7 @@ impl<'a> Told<'a> {
             _ => outcome.ending.exit_code(),
         };
         let exception = (outcome.ending == Ending::Failed).then(|| state::last_exception(&self.log.tail())).flatten();
-        let outcome = outcome.with_hint_of(Some(&self.log.tail()), &Executors::default());
+        let outcome = outcome.with_hint_of(Some(&self.log.tail()), &Executors::default(), None);
         let what = What::Ended(outcome.clone());
         let state = State { what, executors: Executors::default(), durations, attempt: None, node: None };
         self.voice.state(&state)?;

@@ -12,7 +12,7 @@ use super::request::Call;
 use super::{Cluster, kinds};
 use crate::spark::{Conf, properties};
 use crate::state::nodes::{Amounts, requests};
-use crate::state::{Claims, Finding, Look, Nodes};
+use crate::state::{self, Claims, Door, Finding, Look, Nodes, Way};
 
 /// An explanation that takes longer is not waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -38,6 +38,7 @@ async fn look(cluster: &Cluster, driver: &Pod, at: Look) -> Option<Finding> {
         Look::PullSecrets => pull_secrets(cluster, driver).await.map(Finding::PullSecrets),
         Look::Claims => Some(Finding::Claims(claims(cluster, driver).await)),
         Look::Settings => settings(cluster, driver).await.map(Finding::Settings),
+        Look::Way => way(cluster, driver).await.map(Finding::Way),
     }
 }
 
@@ -131,4 +132,42 @@ async fn settings(cluster: &Cluster, driver: &Pod) -> Option<Conf> {
     let map = cluster.send(&Call::get(format!("{collection}/{}", encoded(&name)))).await.ok()?;
     let text = map["data"]["spark.properties"].as_str()?;
     Some(Conf::from_iter(properties::parse(text)))
+}
+
+async fn way(cluster: &Cluster, driver: &Pod) -> Option<Way> {
+    let namespace = driver.metadata.namespace.as_deref()?;
+    let mut policies = Vec::new();
+    let list = Call::get(format!("{}?", kinds::in_namespace("networking.k8s.io/v1", "networkpolicies", namespace)));
+    let (door, are_read) =
+        tokio::join!(door(cluster, driver, namespace), pages(cluster, &list, |policy| policies.push(policy)));
+    Some(Way { door, policies: are_read.map(|()| policies) })
+}
+
+/// The driver's Service; nothing where executors go by the driver's address, or nobody says by what.
+async fn door(cluster: &Cluster, driver: &Pod, namespace: &str) -> Option<Door> {
+    let settings = settings(cluster, driver).await;
+    let name = state::service_of(driver, settings.as_ref())?;
+    let collection = kinds::in_namespace("v1", "services", namespace);
+    match cluster.send(&Call::get(format!("{collection}/{}", encoded(&name)))).await {
+        Ok(service) => {
+            let endpoints = endpoints(cluster, driver, namespace, &name).await;
+            Some(Door { name, service: Some(service), endpoints })
+        }
+        Err((failure, _)) if failure.code() == 404 => Some(Door { name, service: None, endpoints: None }),
+        Err(_) => None,
+    }
+}
+
+/// A Service's EndpointSlices, and the driver's pod as it is after they were read.
+async fn endpoints(cluster: &Cluster, driver: &Pod, namespace: &str, service: &str) -> Option<(Vec<Value>, Box<Pod>)> {
+    let mut slices = Vec::new();
+    let collection = kinds::in_namespace("discovery.k8s.io/v1", "endpointslices", namespace);
+    let of_service = encoded(&format!("kubernetes.io/service-name={service}"));
+    let list = Call::get(format!("{collection}?labelSelector={of_service}"));
+    pages(cluster, &list, |slice| slices.push(slice)).await?;
+    let pods = kinds::in_namespace("v1", "pods", namespace);
+    let name = encoded(driver.metadata.name.as_deref()?);
+    let later = cluster.send(&Call::get(format!("{pods}/{name}"))).await.ok()?;
+    let later: Pod = serde_json::from_value(later).ok()?;
+    (later.metadata.uid == driver.metadata.uid).then(|| (slices, Box::new(later)))
 }

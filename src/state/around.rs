@@ -7,11 +7,13 @@ use k8s_openapi::api::core::v1::Pod;
 use serde_json::Value;
 
 use super::nodes::{self, Amounts, Fit};
-use super::{Observed, State, Terms, What, container, has_passed, waiting};
+use super::{Observed, State, Terms, Way, What, container, has_passed, waiting};
 use crate::spark::Conf;
 
 /// A wait that is over in a moment needs no explanation.
 const MOMENT: std::time::Duration = std::time::Duration::from_secs(2);
+/// What an executor ends with that could not begin, as when it does not reach its driver.
+const NOT_STARTED: i32 = 1;
 
 /// What has been seen; nothing where it was not looked for, or may not be seen.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +25,8 @@ pub struct Around {
     pub claims: Option<Claims>,
     /// The application's settings, from the driver's ConfigMap.
     pub settings: Option<Conf>,
+    /// How executors find and reach the driver.
+    pub way: Option<Way>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -46,6 +50,7 @@ pub enum Look {
     PullSecrets,
     Claims,
     Settings,
+    Way,
 }
 
 /// What a look found.
@@ -55,6 +60,7 @@ pub enum Finding {
     PullSecrets(Vec<String>),
     Claims(Claims),
     Settings(Conf),
+    Way(Way),
 }
 
 impl Around {
@@ -64,6 +70,7 @@ impl Around {
             Look::PullSecrets => self.pull_secrets.is_some(),
             Look::Claims => self.claims.is_some(),
             Look::Settings => self.settings.is_some(),
+            Look::Way => self.way.is_some(),
         }
     }
 
@@ -73,6 +80,7 @@ impl Around {
             Finding::PullSecrets(names) => self.pull_secrets = Some(names),
             Finding::Claims(claims) => self.claims = Some(claims),
             Finding::Settings(settings) => self.settings = Some(settings),
+            Finding::Way(way) => self.way = Some(way),
         }
     }
 }
@@ -102,8 +110,11 @@ pub fn worth_a_look(state: &State, observed: &Observed, terms: &Terms) -> BTreeS
         }
         _ => {}
     }
-    let executor_lacks_memory = state.executors.last_failure.as_ref().is_some_and(|last| last.lacks_memory);
-    if executor_lacks_memory
+    let last = state.executors.last_failure.as_ref();
+    if last.is_some_and(|last| last.exit_code == Some(NOT_STARTED)) {
+        looks.insert(Look::Way);
+    }
+    if last.is_some_and(|last| last.lacks_memory)
         || observed.driver.as_ref().is_some_and(|pod| container::lacks_memory(pod, container::Role::Driver))
     {
         looks.insert(Look::Settings);

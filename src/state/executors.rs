@@ -3,7 +3,7 @@ use k8s_openapi::jiff::Timestamp;
 
 use super::container::{self, Role};
 use super::meaning::exit_code_meaning;
-use super::{Observed, Terms, around, has_passed, memory, outcome, scheduling};
+use super::{Observed, Terms, around, has_passed, memory, outcome, scheduling, way};
 use crate::spark::Conf;
 
 /// What the executors are doing, counted.
@@ -16,6 +16,8 @@ pub struct Executors {
     pub blocked: Option<String>,
     /// What to do about executors that do not come, or do not stay.
     pub hint: Option<String>,
+    /// Why they do not reach their driver, where that was looked at.
+    pub cut_off: Option<String>,
     /// Whether none runs, and one has waited for a node for a while.
     pub starved: bool,
     /// The failure that was last.
@@ -55,6 +57,7 @@ impl Executors {
         let starved = running == 0 && pending().any(|pod| scheduling::unschedulable(pod).is_some() && waits(pod));
         let unplaced = pending().find(|pod| scheduling::unschedulable(pod).is_some());
         let last_failure = failures.iter().max_by_key(|fallen| (fallen.at, &fallen.name)).cloned();
+        let cut_off = last_failure.as_ref().and_then(|last| cut_off(last, observed));
         Executors {
             pending: pending().count(),
             running,
@@ -62,8 +65,10 @@ impl Executors {
             blocked: pending().find_map(|pod| scheduling::unschedulable(pod).or_else(|| not_starting(pod))),
             starved,
             hint: starvation(unplaced.filter(|_| starved), observed)
+                .or_else(|| cut_off.clone())
                 .or_else(|| repeated(&failures, last_failure.as_ref()?, running))
                 .or_else(|| last_failure.as_ref().and_then(|last| last.hint.clone())),
+            cut_off,
             last_failure,
         }
     }
@@ -80,6 +85,12 @@ fn starvation(starved: Option<&Pod>, observed: &Observed) -> Option<String> {
     };
     let why = around::no_node(executor, "executor", &observed.around).map(|why| format!("; {why}")).unwrap_or_default();
     Some(format!("the driver holds its room, and no executor has found any: {way}{why}"))
+}
+
+/// What keeps the executor that failed last from its driver, as far as was looked at.
+fn cut_off(last: &Fallen, observed: &Observed) -> Option<String> {
+    let executor = observed.executors.get(&last.name).or_else(|| observed.fallen.get(&last.name))?;
+    way::cut_off(observed.driver.as_ref()?, executor, observed.around.way.as_ref()?)
 }
 
 /// Executors that fail one after another, each like the last, never bring an application to its end.

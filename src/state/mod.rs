@@ -18,6 +18,7 @@ pub mod queue;
 mod refused;
 mod scheduling;
 mod waiting;
+mod way;
 
 use std::time::Duration;
 
@@ -36,6 +37,7 @@ pub use refused::refusal_hint;
 #[cfg(test)]
 pub use waiting::Reason;
 pub use waiting::{Waiting, event_time};
+pub use way::{Door, Way, service_of};
 
 use crate::manifests::HOLD;
 

@@ -77,10 +77,13 @@ impl Outcome {
         }
     }
 
-    /// A failure with a hint: its own, or the log's, or what its executors came to.
-    pub fn with_hint_of(self, log: Option<&str>, executors: &Executors) -> Outcome {
+    /// A failure with a hint: its own, or what cut its executors off, or the driver's log's, or what executors came to
+    /// and the log of the last that failed.
+    pub fn with_hint_of(self, log: Option<&str>, executors: &Executors, executor_log: Option<&str>) -> Outcome {
         let is_failure = self.ending == Ending::Failed;
-        let hint = || log.and_then(log_hint).or_else(|| executors.hint.clone()).filter(|_| is_failure);
+        let cause = || executors.cut_off.clone().or_else(|| log.and_then(log_hint));
+        let of_executors = || executor_log.and_then(log_hint).or_else(|| executors.hint.clone());
+        let hint = || cause().or_else(of_executors).filter(|_| is_failure);
         Outcome { hint: self.hint.clone().or_else(hint), ..self }
     }
 

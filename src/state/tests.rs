@@ -9,6 +9,7 @@ use super::*;
 mod any_order;
 mod pains;
 mod recorded;
+mod way;
 
 /// When the pods of these tests were created.
 const CREATED: &str = "2026-11-24T04:00:00Z";

@@ -21,3 +21,4 @@ mod submission;
 mod supervision;
 mod terminal;
 mod translation;
+mod way;

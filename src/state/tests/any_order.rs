@@ -6,12 +6,13 @@ use proptest::test_runner::{Config, RngSeed};
 use super::recorded::{objects, recorded, take};
 use super::*;
 
-const RECORDINGS: [&str; 21] = [
+const RECORDINGS: [&str; 22] = [
     "account",
     "affinity",
     "crashes",
     "deadline",
     "disk",
+    "door",
     "evicted",
     "exit1",
     "gated",

@@ -77,7 +77,16 @@ const PAINS: [(&str, &[&str]); 30] = [
         "a name is too long, or no name for a Service",
         &["cuts_with_a_hash", "a_long_name_is_cut_to_what_a_service_takes_and_kept_whole_beside"],
     ),
-    ("executors do not find their driver", &["a_driver_that_nobody_finds_is_a_matter_of_dns"]),
+    (
+        "executors do not find their driver",
+        &[
+            "a_service_that_does_not_lead_to_the_driver_is_told",
+            "policies_that_keep_executors_from_the_driver_are_named",
+            "what_keeps_executors_from_their_driver_is_told",
+            "executors_whose_drivers_service_was_deleted_are_told_so",
+            "a_driver_that_nobody_finds_is_a_matter_of_dns",
+        ],
+    ),
     ("storage has no classes, or those of another Hadoop", &["storage_without_its_classes_is_named"]),
     (
         "logs are lost",

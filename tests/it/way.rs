@@ -1,0 +1,84 @@
+//! Executors that do not find their driver, and what is told of the way between.
+
+use predicates::prelude::*;
+use predicates::str::contains;
+use serde_json::{Value, json};
+
+use crate::observe::{file, job};
+use crate::support::{Namespace, cluster, text};
+
+fn policy(ns: &Namespace, name: &str, spec: &Value) -> String {
+    let policy = json!({
+        "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": name}, "spec": spec,
+    });
+    let collection = ns.group("networking.k8s.io/v1", "networkpolicies");
+    cluster().api.create(&collection, &policy).expect("a policy");
+    format!("{collection}/{name}")
+}
+
+#[test]
+fn what_keeps_executors_from_their_driver_is_told() {
+    let ns = Namespace::new("way");
+    let (api, run) =
+        (&cluster().api, ns.submitter().args(["submit", "--detach"]).arg(job(&ns, "way", "sleep 600")).assert());
+    run.code(0);
+    ns.wait_for_phase("way-driver", "Running");
+    ns.add_executor(1, "exit 1");
+    ns.wait_for_phase("way-exec-1", "Failed");
+    // By those who may submit, with their rights alone.
+    let told = |what: &str| ns.submitter().args(["describe", "way"]).assert().code(0).stdout(contains(what));
+    let untold = || ns.submitter().args(["describe", "way"]).assert().code(0).stdout(contains("their driver").not());
+    let services = api.items(&ns.core("services"));
+    let service = format!("{}/{}", ns.core("services"), text(&services[0]["metadata"]["name"]));
+    let slices = format!(
+        "{}?labelSelector=kubernetes.io/service-name%3D{}",
+        ns.group("discovery.k8s.io/v1", "endpointslices"),
+        text(&services[0]["metadata"]["name"]),
+    );
+    ns.wait_for("the driver's endpoint", || {
+        api.items(&slices).iter().any(|slice| slice["endpoints"][0]["conditions"]["ready"] == true).then_some(())
+    });
+    untold();
+
+    let closed = policy(&ns, "closed", &json!({"podSelector": {"matchLabels": {"spark-role": "driver"}}}));
+    told("NetworkPolicy closed lets no executor in to its port 7078, 7079");
+    let open = json!({"podSelector": {}, "ingress": [{"from": [{"podSelector": {"matchLabels": {"spark-role": "executor"}}}]}]});
+    policy(&ns, "open", &open);
+    untold();
+    api.delete(&closed).expect("deleting a policy");
+    let executors = json!({"matchLabels": {"spark-role": "executor"}});
+    let inside =
+        json!({"podSelector": executors, "policyTypes": ["Egress"], "egress": [{"to": [{"podSelector": {}}]}]});
+    let inside = policy(&ns, "inside", &inside);
+    untold();
+    let ports = json!({"spec": {"egress": [{"ports": [{"port": 7078, "endPort": 7079}]}]}});
+    api.patch(&inside, &ports).expect("changing a policy");
+    told("NetworkPolicy inside lets no executor out to the cluster's DNS");
+    api.delete(&inside).expect("deleting a policy");
+
+    api.patch(&service, &json!({"spec": {"selector": {"spark-role": "drivers"}}})).expect("changing the Service");
+    told("selects pods with spark-role=drivers, and the driver's pod has spark-role=driver");
+    api.delete(&service).expect("deleting the Service");
+    told("is not there: was it deleted?");
+}
+
+/// Real executors of a real driver.
+#[test]
+fn executors_whose_drivers_service_was_deleted_are_told_so() {
+    let ns = Namespace::new("no-service");
+    let path = file(&ns, "no-service.yaml");
+    let example = std::fs::read_to_string("examples/python-pi.yaml").expect("an example");
+    let lines = "  sparkConf: {spark.executor.maxNumFailures: \"1\"}\n  arguments:\n";
+    let once = example.replace("  arguments:\n", lines).replace("instances: 2", "instances: 1");
+    std::fs::write(&path, once).expect("a job file");
+    ns.sparkctl().args(["submit", "--detach"]).arg(&path).assert().code(0);
+    // The driver takes seconds to come to its executors.
+    let services = cluster().api.items(&ns.core("services"));
+    let service = format!("{}/{}", ns.core("services"), text(&services[0]["metadata"]["name"]));
+    cluster().api.delete(&service).expect("deleting the Service");
+    let run = ns.sparkctl().args(["attach", "python-pi"]).assert();
+    run.code(1).stderr(
+        contains("hint       executors do not find their driver: its Service python-pi-")
+            .and(contains("UnknownHostException")),
+    );
+}
