@@ -208,6 +208,18 @@ impl LocalFiles {
         }
     }
 
+    /// Where the driver finds the main file. Spark tells its language by how the address ends, so that a
+    /// signed one has the file's name for a fragment, which no server is asked for.
+    ///
+    /// Source: `SparkSubmit.isPython` and `isR` of Spark.
+    pub fn main_in_driver(&self, uri: &str) -> String {
+        let found = self.uri_in_driver(uri);
+        match self.get(uri).filter(|_| found.contains('?')) {
+            Some(file) => format!("{found}#{}", utf8_percent_encode(&file.name(), ESCAPED)),
+            None => found,
+        }
+    }
+
     /// Where this machine has a file: its path if it is one of these, else as it is written.
     pub fn uri_here(&self, uri: &str) -> String {
         match self.get(uri) {
@@ -333,5 +345,6 @@ mod tests {
         let mut files = files(&["big.jar"]);
         files.read_by("big.jar", "https://h/big.jar?signature=x".into());
         assert_eq!(files.uri_in_driver("big.jar"), "https://h/big.jar?signature=x");
+        assert_eq!(files.main_in_driver("big.jar"), "https://h/big.jar?signature=x#big.jar");
     }
 }

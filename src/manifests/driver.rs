@@ -98,7 +98,7 @@ fn arguments(plan: &Plan) -> Vec<Value> {
             .main_application_file
             .clone()
             .filter(|file| !file.is_empty())
-            .map_or_else(|| "spark-internal".into(), |file| plan.files().local.uri_in_driver(&file)),
+            .map_or_else(|| "spark-internal".into(), |file| plan.files().local.main_in_driver(&file)),
     );
     arguments.extend(job.spec.arguments.iter().cloned());
     arguments.into_iter().map(Value::from).collect()
