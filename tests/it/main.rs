@@ -17,6 +17,8 @@ mod preempted;
 mod proxy;
 mod recipes;
 mod runs;
+#[cfg(feature = "upload")]
+mod stores;
 mod submission;
 mod supervision;
 mod terminal;

@@ -1,0 +1,74 @@
+//! Stores of files that are too large for a ConfigMap: real servers of their protocols, started by the tests.
+
+mod s3;
+mod web;
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+/// The test cluster's host, as its pods see it.
+const HOST: &str = "198.18.0.1";
+
+/// Python's servers of stores, installed once: moto is an S3, wsgidav a WebDAV.
+fn packages() -> &'static Path {
+    static PACKAGES: OnceLock<PathBuf> = OnceLock::new();
+    PACKAGES.get_or_init(|| {
+        once("store-servers", |packages| {
+            let mut install = Command::new("python3");
+            install.args(["-m", "pip", "install", "--quiet", "--target"]).arg(packages);
+            let status = install.args(["moto[server,s3]", "wsgidav", "cheroot"]).status();
+            assert!(status.expect("python3 with pip").success(), "the servers of stores could not be installed");
+        })
+    })
+}
+
+/// A folder that is filled once, and is there whole or not at all.
+fn once(name: &str, fill: impl FnOnce(&Path)) -> PathBuf {
+    let root = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let whole = root.join(name);
+    if !whole.exists() {
+        let folder = tempfile::tempdir_in(root).expect("a folder");
+        std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))
+            .expect("opening it");
+        fill(folder.path());
+        // Another process of the tests may have been faster.
+        if std::fs::rename(folder.path(), &whole).is_ok() {
+            let _ = folder.keep();
+        }
+    }
+    whole
+}
+
+/// A server, for as long as the test needs it.
+struct Server(Child);
+
+impl Server {
+    /// Starts it with a free port of the host, and waits until it answers there.
+    fn start(command: impl FnOnce(u16) -> Command) -> (Self, String) {
+        let port = std::net::TcpListener::bind((HOST, 0)).and_then(|free| free.local_addr()).expect("a port").port();
+        let mut command = command(port);
+        let server = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let server = Self(server.unwrap_or_else(|error| panic!("starting {command:?}: {error}")));
+        let start = Instant::now();
+        while std::net::TcpStream::connect((HOST, port)).is_err() {
+            assert!(start.elapsed() < Duration::from_secs(60), "{command:?} does not answer");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        (server, format!("http://{HOST}:{port}"))
+    }
+
+    fn python(arguments: &[&str]) -> Command {
+        let mut command = Command::new("python3");
+        command.args(arguments).env("PYTHONPATH", packages());
+        command
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

@@ -1,0 +1,46 @@
+//! A WebDAV server and a folder that the pods mount.
+
+use predicates::str::contains;
+
+use super::{HOST, Server};
+use crate::files::{LOUD, application, of_application};
+use crate::support::Namespace;
+
+#[test]
+fn runs_a_large_jar_by_a_web_server() {
+    let ns = Namespace::new("own-web");
+    let (folder, root) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let jar = application(folder.path(), 3 << 20);
+    // wsgidav, of PyPI.
+    let (_server, address) = Server::start(|port| {
+        let module = ["-m", "wsgidav.server.server_cli", "--auth", "anonymous", "--host", HOST, "--port"];
+        let mut command = Server::python(&module);
+        command.arg(port.to_string()).arg("--root").arg(root.path());
+        command
+    });
+    let store = format!("{address}/team/jars");
+    let run = of_application(&ns, "loud", &jar).args(["--logs", "--upload", &store]).args(LOUD).assert();
+    let said = contains(format!("uploaded loud.jar (3.00 MiB) to {store}/"));
+    run.code(0).stdout(contains("loud: [OWN, JAR]")).stderr(said);
+    let run = of_application(&ns, "again", &jar).args(["--upload", &store, "--detach"]).args(LOUD).assert();
+    run.code(0).stderr(contains(format!("loud.jar (3.00 MiB) is at {store}/")));
+}
+
+#[test]
+fn runs_a_large_jar_by_a_folder_that_the_pods_mount() {
+    let ns = Namespace::new("own-folder");
+    let (folder, store) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let jar = application(folder.path(), 3 << 20);
+    // The nodes are this machine.
+    std::fs::set_permissions(store.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("opening it");
+    let path = store.path().display().to_string();
+    let mut command = of_application(&ns, "loud", &jar);
+    for role in ["driver", "executor"] {
+        let volume = format!("spark.kubernetes.{role}.volumes.hostPath.store");
+        command.args(["--conf", &format!("{volume}.mount.path={path}")]);
+        command.args(["--conf", &format!("{volume}.options.path={path}")]);
+    }
+    let run = command.args(["--logs", "--upload", &format!("file://{path}")]).args(LOUD).assert();
+    let said = contains(format!("uploaded loud.jar (3.00 MiB) to file://{path}/"));
+    run.code(0).stdout(contains("loud: [OWN, JAR]")).stderr(said);
+}
