@@ -196,6 +196,13 @@ impl<'a> Plan<'a> {
             conf.set("spark.kubernetes.driver.scheduler.name", name);
             conf.set("spark.kubernetes.executor.scheduler.name", name);
         }
+        // Attempts have ids of their own in Spark's label, by which YuniKorn would take executors for another application.
+        if self.scheduler == Scheduler::YuniKorn && self.carrier != CarrierKind::Pod {
+            for role in ["driver", "executor"] {
+                let key = format!("spark.kubernetes.{role}.annotation.{}", super::yunikorn::APPLICATION);
+                conf.set_default(&key, self.submission.application());
+            }
+        }
         for role in ["driver", "executor"] {
             let label = |key: &str| format!("spark.kubernetes.{role}.label.{key}");
             let mut labels = crate::job::spec::Spec::propagated(&job.labels);

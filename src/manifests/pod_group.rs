@@ -381,5 +381,18 @@ mod tests {
         assert_eq!(serde_json::from_str::<Value>(groups).unwrap(), expected);
         let executor = "spark.kubernetes.executor.annotation.yunikorn.apache.org/task-group-name=spark-executor";
         assert!(said_to_executors(&all, executor), "{all:?}");
+        assert!(!said_to_executors(&all, "yunikorn.apache.org/app-id"), "{all:?}");
+    }
+
+    #[test]
+    fn yunikorn_knows_the_executors_of_each_attempt_for_the_drivers() {
+        let all = objects(
+            "  batchScheduler: yunikorn\n  restartPolicy: {type: OnFailure, onFailureRetries: 2}\n  driver: {}\n  executor: {}\n",
+        );
+        let driver = &all[0].0["spec"]["template"]["metadata"];
+        let application = driver["annotations"]["yunikorn.apache.org/app-id"].as_str().unwrap();
+        assert_eq!(driver["labels"]["spark-app-selector"], application);
+        let executor = format!("spark.kubernetes.executor.annotation.yunikorn.apache.org/app-id={application}");
+        assert!(said_to_executors(&all, &executor), "{all:?}");
     }
 }

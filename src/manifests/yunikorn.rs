@@ -13,9 +13,11 @@ use crate::spark::Version;
 use crate::spark::memory::Role;
 
 const PREFIX: &str = "yunikorn.apache.org";
+/// The annotation that says which application a pod is of, over Spark's label.
+pub const APPLICATION: &str = "yunikorn.apache.org/app-id";
 
 /// Source: "Gang scheduling" in YuniKorn's user guide: the first pod of an application names all
-/// its task groups, each pod its own. The application is known by `spark-app-selector`.
+/// its task groups, each pod its own. The application is known by `spark-app-selector`, or by [`APPLICATION`].
 pub fn annotate(plan: &Plan, pod: &mut Pod) -> Result<(), Problem> {
     if plan.scheduler != Scheduler::YuniKorn {
         return Ok(());
