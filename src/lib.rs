@@ -48,5 +48,7 @@ fn log(verbose: u8) {
         _ => "debug,hyper_util=info,rustls=info,h2=info",
     };
     let filter = EnvFilter::try_from_env("SPARKCTL_LOG").unwrap_or_else(|_| EnvFilter::new(filter));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Its own errors it would tell on the stderr that it could not write to, and panic.
+    lines.log_internal_errors(false).init();
 }

@@ -6,6 +6,17 @@ fn pages_say_what_is_seen() {
     trycmd::TestCases::new().case("tests/pages/*.md").case("README.md").env("KUBECONFIG", "/nonexistent");
 }
 
+/// A follower on a full disk has still to come to the application's exit code.
+#[test]
+fn stderr_that_takes_nothing_changes_no_exit_code() {
+    for (arguments, code) in [(["validate", "examples/jvm-pi.yaml"], 0), (["submit", "no-such-file.yaml"], 2)] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_sparkctl"));
+        let run = command.env("KUBECONFIG", "/nonexistent").args(arguments).stderr(full).status().unwrap();
+        assert_eq!(run.code(), Some(code), "{arguments:?}");
+    }
+}
+
 #[test]
 fn every_example_renders() {
     let examples = std::fs::read_dir("examples").unwrap().map(|entry| entry.unwrap().path());

@@ -38,7 +38,7 @@ impl Describe {
             }
             Err(refusal) => talk::warn(&refusal.to_string()),
         }
-        lines.iter().for_each(|line| anstream::println!("{line}"));
+        super::print(lines)?;
         Ok(0)
     }
 }

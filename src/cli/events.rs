@@ -28,9 +28,8 @@ impl Events {
         let events = glance_and_events(&cluster, &application).await?.1?;
         match self.output {
             Form::Json => {
-                for event in &events {
-                    anstream::println!("{}", serde_json::to_string(event)?);
-                }
+                let lines = events.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>()?;
+                super::print(lines)?;
             }
             Form::Text if events.is_empty() => {
                 talk::line(&format!(
@@ -38,7 +37,7 @@ impl Events {
                     application.name
                 ));
             }
-            Form::Text => lines(&events, cluster.now()).iter().for_each(|line| anstream::println!("{line}")),
+            Form::Text => super::print(lines(&events, cluster.now()))?,
         }
         Ok(0)
     }

@@ -49,7 +49,7 @@ impl Gc {
                 false if litter.take_away(&cluster).await? => "deleted",
                 false => "gone already:",
             };
-            anstream::println!("{done} {}: {}", litter.called, litter.why);
+            super::print([format!("{done} {}: {}", litter.called, litter.why)])?;
         }
         if found.litter.is_empty() {
             talk::line("nothing lies about");

@@ -99,35 +99,37 @@ impl List {
         let rows = all.iter().map(|(application, observed)| Row::of(application, observed, &terms));
         let rows: Vec<Row> = rows.filter(is_wanted).collect();
         match self.output {
-            Form::Json => rows.iter().for_each(|row| anstream::println!("{}", row.json())),
-            Form::Name => rows.iter().for_each(|row| anstream::println!("{}", row.application.name)),
-            Form::Table | Form::Wide if rows.is_empty() => match self.all_namespaces {
-                true => talk::line("no such applications in any namespace"),
-                false => talk::line(&format!("no such applications in namespace {}", cluster.namespace)),
-            },
+            Form::Json => super::print(rows.iter().map(Row::json))?,
+            Form::Name => super::print(rows.iter().map(|row| &row.application.name))?,
+            Form::Table | Form::Wide if rows.is_empty() => {
+                let such = if self.is_choosy() { "such " } else { "" };
+                talk::line(&format!("no {such}applications in {}", cluster.place()));
+            }
             Form::Table | Form::Wide => {
                 let wide = self.output == Form::Wide;
                 let head = Row::head(self.all_namespaces, wide);
                 let cells = rows.iter().map(|row| row.cells(self.all_namespaces, wide));
-                let lines = table(&std::iter::once(head).chain(cells).collect::<Vec<_>>());
-                lines.iter().for_each(|line| anstream::println!("{line}"));
+                super::print(table(&std::iter::once(head).chain(cells).collect::<Vec<_>>()))?;
             }
         }
         if !schedules.is_empty() {
             // Told apart from the applications only where there are some.
-            if !rows.is_empty() {
-                anstream::println!();
-            }
+            let apart = if rows.is_empty() { None } else { Some(String::new()) };
             let lines = schedule_table(&schedules, cluster.now(), self.all_namespaces);
-            lines.iter().for_each(|line| anstream::println!("{line}"));
+            super::print(apart.into_iter().chain(lines))?;
         }
         Ok(0)
+    }
+
+    /// Whether less than all is asked for.
+    fn is_choosy(&self) -> bool {
+        !self.state.is_empty() || self.selector.is_some() || self.since.is_some()
     }
 
     /// For a table of all that there is; a filter asks for applications. Where they may not be seen there are none.
     async fn schedules(&self, cluster: &Cluster) -> Result<Vec<Schedule>> {
         let is_table = matches!(self.output, Form::Table | Form::Wide);
-        if !is_table || !self.state.is_empty() || self.selector.is_some() || self.since.is_some() {
+        if !is_table || self.is_choosy() {
             return Ok(Vec::new());
         }
         match cluster::schedules(cluster).await {

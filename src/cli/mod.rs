@@ -38,6 +38,7 @@ mod validate;
 mod voice;
 mod wait;
 
+use std::fmt::Display;
 use std::io::{ErrorKind, Write};
 
 use anyhow::{Context, Result};
@@ -185,6 +186,12 @@ fn write(out: &mut impl Write, text: &str) -> Result<()> {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         written => written.context("writing to stdout"),
     }
+}
+
+/// Writes lines of data to stdout, without their colours where it is no terminal.
+fn print(lines: impl IntoIterator<Item = impl Display>) -> Result<()> {
+    let text: String = lines.into_iter().map(|line| format!("{line}\n")).collect();
+    write(&mut anstream::stdout().lock(), &text)
 }
 
 /// An object as YAML that readers of YAML 1.1 understand too, long texts unfolded.

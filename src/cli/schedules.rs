@@ -69,13 +69,10 @@ impl Schedules {
         }
         let all = cluster::schedules(&cluster).await?;
         match self.output {
-            Output::Json => all.iter().for_each(|schedule| anstream::println!("{}", record(schedule))),
-            Output::Quiet => all.iter().for_each(|schedule| anstream::println!("{}", schedule.application.name)),
-            Output::Text if all.is_empty() => talk::line(&format!("no schedules in namespace {}", cluster.namespace)),
-            Output::Text => {
-                let lines = table(&all, cluster.now(), self.all_namespaces);
-                lines.iter().for_each(|line| anstream::println!("{line}"));
-            }
+            Output::Json => super::print(all.iter().map(record))?,
+            Output::Quiet => super::print(all.iter().map(|schedule| &schedule.application.name))?,
+            Output::Text if all.is_empty() => talk::line(&format!("no schedules in {}", cluster.place())),
+            Output::Text => super::print(table(&all, cluster.now(), self.all_namespaces))?,
         }
         Ok(0)
     }
@@ -145,20 +142,19 @@ pub async fn tell(cluster: &Cluster, schedule: &Schedule, output: Output) -> Res
     match output {
         Output::Quiet => {}
         Output::Json => {
-            anstream::println!("{}", record(schedule));
-            runs.iter().for_each(|run| anstream::println!("{}", run_record(run, &terms)));
+            let runs = runs.iter().map(|run| run_record(run, &terms));
+            super::print(std::iter::once(record(schedule)).chain(runs))?;
         }
         Output::Text => {
             let last =
                 schedule.last_run().map(|last| format!(", last run {} ago", span(terms.now.duration_since(last))));
             let name = &schedule.application.name;
-            anstream::println!("{name} {}: {}{}", state(schedule), schedule.words(), last.unwrap_or_default());
+            let first = format!("{name} {}: {}{}", state(schedule), schedule.words(), last.unwrap_or_default());
             let head = ["  RUN", "STATE", "AGE", "RAN", "REASON"].map(str::to_owned).to_vec();
             let rows = runs.iter().map(|run| run_cells(run, &terms));
             let rows: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
-            if rows.len() > 1 {
-                list::table(&rows).iter().for_each(|line| anstream::println!("{line}"));
-            }
+            let table = if rows.len() > 1 { list::table(&rows) } else { Vec::new() };
+            super::print(std::iter::once(first).chain(table))?;
         }
     }
     Ok(())

@@ -33,11 +33,11 @@ impl Status {
         let state = state_explained(&cluster, &mut observed).await;
         let now = Timestamp::now();
         match self.output {
-            Output::Json => anstream::println!("{}", Json::new(&application).state(&state, now).unwrap_or_default()),
+            Output::Json => super::print([Json::new(&application).state(&state, now).unwrap_or_default()])?,
             Output::Quiet => {}
             Output::Text => {
                 let mut plain = Plain::new(observed.created().unwrap_or(now), TimeZone::system());
-                plain.lines(&state, now).iter().for_each(|line| anstream::println!("{line}"));
+                let mut lines = plain.lines(&state, now);
                 if let Some(outcome) = state.outcome() {
                     let failed = outcome.ending != Ending::Succeeded;
                     let card = Card {
@@ -48,11 +48,11 @@ impl Status {
                         log: None,
                         executor_log: None,
                     };
-                    let lines = if failed { card.lines() } else { Vec::new() };
-                    lines.iter().for_each(|line| anstream::println!("{line}"));
-                    report::earlier_attempts(&state).iter().for_each(|line| anstream::println!("{line}"));
-                    anstream::println!("{}", report::summary(&application, &state));
+                    lines.extend(if failed { card.lines() } else { Vec::new() });
+                    lines.extend(report::earlier_attempts(&state));
+                    lines.push(report::summary(&application, &state));
                 }
+                super::print(lines)?;
             }
         }
         Ok(0)

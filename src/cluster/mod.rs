@@ -57,3 +57,13 @@ pub struct Cluster {
     watch_timeout: Duration,
     clock: Arc<Clock>,
 }
+
+impl Cluster {
+    /// Where it is looked, as it is spoken of; no namespace stands for all of them.
+    pub fn place(&self) -> String {
+        match self.namespace.as_str() {
+            "" => "any namespace".into(),
+            namespace => format!("namespace {namespace}"),
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! What is said on stderr beside the reports: warnings, hints, errors. Colours follow `NO_COLOR`,
 //! `CLICOLOR_FORCE`, the terminal, and `--color` once `anstream::ColorChoice::write_global` was told.
 
+use std::io::{Write, stderr};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -81,14 +82,14 @@ pub fn aside<T>(write: impl FnOnce() -> T) -> T {
     written
 }
 
-/// A line as it is.
+/// A line as it is. Where stderr takes no more, on a full disk, nothing is said: what is done goes on to its exit code.
 pub fn line(text: &str) {
-    aside(|| anstream::eprintln!("{text}"));
+    let _ = aside(|| writeln!(anstream::stderr().lock(), "{text}"));
 }
 
 /// A line with all its escapes, wherever it goes: a command to a pipeline's page, which is no terminal.
 pub fn command(text: &str) {
-    aside(|| eprintln!("{text}"));
+    let _ = aside(|| writeln!(stderr().lock(), "{text}"));
 }
 
 /// Something odd that stops nothing.

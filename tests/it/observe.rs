@@ -11,6 +11,28 @@ use serde_json::{Value, json};
 
 use crate::support::{Namespace, cluster, short_job};
 
+#[test]
+fn what_cannot_be_written_is_an_error() {
+    let ns = Namespace::new("full");
+    let detached = ["submit", "examples/jvm-pi.yaml", "--driver-node", "type=quantum", "--detach"];
+    ns.sparkctl().args(detached).assert().code(0);
+    for arguments in [
+        &["list"][..],
+        &["list", "-o", "json"],
+        &["list", "-o", "name"],
+        &["status", "jvm-pi"],
+        &["status", "jvm-pi", "-o", "json"],
+        &["describe", "jvm-pi"],
+        &["doctor"],
+    ] {
+        let full = std::fs::File::options().write(true).open("/dev/full").expect("a full disk");
+        let output = ns.command().args(arguments).stdout(full).output().expect("sparkctl");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
+        assert!(said.contains("writing to stdout: No space left on device"), "{arguments:?}: {said}");
+    }
+}
+
 /// A file of this test's own.
 pub fn file(ns: &Namespace, name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}", ns.name))
