@@ -12,7 +12,7 @@ use super::local_files::{self, Folders};
 use crate::job::node::place_in;
 use crate::job::overrides::pair;
 use crate::job::problem::{Problem, Severity};
-use crate::job::{self, Job, Overrides, Variables};
+use crate::job::{self, Job, Name, Overrides, Variables};
 use crate::report::talk;
 
 /// Where jobs come from.
@@ -33,11 +33,11 @@ pub struct Sources {
     pub overrides: Overrides,
     /// Store for local files that are too large for a ConfigMap (1 MiB together): s3://, gs://, abfss://, https://, or
     /// file:// for a folder that the pods mount at the same path. A file is uploaded once, by its content
-    #[arg(long, value_name = "URL", env = "SPARKCTL_UPLOAD")]
+    #[arg(long, value_name = "URL", env = "SPARKCTL_UPLOAD", hide_env_values = true, help_heading = "Local files")]
     pub upload: Option<String>,
     /// Have the pods read uploaded files by signed https addresses, good for a day: for images that cannot read the
     /// store, or have no rights to
-    #[arg(long)]
+    #[arg(long, help_heading = "Local files")]
     pub upload_signed: bool,
     /// Whether the jobs run on this machine, where no file is too large to travel
     #[arg(skip)]
@@ -96,6 +96,7 @@ impl Sources {
             // What both roles are refused for is one mistake.
             source.problems.dedup();
         }
+        tell_repeated(&mut sources, namespace);
         Ok(sources)
     }
 
@@ -108,6 +109,24 @@ impl Sources {
         }
         variables.extend(self.set.iter().cloned());
         Ok(Variables(variables))
+    }
+}
+
+/// Tells applications whose names others before them have: only the first could be created.
+fn tell_repeated(sources: &mut [Source], namespace: Option<&str>) {
+    let mut seen = HashSet::new();
+    for source in sources {
+        for job in &source.jobs {
+            let Name::Given(name) = &job.name else { continue };
+            let namespace = namespace.or(job.namespace.as_deref()).unwrap_or_default();
+            let carrier = std::mem::discriminant(&job.carrier());
+            if !name.is_empty() && !seen.insert((namespace.to_owned(), name.clone(), carrier)) {
+                let twice = Problem::error(format!("an application before it is called `{name}` too"));
+                let help = "give each a name of its own, or metadata.generateName";
+                source.problems.push(job.located(twice.of("metadata.name").help(help)));
+            }
+        }
+        source.problems.sort_by_key(|problem| problem.place);
     }
 }
 
@@ -127,6 +146,7 @@ impl Source {
                 let good = error.utf8_error().valid_up_to();
                 let text = String::from_utf8_lossy(&error.as_bytes()[..good]).into_owned();
                 let problem = Problem::error("this is not a text in UTF-8").at(place_in(&text, good));
+                let problem = problem.help(encoding(error.as_bytes(), good));
                 return Ok(Self { name, text, jobs: Vec::new(), problems: vec![problem] });
             }
         };
@@ -172,7 +192,7 @@ impl Source {
                 Severity::Error => (talk::BAD, "error:"),
                 Severity::Warning => (talk::DOUBTFUL, "warning:"),
             };
-            anstream::eprintln!("{style}{word}{style:#}{}", text.strip_prefix(word).unwrap_or(&text));
+            talk::line(&format!("{style}{word}{style:#}{}", text.strip_prefix(word).unwrap_or(&text)));
         }
         if let Some(rest) = self.problems.len().checked_sub(MOST_TOLD).filter(|rest| *rest > 0) {
             talk::line(&format!("{}: {rest} more, which `sparkctl validate --output json` tells", self.name));
@@ -192,6 +212,19 @@ pub fn jobs(sources: Vec<Source>) -> Result<Vec<Job>> {
         bail!("nothing was submitted: no valid job in {}", bad.join(", "));
     }
     Ok(sources.into_iter().flat_map(|source| source.jobs).collect())
+}
+
+/// What a text that is not in UTF-8 may be in, and how it comes to be in UTF-8; `good` bytes are.
+fn encoding(bytes: &[u8], good: usize) -> String {
+    match bytes {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
+            "it is in UTF-16, as PowerShell's `>` writes it: iconv -f UTF-16 -t UTF-8".into()
+        }
+        _ => format!(
+            "byte {:#04x}: if it was written in Windows-1252 or Latin-1: iconv -f WINDOWS-1252 -t UTF-8",
+            bytes.get(good).copied().unwrap_or_default()
+        ),
+    }
 }
 
 fn from_stdin() -> Result<Vec<u8>> {

@@ -3,6 +3,7 @@ use anyhow::Result;
 use super::Form;
 use super::place::Place;
 use super::source::Sources;
+use crate::report::talk;
 
 /// Say what is wrong with job files, all at once, without a cluster
 #[derive(clap::Args, Clone, Debug)]
@@ -10,10 +11,10 @@ pub struct Validate {
     #[command(flatten)]
     sources: Sources,
     /// How to say it: `json` is one object per problem on stdout
-    #[arg(long, short, value_enum, default_value = "text")]
+    #[arg(long, short, value_enum, default_value = "text", help_heading = "Output")]
     output: Form,
     /// Whether a warning is an error
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     strict: bool,
     #[command(flatten)]
     place: Place,
@@ -39,7 +40,7 @@ impl Validate {
                             1 => "a valid job".to_owned(),
                             several => format!("{several} valid jobs"),
                         };
-                        anstream::eprintln!("{}: {jobs}", source.name);
+                        talk::line(&format!("{}: {jobs}", source.name));
                     }
                 }
             }

@@ -1,8 +1,9 @@
 //! What is wrong with a job as a whole: what is missing, what contradicts, what has no effect.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::local_files;
+use super::overrides::PREEMPTABLE;
 use super::problem::{Problem, nearest};
 use super::restart::{CarrierKind, Restart};
 use super::role::RoleSpec;
@@ -10,7 +11,7 @@ use super::schedule::Concurrency;
 use super::scheduling::{KUEUE_QUEUE, Scheduler};
 use super::settings::{self, Known};
 use super::spec::{Language, Mode};
-use super::{Job, Name};
+use super::{Job, Name, placement};
 use crate::manifests::driver::custom_resources;
 use crate::spark::memory::{self, Role};
 use crate::spark::{Conf, Version, names, quantity, secrets};
@@ -30,6 +31,7 @@ pub fn job(job: &Job, namespace: &str) -> Vec<Problem> {
     allocation(job, &mut problems);
     ports(job, &mut problems);
     scheduling(job, &mut problems);
+    problems.extend(placement::problems(job));
     let written = job.settings(namespace);
     for (key, _) in written.iter().filter(|(key, _)| written.is_circular(key)) {
         let circle = Problem::error(format!("`{key}` refers to itself: Spark refuses circular references"));
@@ -112,7 +114,7 @@ fn name(job: &Job, problems: &mut Vec<Problem>) {
                 .push(Problem::error(format!("`{namespace}` is not the name of a namespace")).of("metadata.namespace"));
         }
     }
-    labels("metadata.labels", &job.labels, problems);
+    problems.extend(placement::labels("metadata.labels", &job.labels));
 }
 
 fn what_runs(job: &Job, conf: &Conf, problems: &mut Vec<Problem>) {
@@ -330,7 +332,7 @@ fn supervision(job: &Job, warn: &mut impl FnMut(bool, &str, &str)) {
 
 fn pod(job: &Job, role: Role, spec: &RoleSpec, conf: &Conf, problems: &mut Vec<Problem>) {
     let path = |rest: &str| format!("spec.{}.{rest}", role.word());
-    labels(&path("labels"), &spec.labels, problems);
+    problems.extend(placement::labels(&path("labels"), &spec.labels));
     for reserved in reserved_labels(role, job.version()) {
         if spec.labels.contains_key(*reserved) {
             problems.push(
@@ -591,6 +593,15 @@ fn scheduling(job: &Job, problems: &mut Vec<Problem>) {
                 .help("set batchSchedulerOptions.queue, or --queue"),
         );
     }
+    let is_volcanos =
+        Scheduler::of(job) == Scheduler::Volcano || spec.driver.role.scheduler_name.as_deref() == Some("volcano");
+    if spec.driver.role.annotations.contains_key(PREEMPTABLE) && !is_volcanos {
+        problems.push(
+            Problem::warning("no effect: only Volcano goes by it, and its scheduler is another")
+                .of(format!("spec.driver.annotations.{PREEMPTABLE}"))
+                .help("--scheduler volcano, or leave --protect-driver out"),
+        );
+    }
     for (path, class) in [
         ("spec.batchSchedulerOptions.priorityClassName", &spec.batch_scheduler_options.priority_class_name),
         ("spec.driver.priorityClassName", &spec.driver.role.priority_class_name),
@@ -603,19 +614,6 @@ fn scheduling(job: &Job, problems: &mut Vec<Problem>) {
         problems.extend(
             class.as_deref().and_then(|name| names::check(name).err()).map(|message| Problem::error(message).of(path)),
         );
-    }
-}
-
-fn labels(path: &str, labels: &BTreeMap<String, String>, problems: &mut Vec<Problem>) {
-    for (key, value) in labels {
-        // A variable of Spark is replaced before it is a label.
-        if !value.contains("{{APP_ID}}") {
-            problems.extend(
-                names::check_label_value(value)
-                    .err()
-                    .map(|message| Problem::error(message).of(format!("{path}.{key}"))),
-            );
-        }
     }
 }
 

@@ -15,6 +15,7 @@ pub mod local_files;
 pub mod monitoring;
 pub mod node;
 pub mod overrides;
+mod placement;
 pub mod problem;
 mod quantities;
 pub mod read;
@@ -159,6 +160,10 @@ impl Job {
         let kind: Option<String> = reader.field(&document, "kind");
         let api_version: Option<String> = reader.field(&document, "apiVersion");
         check_kind(&document, kind.as_deref(), api_version.as_deref(), &mut reader);
+        if is_anothers(kind.as_deref(), api_version.as_deref()) {
+            problems.append(&mut reader.problems);
+            return None;
+        }
         let metadata: Metadata = reader.field(&document, "metadata");
         let scheduled = kind.as_deref() == Some("ScheduledSparkApplication");
         let (spec, schedule, root) = match scheduled {
@@ -321,6 +326,14 @@ impl Job {
     }
 }
 
+/// Whether a document is an object of another kind, of which it would only confuse to say what a job has and it has not.
+fn is_anothers(kind: Option<&str>, api_version: Option<&str>) -> bool {
+    let is_misspelt = |kind: &str| problem::nearest(kind, KINDS).is_some();
+    let group = |version: &'_ str| version.split('/').next().map(str::to_owned);
+    kind.is_some_and(|kind| !KINDS.contains(&kind) && !is_misspelt(kind))
+        || api_version.is_some_and(|version| version.contains('/') && group(version) != group(API_VERSION))
+}
+
 fn check_kind(document: &Node, kind: Option<&str>, api_version: Option<&str>, reader: &mut Reader) {
     let of = |key: &str| document.get(key).unwrap_or(document).place;
     match kind {
@@ -335,9 +348,10 @@ fn check_kind(document: &Node, kind: Option<&str>, api_version: Option<&str>, re
             let mut problem = Problem::error(format!("expected one of {}, found `{kind}`", KINDS.join(", ")))
                 .of("kind")
                 .at(of("kind"));
-            if let Some(word) = problem::nearest(kind, KINDS) {
-                problem = problem.help(format!("did you mean `{word}`?"));
-            }
+            problem = problem.help(match problem::nearest(kind, KINDS) {
+                Some(word) => format!("did you mean `{word}`?"),
+                None => "objects of other kinds are for kubectl apply, in a file of their own".into(),
+            });
             reader.problems.push(problem);
         }
         None => reader.problems.push(Problem::error("`kind` is missing: expected SparkApplication").at(document.place)),

@@ -84,16 +84,16 @@ pub struct Overrides {
     #[arg(long)]
     pub protect_driver: bool,
     /// Nodes for all pods must have this label; commas part alternatives
-    #[arg(long = "node", visible_alias = "node-affinity", value_name = "KEY=VALUE[,VALUE]", value_parser = pair)]
+    #[arg(long = "node", visible_alias = "node-affinity", value_name = "KEY=VALUE[,VALUE]", value_parser = node_labels)]
     pub node_affinity: Vec<(String, String)>,
     /// Nodes for the driver must have this label
-    #[arg(long = "driver-node", visible_alias = "driver-node-affinity", value_name = "KEY=VALUE[,VALUE]", value_parser = pair)]
+    #[arg(long = "driver-node", visible_alias = "driver-node-affinity", value_name = "KEY=VALUE[,VALUE]", value_parser = node_labels)]
     pub driver_node_affinity: Vec<(String, String)>,
     /// Nodes for the executors must have this label
-    #[arg(long = "executor-node", visible_alias = "executor-node-affinity", value_name = "KEY=VALUE[,VALUE]", value_parser = pair)]
+    #[arg(long = "executor-node", visible_alias = "executor-node-affinity", value_name = "KEY=VALUE[,VALUE]", value_parser = node_labels)]
     pub executor_node_affinity: Vec<(String, String)>,
     /// Executors are spread evenly over the values of this node label, such as `topology.kubernetes.io/zone`
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, value_name = "KEY", value_parser = label_key)]
     pub spread: Vec<String>,
     /// A taint that all pods tolerate
     #[arg(long = "toleration", value_name = "KEY[=VALUE][:EFFECT]", value_parser = toleration)]
@@ -125,7 +125,7 @@ pub struct Overrides {
 }
 
 /// What Volcano asks of a pod before it takes it away; no annotation means that it may.
-const PREEMPTABLE: &str = "volcano.sh/preemptable";
+pub const PREEMPTABLE: &str = "volcano.sh/preemptable";
 
 impl Job {
     /// The job with what the flags say.
@@ -312,8 +312,21 @@ pub fn pair(text: &str) -> Result<(String, String), String> {
 
 fn label(text: &str) -> Result<(String, String), String> {
     let (key, value) = pair(text)?;
+    names::check_label_key(&key)?;
     names::check_label_value(&value)?;
     Ok((key, value))
+}
+
+/// A node label's key, and values that part alternatives with commas.
+fn node_labels(text: &str) -> Result<(String, String), String> {
+    let (key, values) = pair(text)?;
+    names::check_label_key(&key)?;
+    values.split(',').try_for_each(names::check_label_value)?;
+    Ok((key, values))
+}
+
+fn label_key(text: &str) -> Result<String, String> {
+    names::check_label_key(text).map(|()| text.to_owned())
 }
 
 fn amount(text: &str) -> Result<String, String> {
@@ -337,6 +350,8 @@ fn toleration(text: &str) -> Result<Value, String> {
     if let Some(effect) = effect.filter(|effect| !["NoSchedule", "PreferNoSchedule", "NoExecute"].contains(effect)) {
         return Err(format!("expected NoSchedule, PreferNoSchedule or NoExecute behind the colon, found `{effect}`"));
     }
+    let key = taint.split_once('=').map_or(taint, |(key, _)| key);
+    names::check_label_key(key)?;
     let mut toleration = match taint.split_once('=') {
         Some((key, value)) => json!({"key": key, "operator": "Equal", "value": value}),
         None => json!({"key": taint, "operator": "Exists"}),

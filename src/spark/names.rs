@@ -95,6 +95,19 @@ pub fn check(name: &str) -> Result<(), String> {
     }
 }
 
+/// Says why `text` cannot be a label's key.
+///
+/// Source: qualified names, `k8s.io/apimachinery/pkg/util/validation`.
+pub fn check_label_key(text: &str) -> Result<(), String> {
+    let (prefix, name) = text.split_once('/').map_or((None, text), |(prefix, name)| (Some(prefix), name));
+    match !name.is_empty() && check_label_value(name).is_ok() && prefix.is_none_or(|prefix| check(prefix).is_ok()) {
+        true => Ok(()),
+        false => Err(format!(
+            "`{text}` is not a label's key: at most 63 letters, digits, `-`, `_` and `.`, beginning and ending with a letter or digit, perhaps behind a domain and `/`"
+        )),
+    }
+}
+
 /// Says why `text` cannot be a label's value.
 pub fn check_label_value(text: &str) -> Result<(), String> {
     let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
