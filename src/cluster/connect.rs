@@ -1,3 +1,4 @@
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,20 +65,35 @@ async fn config(options: &Options) -> Result<(Config, String)> {
     let kubeconfig = match (&options.kubeconfig, in_cluster(options)) {
         (Some(path), _) => Kubeconfig::read_from(path),
         (None, true) => {
-            let config = Config::incluster().context("reading this pod's service account")?;
+            let config = Config::incluster().map_err(|error| anyhow!("reading this pod's service account: {error}"))?;
             return Ok((config, "in-cluster".into()));
         }
         (None, false) => Kubeconfig::read(),
     };
-    let kubeconfig = kubeconfig.map_err(without_content)?;
+    let called = called(options);
+    let kubeconfig = kubeconfig.map_err(|error| without_content(error, &called))?;
     let context = options.context.clone().or_else(|| kubeconfig.current_context.clone()).unwrap_or_default();
     if !kubeconfig.contexts.iter().any(|known| known.name == context) {
         let known: Vec<&str> = kubeconfig.contexts.iter().map(|known| known.name.as_str()).collect();
-        bail!("the kubeconfig has no context `{context}`; it has: {}", known.join(", "));
+        match (known.as_slice(), context.as_str()) {
+            ([], _) => bail!("{called} names no cluster: there is no context in it"),
+            (known, "") => bail!("{called} has no current context: choose one with --context: {}", known.join(", ")),
+            (known, context) => bail!("{called} has no context `{context}`; it has: {}", known.join(", ")),
+        }
     }
     let choice = KubeConfigOptions { context: Some(context.clone()), ..Default::default() };
-    let config = Config::from_custom_kubeconfig(kubeconfig, &choice).await.map_err(without_content)?;
+    let config = Config::from_custom_kubeconfig(kubeconfig, &choice);
+    let config = config.await.map_err(|error| without_content(error, &called))?;
     Ok((config, context))
+}
+
+/// The kubeconfig, as it is spoken of.
+fn called(options: &Options) -> String {
+    let file = options.kubeconfig.as_ref().map(|path| path.display().to_string());
+    match file.or_else(|| std::env::var("KUBECONFIG").ok().filter(|files| !files.is_empty())) {
+        Some(file) => format!("the kubeconfig {file}"),
+        None => "the kubeconfig ~/.kube/config".into(),
+    }
 }
 
 /// Whether this is a pod that has a service account and nothing else to go by.
@@ -90,19 +106,23 @@ fn in_cluster(options: &Options) -> bool {
 }
 
 /// A kubeconfig's error in words that show none of its lines: they may hold a token.
-fn without_content(error: KubeconfigError) -> anyhow::Error {
+fn without_content(error: KubeconfigError, called: &str) -> anyhow::Error {
     match error {
         KubeconfigError::Parse(error) => match error.location() {
-            Some(at) => anyhow!("the kubeconfig is not valid, at line {} column {}", at.line(), at.column()),
-            None => anyhow!("the kubeconfig is not valid YAML of its kind"),
+            Some(at) => anyhow!("{called} is not valid, at line {} column {}", at.line(), at.column()),
+            None => anyhow!("{called} is not valid YAML of its kind"),
         },
+        KubeconfigError::ReadConfig(error, path) if error.kind() == ErrorKind::NotFound => anyhow!(
+            "there is no kubeconfig {}: name yours with --kubeconfig or KUBECONFIG (submit --local needs none)",
+            path.display()
+        ),
         KubeconfigError::ReadConfig(error, path) => {
             anyhow!(error).context(format!("reading kubeconfig {}", path.display()))
         }
         KubeconfigError::FindPath => {
             anyhow!("there is no kubeconfig: neither KUBECONFIG nor a home directory is set")
         }
-        other => anyhow!("the kubeconfig: {other}"),
+        other => anyhow!("{called}: {other}"),
     }
 }
 

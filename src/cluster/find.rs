@@ -56,7 +56,8 @@ pub async fn find(cluster: &Cluster, name: &str) -> Result<Found, Refusal> {
     }
     let place = format!("in namespace {} of {}", cluster.namespace, cluster.context);
     let failure = Failure::Missing(format!("there is no driver of that name {place}"));
-    Err(Refusal::new(format!("looking for application {name}"), failure, &cluster.namespace))
+    let hint = format!("see what there is with: sparkctl list -n {}, or -A for all namespaces", cluster.namespace);
+    Err(Refusal { hint: Some(hint), ..Refusal::of(format!("looking for application {name}"), failure) })
 }
 
 /// All applications of the namespace (of the whole cluster, where it is empty) whose drivers have the

@@ -126,6 +126,9 @@ impl Cluster {
         }
         let status = json.ok().and_then(|json| serde_json::from_value::<Status>(json).ok()).unwrap_or_default();
         let message = match status.message.as_str() {
+            "" if body.trim_ascii_start().starts_with(b"<") => {
+                format!("HTTP {} with a web page: this is no API server, or something before it", head.status.as_u16())
+            }
             "" => String::from_utf8_lossy(&body).chars().take(200).collect::<String>().trim().to_owned(),
             message => message.to_owned(),
         };
