@@ -22,14 +22,14 @@ pub struct Doctor {
     #[command(flatten)]
     sources: Sources,
     /// How to say it: `json` is one object per check on stdout
-    #[arg(long, short, value_enum, default_value = "text")]
+    #[arg(long, short, value_enum, default_value = "text", help_heading = "Output")]
     output: Form,
     #[command(flatten)]
     place: Place,
 }
 
 /// The exit code when something stands in the way.
-pub const FAILED: u8 = 3;
+const FAILED: u8 = 3;
 /// The exit code when nobody answers.
 const UNREACHED: u8 = 6;
 
@@ -43,30 +43,25 @@ impl Doctor {
         let mut code = 0;
         if jobs.is_empty() {
             let subject = Subject { namespace: &cluster.namespace, needs: None };
-            let checks = examine(&cluster, &subject).await;
-            code = self.tell(&cluster.namespace, &checks)?;
+            code = self.tell(&cluster.namespace, &examine(&cluster, &subject).await)?;
         }
         for job in &jobs {
             let needs = needs(job, &self.place, &Identity::default())?;
-            let checks = examine(&cluster, &Subject { namespace: &needs.namespace, needs: Some(&needs) }).await;
-            code = code.max(self.tell(&needs.name, &checks)?);
+            let findings = examine(&cluster, &Subject { namespace: &needs.namespace, needs: Some(&needs) }).await;
+            code = code.max(self.tell(&needs.name, &findings)?);
         }
         Ok(code)
     }
 
     /// Returns the exit code.
-    fn tell(&self, subject: &str, checks: &[Check]) -> Result<u8> {
+    fn tell(&self, subject: &str, findings: &Findings) -> Result<u8> {
+        let Findings { checks, code } = findings;
         let mut out = anstream::stdout().lock();
         for check in checks {
             super::write(&mut out, &self.line(subject, check))?;
         }
         let count = |verdict| checks.iter().filter(|check| check.verdict == verdict).count();
         let (failed, unread) = (count(Verdict::Failed), count(Verdict::NotReadable));
-        let code = match failed {
-            0 => 0,
-            _ if checks.len() == 1 => UNREACHED,
-            _ => FAILED,
-        };
         if self.output == Form::Json {
             let result = json!({
                 "v": 1, "type": "result", "subject": subject, "checks": checks.len(), "failed": failed,
@@ -76,7 +71,7 @@ impl Doctor {
         } else {
             talk::line(&format!("{subject}: {} checks, {failed} failed, {unread} not readable", checks.len()));
         }
-        Ok(code)
+        Ok(*code)
     }
 
     fn line(&self, subject: &str, check: &Check) -> String {
@@ -101,8 +96,21 @@ impl Doctor {
     }
 }
 
-async fn examine(cluster: &Cluster, subject: &Subject<'_>) -> Vec<Check> {
-    subject.checks(&cluster::survey(cluster, &subject.asks()).await)
+/// What was found, and the exit code that it comes to.
+struct Findings {
+    checks: Vec<Check>,
+    code: u8,
+}
+
+async fn examine(cluster: &Cluster, subject: &Subject<'_>) -> Findings {
+    let facts = cluster::survey(cluster, &subject.asks()).await;
+    let checks = subject.checks(&facts);
+    let code = match checks.iter().any(|check| check.verdict == Verdict::Failed) {
+        false => 0,
+        true if facts.is_answered() => FAILED,
+        true => UNREACHED,
+    };
+    Findings { checks, code }
 }
 
 fn needs(job: &Job, place: &Place, identity: &Identity) -> Result<Needs> {
@@ -110,20 +118,20 @@ fn needs(job: &Job, place: &Place, identity: &Identity) -> Result<Needs> {
         .map_err(|problem| anyhow::anyhow!(problem.message))
 }
 
-/// Whether nothing is found to stand in the way of any of the jobs. What does is told.
+/// Tells what stands in the way of any of the jobs. Returns the exit code, 0 when nothing does.
 ///
 /// # Errors
 /// A setting that Spark would refuse.
-pub async fn all_is_well(jobs: &[Job], place: &Place, identity: &Identity, cluster: &Cluster) -> Result<bool> {
-    let mut well = true;
+pub async fn check(jobs: &[Job], place: &Place, identity: &Identity, cluster: &Cluster) -> Result<u8> {
+    let mut code = 0;
     for job in jobs {
         let needs = needs(job, place, identity)?;
-        let checks = examine(cluster, &Subject { namespace: &needs.namespace, needs: Some(&needs) }).await;
-        for check in checks.iter().filter(|check| check.verdict == Verdict::Failed) {
-            well = false;
+        let findings = examine(cluster, &Subject { namespace: &needs.namespace, needs: Some(&needs) }).await;
+        code = code.max(findings.code);
+        for check in findings.checks.iter().filter(|check| check.verdict == Verdict::Failed) {
             talk::error(&format!("{}: {}: {}", needs.name, check.what, check.message));
             check.remedy.iter().for_each(|remedy| talk::hint(remedy));
         }
     }
-    Ok(well)
+    Ok(code)
 }

@@ -1,7 +1,7 @@
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use k8s_openapi::jiff::Timestamp;
 
 use super::doctor;
@@ -14,12 +14,12 @@ use super::local_files;
 use super::overlap::{Entry, Overlap, Policy, called};
 use super::ping::{Ping, ping};
 use super::place::Place;
-use super::render::{Identity, manifests_of};
+use super::render::{Identity, manifests_of, namespace_of};
 use super::schedules;
 use super::source::{self, Sources};
 use crate::cluster::{self, Cluster, Refusal, Submitted, Turn};
 use crate::job::Job;
-use crate::manifests::{Application, Carrier, Manifests};
+use crate::manifests::{self, Application, Carrier, Manifests, Needs, Object};
 use crate::report::{self, Output, talk};
 use crate::upload;
 
@@ -28,6 +28,7 @@ use crate::upload;
 /// The driver's pod is created held, everything else as its property, and then it is released: interrupted at any
 /// moment, a submission leaves an application that runs, or nothing that does.
 #[derive(clap::Args, Clone, Debug)]
+#[command(after_long_help = super::EXIT_CODES)]
 pub struct Submit {
     #[command(flatten)]
     sources: Sources,
@@ -116,8 +117,11 @@ impl Submit {
         let interrupt = Interrupt::listen()?;
         let cluster = cluster::connect(self.place.options()).await?;
         let mut skipped = 0;
-        if self.check && !doctor::all_is_well(&jobs, &self.place, &self.identity, &cluster).await? {
-            return Ok(doctor::FAILED);
+        if self.check {
+            match doctor::check(&jobs, &self.place, &self.identity, &cluster).await? {
+                0 => {}
+                code => return Ok(code),
+            }
         }
         if !self.dry_run {
             let draws = std::io::stderr().is_terminal() && self.follow.output() == Output::Text;
@@ -182,10 +186,10 @@ impl Submit {
             manifests.limit(timeout + DEADLINE);
         }
         if self.dry_run {
-            cluster::dry_run(cluster, &manifests).await?;
+            cluster::dry_run(cluster, &manifests, &executor_of(job, &self.place, &submission)?).await?;
             let count = manifests.owned.len() + 1;
             talk::line(&format!(
-                "{}: the API server takes all {count} objects (nothing was created)",
+                "{}: the API server takes all {count} objects, and an executor (nothing was created)",
                 application.name
             ));
             return Ok(Submission::Runs(application));
@@ -319,6 +323,12 @@ impl Submit {
         };
         super::write(&mut std::io::stdout().lock(), &line)
     }
+}
+
+/// An executor's pod, as the driver's Spark will make it.
+fn executor_of(job: &Job, place: &Place, submission: &manifests::Submission) -> Result<Object> {
+    let needs = Needs::of(job, &namespace_of(job, place), submission);
+    needs.map(|needs| Object(needs.executor)).map_err(|problem| anyhow!(problem.message))
 }
 
 /// Ends when the turn is lost; never where there is none.

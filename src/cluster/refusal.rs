@@ -63,6 +63,15 @@ impl Failure {
         }
     }
 
+    /// Whether it is certain that the request changed nothing.
+    pub(super) fn is_final(&self) -> bool {
+        match self {
+            Failure::Refused(status) => status.code < 500,
+            Failure::NotSent(_) => true,
+            Failure::NoAnswer(_) | Failure::Missing(_) | Failure::Differs(_) | Failure::Interrupted => false,
+        }
+    }
+
     pub(super) fn already_exists(&self) -> bool {
         matches!(self, Failure::Refused(status) if status.reason == "AlreadyExists")
     }

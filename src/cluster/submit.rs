@@ -4,7 +4,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::request::Call;
+use super::request::{Answer, Call};
 use super::{Cluster, Failure, Refusal, kinds};
 use crate::manifests::{HOLD, Manifests, Object, RUN_KEY, SPECIFICATION, STAYS_SUSPENDED, difference};
 use crate::report::talk;
@@ -56,11 +56,12 @@ pub async fn submit(
     }
 }
 
-/// Has the API server judge every object, with admission and all, and store none.
+/// Has the API server judge every object, and an executor as the driver would make it, with admission and all, and store
+/// none.
 ///
 /// # Errors
 /// The first refusal.
-pub async fn dry_run(cluster: &Cluster, manifests: &Manifests) -> Result<(), Refusal> {
+pub async fn dry_run(cluster: &Cluster, manifests: &Manifests, executor: &Object) -> Result<(), Refusal> {
     let submission = Submission::of(cluster, manifests);
     let carrier = submission.post(&manifests.carrier, None, true).await;
     let carrier = match carrier {
@@ -72,7 +73,7 @@ pub async fn dry_run(cluster: &Cluster, manifests: &Manifests) -> Result<(), Ref
         judged => judged?,
     };
     let owner = owner(&manifests.carrier, &carrier);
-    let judged = manifests.owned.iter().map(|object| submission.post(object, Some(&owner), true));
+    let judged = manifests.owned.iter().chain([executor]).map(|object| submission.post(object, Some(&owner), true));
     join_all(judged).await.into_iter().find_map(Result::err).map_or(Ok(()), Err)
 }
 
@@ -133,7 +134,8 @@ impl<'a> Submission<'a> {
 
     async fn create_carrier(&mut self) -> Result<Value, Refusal> {
         self.begun = true;
-        let carrier = match self.post(&self.manifests.carrier, None, false).await {
+        let (created, is_repeated) = self.posted(&self.manifests.carrier, None, false).await;
+        let carrier = match created {
             Err(refusal) if refusal.failure.says(NO_POD_GROUP) => {
                 for group in self.manifests.owned.iter().filter(|object| object.kind() == "PodGroup") {
                     let created = self.post(group, None, false).await?;
@@ -145,33 +147,48 @@ impl<'a> Submission<'a> {
                 self.begun = false;
                 self.earlier(refusal).await?
             }
-            created => created?,
+            Err(refusal) => {
+                self.begun = is_repeated || self.again || !refusal.failure.is_final();
+                return Err(refusal);
+            }
+            Ok(created) => created,
         };
         self.carrier = Some(carrier.clone());
         Ok(carrier)
     }
 
-    /// Creates an object. Where an answer was lost and the object is there, it is looked at: if it is
-    /// ours, it was created by the request whose answer was lost.
     async fn post(&self, object: &Object, owner: Option<&Value>, dry_run: bool) -> Result<Value, Refusal> {
+        self.posted(object, owner, dry_run).await.0
+    }
+
+    /// Creates an object. Where an answer was lost and the object is there, it is looked at: if it is
+    /// ours, it was created by the request whose answer was lost. The other value says whether one was lost.
+    async fn posted(&self, object: &Object, owner: Option<&Value>, dry_run: bool) -> (Result<Value, Refusal>, bool) {
         let doing = format!("creating {}", kinds::called(object));
         let refusal = |failure| self.refusal(doing.as_str(), failure);
-        let path = self.collection(object)?;
+        let path = match self.collection(object) {
+            Ok(path) => path,
+            Err(refusal) => return (Err(refusal), false),
+        };
         let mut body = object.0.clone();
         if let Some(owner) = owner {
             body["metadata"]["ownerReferences"] = json!([owner]);
         }
         let dry = if dry_run { "&dryRun=All" } else { "" };
         let call = Call::post(format!("{path}?fieldManager=sparkctl&fieldValidation=Strict{dry}"), &body);
-        let answer = self.cluster.send_until_answered(&doing, &call).await;
-        match answer.result {
-            Err(failure) if failure.already_exists() && (answer.repeated || self.resumed) => {
+        let Answer { result, repeated } = self.cluster.send_until_answered(&doing, &call).await;
+        let result = match result {
+            Err(failure) if failure.already_exists() && (repeated || self.resumed) => {
                 let found = Call::get(format!("{path}/{}", object.name()));
-                let found = self.cluster.send_until_answered(&doing, &found).await.result.map_err(refusal)?;
-                if is_ours(&body, &found) { Ok(found) } else { Err(refusal(failure)) }
+                match self.cluster.send_until_answered(&doing, &found).await.result {
+                    Ok(found) if is_ours(&body, &found) => Ok(found),
+                    Ok(_) => Err(failure),
+                    Err(unseen) => Err(unseen),
+                }
             }
-            result => result.map_err(refusal),
-        }
+            result => result,
+        };
+        (result.map_err(refusal), repeated)
     }
 
     /// Lets the carrier go. A strategic merge that deletes the gate by its name does nothing when the

@@ -21,6 +21,12 @@ const OF_DRIVER: [(&str, &str); 7] = [
     ("list", "configmaps"),
 ];
 
+/// What this job's driver does: claims are made where volumes are to be made on demand.
+fn of_driver(needs: &Needs) -> Vec<(&'static str, &'static str)> {
+    let claims = needs.makes_claims.then_some(("create", "persistentvolumeclaims"));
+    OF_DRIVER.into_iter().chain(claims).collect()
+}
+
 pub(super) fn own_asks(namespace: &str) -> Vec<Ask> {
     let version = "authorization.k8s.io/v1";
     let review = json!({"apiVersion": version, "kind": "SelfSubjectRulesReview", "spec": {"namespace": namespace}});
@@ -114,7 +120,7 @@ pub(super) fn account_asks(needs: &Needs) -> Vec<Ask> {
         Ask::post(right_key(verb, resource), version, namespace, "localsubjectaccessreviews", body)
     };
     let mut asks = vec![Ask::get(ACCOUNT, "v1", namespace, "serviceaccounts", name)];
-    asks.extend(OF_DRIVER.map(review));
+    asks.extend(of_driver(needs).into_iter().map(review));
     asks
 }
 
@@ -132,8 +138,8 @@ pub(super) fn account(needs: &Needs, facts: &Facts) -> Vec<Check> {
         return vec![account];
     }
     let what = "driver's rights";
-    let answers: Vec<(&str, &str, &Answer)> =
-        OF_DRIVER.map(|(verb, resource)| (verb, resource, facts.get(&right_key(verb, resource)))).into();
+    let answer = |(verb, resource)| (verb, resource, facts.get(&right_key(verb, resource)));
+    let answers: Vec<(&str, &str, &Answer)> = of_driver(needs).into_iter().map(answer).collect();
     let unread = answers.iter().find_map(|(_, _, answer)| answer.as_ref().err());
     let denied =
         answers.iter().filter(|(_, _, answer)| answer.as_ref().is_ok_and(|review| review["status"]["allowed"] != true));

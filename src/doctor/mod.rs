@@ -134,6 +134,11 @@ impl Unread {
 pub struct Facts(pub BTreeMap<String, Answer>);
 
 impl Facts {
+    /// Whether an API server answered at all.
+    pub fn is_answered(&self) -> bool {
+        !matches!(self.get(VERSION), Err(Unread::Unreached(_) | Unread::Missing | Unread::NotAsked))
+    }
+
     fn get(&self, key: &str) -> &Answer {
         self.0.get(key).unwrap_or(&Err(Unread::NotAsked))
     }

@@ -175,6 +175,12 @@ fn faults() -> Vec<(&'static str, Answer, &'static str, &'static str)> {
         ("own rights", rules("get", "*", "*"), "own rights", "create pods"),
         ("service account", missing(), "service account", "no service account spark"),
         ("account may create pods", denied(), "driver's rights", "may not create pods"),
+        (
+            "account may create persistentvolumeclaims",
+            denied(),
+            "driver's rights",
+            "may not create persistentvolumeclaims",
+        ),
         ("scheduler", missing(), "scheduler", "Volcano is not installed"),
         ("queue", missing(), "queue", "there is no queue etl"),
         ("queue", queue("Closed", "8"), "queue", "is closed"),

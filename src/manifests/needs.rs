@@ -30,6 +30,8 @@ pub struct Needs {
     pub of_all: Map<String, Value>,
     /// Storage classes of claims that are made on demand.
     pub storage_classes: Vec<String>,
+    /// Whether the driver makes claims for its executors.
+    pub makes_claims: bool,
 }
 
 impl Needs {
@@ -57,9 +59,16 @@ impl Needs {
             of_executor,
             of_all: Request::of_application(&plan)?.quantities(),
             storage_classes,
+            makes_claims: makes_claims(&plan),
             manifests,
         })
     }
+}
+
+/// Source: `MountVolumesFeatureStep` of Spark.
+fn makes_claims(plan: &Plan) -> bool {
+    let volumes = plan.conf.with_prefix("spark.kubernetes.executor.volumes.persistentVolumeClaim.");
+    volumes.into_iter().any(|(key, value)| key.ends_with(".options.claimName") && value == "OnDemand")
 }
 
 /// The driver's pod, as a Job or a CronJob makes it where it is not the carrier itself.

@@ -10,7 +10,7 @@ fn doctor(ns: &Namespace, arguments: &[&str]) -> (Vec<Value>, i32) {
     asked(ns.sparkctl(), arguments)
 }
 
-fn asked(mut sparkctl: assert_cmd::Command, arguments: &[&str]) -> (Vec<Value>, i32) {
+pub fn asked(mut sparkctl: assert_cmd::Command, arguments: &[&str]) -> (Vec<Value>, i32) {
     let output = sparkctl.args(["doctor", "--output", "json"]).args(arguments).output().expect("sparkctl");
     let text = String::from_utf8(output.stdout).expect("JSON");
     let lines = text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}")));

@@ -5,6 +5,7 @@ mod support;
 
 mod completions;
 mod doctor;
+mod faults;
 mod files;
 mod killed;
 mod logs;

@@ -19,6 +19,7 @@ pub struct Asked<'a> {
     /// Among those that change something, if it is one.
     pub change: Option<usize>,
     pub path: &'a str,
+    pub body: &'a [u8],
 }
 
 /// What becomes of a request.
@@ -31,6 +32,8 @@ pub enum Fate {
     KilledAfter,
     /// Neither passed on nor answered.
     Held,
+    /// Refused with this message, and not passed on.
+    Refused(&'static str),
 }
 
 type Decide = dyn Fn(&Asked) -> Fate + Send + Sync;
@@ -119,11 +122,16 @@ fn serve(mut socket: TcpStream, child: &Mutex<Child>, counts: &Counts, decide: &
     let (method, path): (Method, _) = (words.next()?.parse().ok()?, words.next()?);
     let number = counts.all.fetch_add(1, Ordering::SeqCst);
     let change = (method != Method::GET).then(|| counts.changes.fetch_add(1, Ordering::SeqCst));
-    let fate = decide(&Asked { number, change, path });
+    let fate = decide(&Asked { number, change, path, body: &body });
     match fate {
         Fate::Killed => return child.lock().expect("a lock").kill().ok(),
         // Until its sender goes.
         Fate::Held => return reader.read_to_end(&mut body).ok().map(drop),
+        Fate::Refused(message) => {
+            let status =
+                json!({"kind": "Status", "apiVersion": "v1", "code": 403, "reason": "Forbidden", "message": message});
+            return answer(&mut socket, 403, status.to_string().as_bytes());
+        }
         Fate::Passed | Fate::KilledAfter => {}
     }
     if path.contains("watch=true") || path.contains("follow=true") {
@@ -131,14 +139,18 @@ fn serve(mut socket: TcpStream, child: &Mutex<Child>, counts: &Counts, decide: &
         cluster().api.stream(path, |bytes| socket.write_all(bytes).is_ok());
         return None;
     }
-    let (code, answer) = cluster().api.pass_on(method, path, &content_type, body);
+    let (code, body) = cluster().api.pass_on(method, path, &content_type, body);
     if fate == Fate::KilledAfter {
         return child.lock().expect("a lock").kill().ok();
     }
+    answer(&mut socket, code, &body)
+}
+
+fn answer(socket: &mut TcpStream, code: u16, body: &[u8]) -> Option<()> {
     let head = format!(
         "HTTP/1.1 {code} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
-        answer.len()
+        body.len()
     );
     socket.write_all(head.as_bytes()).ok()?;
-    socket.write_all(&answer).ok()
+    socket.write_all(body).ok()
 }

@@ -1,9 +1,13 @@
 //! What a submission sends, in which order, and what is undone when it is refused.
 
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+
 use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::{Value, json};
 
+use crate::proxy::{Fate, Proxy};
 use crate::support::{Namespace, cluster, text};
 
 /// Requests of sparkctl in the namespace, as `VERB resource`.
@@ -80,6 +84,81 @@ fn holds(whole: &Value, part: &Value, path: &str) {
         (Value::Null, part) if *part == json!("") || *part == json!({}) => {}
         _ => assert_eq!(whole, part, "{path}"),
     }
+}
+
+/// As the program sent them: the carrier just so, the others but for their owner, whose uid only the cluster knows.
+#[test]
+fn render_prints_it_to_the_byte() {
+    let ns = Namespace::new("byte");
+    let job = ["examples/python-pi.yaml", "--scheduler", "volcano", "--id", "0123456789abcdef0123456789abcdef"];
+    let rendered = ns.sparkctl().arg("render").args(job).args(["-o", "json"]).output().expect("sparkctl render");
+    let rendered = String::from_utf8(rendered.stdout).expect("JSON");
+    let mut rendered: Vec<String> = rendered.lines().map(str::to_owned).collect();
+
+    let bodies = Arc::new(Mutex::new(Vec::new()));
+    let heard = bodies.clone();
+    let proxy = Proxy::start(move |asked| {
+        if asked.change.is_some() && asked.path.contains("?fieldManager=sparkctl&fieldValidation=Strict") {
+            heard.lock().expect("a lock").push(String::from_utf8_lossy(asked.body).into_owned());
+        }
+        Fate::Passed
+    });
+    let mut command = ns.command();
+    command.env("KUBECONFIG", proxy.kubeconfig(&ns)).args(["submit", "--detach"]).args(job);
+    assert_eq!(proxy.run(command.stdout(Stdio::null())).status.code(), Some(0));
+    let sent = bodies.lock().expect("a lock").clone();
+    assert_eq!(sent[0], rendered[0]);
+    let without_owner = |body: &String| {
+        let mut object: Value = serde_json::from_str(body).expect("JSON");
+        let metadata = object["metadata"].as_object_mut().expect("metadata");
+        metadata.shift_remove("ownerReferences").expect("an owner");
+        object.to_string()
+    };
+    let mut others: Vec<String> = sent[1..].iter().map(without_owner).collect();
+    rendered.remove(0);
+    rendered.sort();
+    others.sort();
+    assert_eq!(others, rendered);
+}
+
+/// Volcano 1.11 and older refuse a pod whose PodGroup is not there: it comes first, and is adopted.
+#[test]
+fn an_older_volcano_gets_the_pod_group_first() {
+    let ns = Namespace::new("older");
+    const REFUSAL: &str =
+        "admission webhook \"validatepod.volcano.sh\" denied the request: failed to get PodGroup for pod";
+    let changes = Arc::new(Mutex::new(Vec::new()));
+    let heard = changes.clone();
+    let proxy = Proxy::start(move |asked| {
+        let Some(change) = asked.change else { return Fate::Passed };
+        let place = asked.path.split('?').next().unwrap_or_default();
+        heard.lock().expect("a lock").push(place.rsplit('/').next().unwrap_or_default().to_owned());
+        if change == 0 { Fate::Refused(REFUSAL) } else { Fate::Passed }
+    });
+    let mut command = ns.command();
+    command.env("KUBECONFIG", proxy.kubeconfig(&ns)).args(["submit", "--detach", "examples/python-pi.yaml"]);
+    let ended =
+        proxy.run(command.args(["--scheduler", "volcano", "--driver-node", "type=quantum"]).stdout(Stdio::null()));
+    assert_eq!(ended.status.code(), Some(0));
+    let groups = cluster().api.items(&ns.group("scheduling.volcano.sh/v1beta1", "podgroups"));
+    let [group] = groups.as_slice() else { panic!("one PodGroup, not {groups:#?}") };
+    assert_eq!(group["metadata"]["ownerReferences"][0]["uid"], ns.driver()["metadata"]["uid"]);
+    let changes = changes.lock().expect("a lock").clone();
+    assert_eq!(changes[..4], ["pods", "podgroups", "pods", &text(&group["metadata"]["name"])]);
+    assert_eq!(changes.last().map(String::as_str), Some("python-pi-driver"));
+
+    ns.sparkctl().args(["delete", "python-pi"]).assert().code(0);
+    ns.wait_for("nothing left", || ns.left().is_empty().then_some(()));
+}
+
+#[test]
+fn who_may_not_submit_is_refused_and_nothing_is_in_doubt() {
+    let ns = Namespace::new("stranger");
+    let mut command = ns.sparkctl();
+    command.env("KUBECONFIG", cluster().variable("SUBMITTER_KUBECONFIG"));
+    let refused = contains("User \"submitter\" cannot create resource").and(contains("sparkctl setup"));
+    let run = command.args(["submit", "examples/pyspark-pi.yaml"]).assert().code(3);
+    run.stderr(refused.and(contains("it is not known").not()));
 }
 
 #[test]

@@ -1,0 +1,288 @@
+//! Faults that are prepared in a real cluster, one at a time: `sparkctl doctor` finds each, and says what to do.
+
+use std::path::PathBuf;
+
+use kube::config::Kubeconfig;
+use serde_json::{Value, json};
+
+use crate::doctor::asked;
+use crate::support::{Namespace, cluster};
+
+const JOB: &str = "examples/jvm-pi.yaml";
+
+/// What a fault is found by: the check, and words of its message.
+type Finding<'a> = (&'a str, &'a str);
+
+/// That doctor fails for this, with a remedy.
+fn finds(sparkctl: assert_cmd::Command, arguments: &[&str], (check, words): Finding) {
+    let (checks, code) = asked(sparkctl, arguments);
+    let told = || format!("{arguments:?}: not `{check}` with `{words}`, but {checks:#?}");
+    assert_eq!(code, 3, "{}", told());
+    let is_it = |found: &&Value| {
+        found["check"] == check
+            && found["verdict"] == "failed"
+            && found["message"].as_str().is_some_and(|text| text.contains(words))
+    };
+    let found = checks.iter().find(is_it).unwrap_or_else(|| panic!("{}", told()));
+    assert!(found["remedy"].is_string(), "{found}");
+}
+
+fn apply(ns: &Namespace, object: &Value) {
+    cluster().api.apply(object, Some(&ns.name));
+}
+
+/// Settings of a volume from a claim, for one of the roles.
+fn claim(role: &str, options: &[&str]) -> Vec<String> {
+    let of = |rest: &str| format!("--conf=spark.kubernetes.{role}.volumes.persistentVolumeClaim.data.{rest}");
+    let mut settings = vec![of("mount.path=/data")];
+    settings.extend(options.iter().map(|option| of(&format!("options.{option}"))));
+    settings
+}
+
+/// Each of them is a slip in the job, in a namespace in which all else is well.
+#[test]
+fn what_a_job_names_and_the_cluster_does_not_have() {
+    let ns = Namespace::new("slips");
+    for object in [
+        json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "powerless"}}),
+        json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "database"}, "stringData": {"user": "jo"}}),
+    ] {
+        apply(&ns, &object);
+    }
+    let (checks, code) = asked(ns.sparkctl(), &[JOB]);
+    assert_eq!(code, 0, "{checks:#?}");
+
+    let missing_claim = claim("driver", &["claimName=data"]);
+    let missing_class = claim("executor", &["claimName=OnDemand", "storageClass=fast", "sizeLimit=1Gi"]);
+    let missing_claim: Vec<&str> = missing_claim.iter().map(String::as_str).collect();
+    let missing_class: Vec<&str> = missing_class.iter().map(String::as_str).collect();
+    let faults: &[(&[&str], Finding)] = &[
+        (&["--service-account", "nobody"], ("service account", "no service account nobody")),
+        (&["--service-account", "powerless"], ("driver's rights", "powerless may not get pods")),
+        (&["--priority-class", "haste"], ("PriorityClass haste", "none of that name")),
+        (&["--scheduler", "volcano", "--queue", "elt"], ("queue", "no queue elt")),
+        (&["--scheduler", "kueue", "--queue", "team"], ("scheduler", "Kueue is not installed")),
+        (&["--scheduler", "ours"], ("scheduler", "the coscheduling plugin is not installed")),
+        (
+            &["--conf", "spark.kubernetes.driver.scheduler.name=volcan"],
+            ("scheduler", "schedulerName `volcan` wait for ever"),
+        ),
+        (&["--conf", "spark.kubernetes.driver.secretKeyRef.A=registry:key"], ("Secret registry", "none of that name")),
+        (&["--conf", "spark.kubernetes.driver.secretKeyRef.A=database:key"], ("Secret database", "no key `key`")),
+        (&["--conf", "spark.kubernetes.executor.secrets.keytab=/etc/keytab"], ("Secret keytab", "none of that name")),
+        (&["--conf", "spark.kubernetes.container.image.pullSecrets=pull"], ("Secret pull", "none of that name")),
+        (&["--conf", "spark.kubernetes.hadoop.configMapName=hadoop"], ("ConfigMap hadoop", "none of that name")),
+        (&missing_claim, ("PersistentVolumeClaim data", "none of that name")),
+        (&missing_class, ("StorageClass fast", "none of that name")),
+        (&["--driver-node", "type=quantum"], ("driver's node", "has type=quantum: nodes have type=")),
+        (&["--executor-node", "type=quantum"], ("executors' nodes", "has type=quantum: nodes have type=")),
+        (&["--driver-memory", "9000g"], ("driver's node", "no empty node has that")),
+        (&["--executor-cores", "900"], ("executors' nodes", "no empty node has that")),
+        (
+            &["--conf", "spark.executor.resource.gpu.amount=1", "--conf", "spark.executor.resource.gpu.vendor=amd.com"],
+            ("executors' nodes", "has no amd.com/gpu"),
+        ),
+    ];
+    for (arguments, finding) in faults {
+        finds(ns.sparkctl(), &[&[JOB], *arguments].concat(), *finding);
+    }
+}
+
+#[test]
+fn a_namespace_that_is_not_there_or_goes() {
+    let ns = Namespace::new("goes");
+    finds(ns.sparkctl(), &[JOB, "-n", "no-such-namespace"], ("namespace", "no namespace no-such-namespace"));
+    let held = json!({
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": "held", "finalizers": ["sparkctl.dev/test"]},
+    });
+    cluster().api.create(&ns.core("configmaps"), &held).expect("a map that is held");
+    cluster().api.delete(&format!("/api/v1/namespaces/{}", ns.name)).expect("deleting the namespace");
+    finds(ns.sparkctl(), &[JOB], ("namespace", "is being deleted"));
+    let free = json!({"metadata": {"finalizers": null}});
+    cluster().api.patch(&format!("{}/held", ns.core("configmaps")), &free).expect("letting it go");
+}
+
+#[test]
+fn rights_that_are_missing_and_a_name_that_is_taken() {
+    let ns = Namespace::new("rights");
+    let mut command = ns.sparkctl();
+    command.env("KUBECONFIG", cluster().variable("SUBMITTER_KUBECONFIG"));
+    finds(command, &[JOB], ("own rights", "you may not create configmaps, create pods"));
+
+    ns.sparkctl().args(["submit", JOB, "--driver-node", "type=quantum", "--detach"]).assert().code(0);
+    finds(ns.sparkctl(), &[JOB], ("driver's admission", "\"jvm-pi-driver\" already exists"));
+}
+
+#[test]
+fn a_quota_a_limit_and_a_claim_that_is_going() {
+    let ns = Namespace::new("limits");
+    let going = json!({
+        "apiVersion": "v1", "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "data", "finalizers": ["sparkctl.dev/test"]},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+    });
+    let path = format!("{}/data", ns.core("persistentvolumeclaims"));
+    cluster().api.create(&ns.core("persistentvolumeclaims"), &going).expect("a claim");
+    cluster().api.delete(&path).expect("deleting the claim");
+    let settings = claim("driver", &["claimName=data"]);
+    let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
+    finds(ns.sparkctl(), &[&[JOB][..], &settings].concat(), ("PersistentVolumeClaim data", "being deleted"));
+    cluster().api.patch(&path, &json!({"metadata": {"finalizers": null}})).expect("letting the claim go");
+
+    let range = json!({
+        "apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "small"},
+        "spec": {"limits": [{"type": "Container", "max": {"memory": "600Mi"}}]},
+    });
+    let ranges = ns.core("limitranges");
+    cluster().api.create(&ranges, &range).expect("a limit range");
+    // The API server may go by its cache for a moment.
+    ns.wait_for("the limit in force", || (asked(ns.sparkctl(), &[JOB]).1 == 3).then_some(()));
+    finds(ns.sparkctl(), &[JOB], ("driver's admission", "maximum memory usage per Container is 600Mi"));
+    finds(ns.sparkctl(), &[JOB], ("executors' admission", "maximum memory usage per Container is 600Mi"));
+    cluster().api.delete(&format!("{ranges}/small")).expect("deleting the limit range");
+
+    for (name, hard, words) in [
+        ("few", json!({"pods": "2"}), "quota few allows pods 2, of which 0 is used, and the application needs 3"),
+        ("cpu", json!({"requests.cpu": "2"}), "quota cpu allows requests.cpu 2"),
+        ("limits", json!({"limits.memory": "1Gi"}), "quota limits allows limits.memory 1Gi"),
+    ] {
+        let quota =
+            json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": name}, "spec": {"hard": hard}});
+        apply(&ns, &quota);
+        let path = format!("{}/{name}", ns.core("resourcequotas"));
+        ns.wait_for("the quota's count", || {
+            cluster().api.get(&path).ok().filter(|quota| quota["status"]["used"].is_object())
+        });
+        finds(ns.sparkctl(), &[JOB], ("quotas", words));
+        cluster().api.delete(&path).expect("deleting the quota");
+    }
+}
+
+#[test]
+fn a_queue_that_is_closed_or_too_small() {
+    let ns = Namespace::new("queues");
+    let queues = "/apis/scheduling.volcano.sh/v1beta1/queues";
+    let version = "scheduling.volcano.sh/v1beta1";
+    let name = format!("{}-q", ns.name);
+    let queue = json!({
+        "apiVersion": version, "kind": "Queue", "metadata": {"name": name},
+        "spec": {"weight": 1, "capability": {"cpu": "1"}},
+    });
+    cluster().api.create(queues, &queue).expect("a queue");
+    let path = format!("{queues}/{name}");
+    let wait_for = |state: &str| {
+        ns.wait_for(state, || cluster().api.get(&path).ok().filter(|queue| queue["status"]["state"] == state));
+    };
+    wait_for("Open");
+    let arguments = [JOB, "--scheduler", "volcano", "--queue", &name];
+    finds(ns.sparkctl(), &arguments, ("queue", "has cpu 1 in all, and the application needs 3"));
+    let close = json!({
+        "apiVersion": "bus.volcano.sh/v1alpha1", "kind": "Command", "metadata": {"name": "close"},
+        "action": "CloseQueue", "target": {"apiVersion": version, "kind": "Queue", "name": name, "uid": ""},
+    });
+    cluster().api.create(&ns.group("bus.volcano.sh/v1alpha1", "commands"), &close).expect("closing the queue");
+    wait_for("Closed");
+    finds(ns.sparkctl(), &arguments, ("queue", "is closed: it lets nothing in"));
+    cluster().api.delete(&path).expect("deleting the queue");
+}
+
+/// A node that is only an entry. Its taint keeps others' pods off.
+struct Node {
+    name: String,
+}
+
+const NODES: &str = "/api/v1/nodes";
+const TAINT: &str = "sparkctl.test/entry";
+
+impl Node {
+    fn new(ns: &Namespace) -> Node {
+        let node = json!({
+            "apiVersion": "v1", "kind": "Node",
+            "metadata": {"name": ns.name, "labels": {"sparkctl.test/entry": ns.name}},
+            "spec": {"taints": [{"key": TAINT, "value": "yes", "effect": "NoSchedule"}]},
+        });
+        cluster().api.create(NODES, &node).expect("a node");
+        let node = Node { name: ns.name.clone() };
+        node.be("True");
+        node
+    }
+
+    fn path(&self) -> String {
+        format!("{NODES}/{}", self.name)
+    }
+
+    /// Says that it is ready or is not, and has room.
+    fn be(&self, ready: &str) {
+        let room = json!({"cpu": "4", "memory": "16Gi", "pods": "10"});
+        let status = json!({"capacity": room, "allocatable": room, "conditions": [{
+            "type": "Ready", "status": ready, "reason": "Test", "message": "says the test",
+            "lastHeartbeatTime": null, "lastTransitionTime": null,
+        }]});
+        cluster().api.patch(&format!("{}/status", self.path()), &json!({"status": status})).expect("its status");
+        // What the controller adds by itself until it has seen the status.
+        cluster()
+            .api
+            .patch(
+                &self.path(),
+                &json!({"spec": {"taints": [
+                    {"key": TAINT, "value": "yes", "effect": "NoSchedule"},
+                ]}}),
+            )
+            .expect("its taints");
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _ = cluster().api.delete(&self.path());
+    }
+}
+
+#[test]
+fn nodes_that_are_tainted_cordoned_or_not_ready() {
+    let ns = Namespace::new("nodes-of");
+    let node = Node::new(&ns);
+    let label = format!("sparkctl.test/entry={}", ns.name);
+    let aimed = [JOB, "--driver-node", &label];
+    finds(ns.sparkctl(), &aimed, ("driver's node", "does not tolerate: sparkctl.test/entry=yes:NoSchedule"));
+    let tolerant = [&aimed[..], &["--toleration", TAINT]].concat();
+    cluster().api.patch(&node.path(), &json!({"spec": {"unschedulable": true}})).expect("cordoning it");
+    finds(ns.sparkctl(), &tolerant, ("driver's node", "none of the 1 nodes with its labels is ready and takes pods"));
+    cluster().api.patch(&node.path(), &json!({"spec": {"unschedulable": null}})).expect("uncordoning it");
+    node.be("False");
+    finds(ns.sparkctl(), &tolerant, ("driver's node", "none of the 1 nodes with its labels is ready and takes pods"));
+}
+
+/// The tests' kubeconfig with another server, or with a token that nobody knows.
+fn kubeconfig(ns: &Namespace, name: &str, change: impl FnOnce(&mut Value)) -> PathBuf {
+    let kubeconfig = Kubeconfig::read_from(&cluster().kubeconfig).expect("the tests' kubeconfig");
+    let mut json = serde_json::to_value(&kubeconfig).expect("JSON");
+    change(&mut json);
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}.kubeconfig", ns.name));
+    std::fs::write(&path, json.to_string()).expect("a kubeconfig");
+    path
+}
+
+#[test]
+fn a_server_that_is_not_there_or_does_not_know_the_caller() {
+    let ns = Namespace::new("server");
+    let strange = kubeconfig(&ns, "strange", |json| json["users"][0]["user"] = json!({"token": "unknown"}));
+    let mut command = ns.sparkctl();
+    command.env("KUBECONFIG", &strange);
+    finds(command, &[JOB], ("API server", "Unauthorized"));
+
+    let nowhere = kubeconfig(&ns, "nowhere", |json| {
+        json["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:1".into();
+    });
+    let mut command = ns.sparkctl();
+    command.env("KUBECONFIG", &nowhere);
+    let (checks, code) = asked(command, &[JOB]);
+    assert_eq!(code, 6, "{checks:#?}");
+    assert!(checks[0]["message"].as_str().is_some_and(|text| text.contains("no answer")), "{checks:#?}");
+    let mut command = ns.sparkctl();
+    command.env("KUBECONFIG", &nowhere).args(["submit", "--check", JOB]).assert().code(6);
+    for path in [strange, nowhere] {
+        std::fs::remove_file(path).expect("removing a kubeconfig");
+    }
+}
