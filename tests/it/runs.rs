@@ -31,10 +31,44 @@ fn runs_the_seeds_pi_as_a_mere_submitter() {
         assert_eq!(&pod["metadata"]["annotations"]["scheduling.k8s.io/group-name"], group);
         assert_eq!(pod["spec"]["schedulerName"], "volcano");
     }
+    assert_eq!(groups[0]["spec"]["minResources"], requested(&pods));
     // What the cluster goes on to do with nobody watching.
     let jobs = cluster().api.items(&ns.group("batch/v1", "jobs"));
     assert_eq!(jobs[0]["spec"]["ttlSecondsAfterFinished"], 86400);
     assert_eq!(jobs[0]["spec"]["backoffLimit"], 3);
+}
+
+/// What pods of whole cores ask for together, as a PodGroup says it.
+fn requested(pods: &[Value]) -> Value {
+    let all = pods.iter().flat_map(|pod| pod["spec"]["containers"].as_array().into_iter().flatten());
+    let requests: Vec<&Value> = all.map(|container| &container["resources"]["requests"]).collect();
+    let sum = |name: &str, unit: &str| {
+        let amounts = requests.iter().map(|requests| text(&requests[name]));
+        amounts.map(|amount| amount.trim_end_matches(unit).parse::<u64>().expect("an amount")).sum::<u64>()
+    };
+    json!({"cpu": sum("cpu", "").to_string(), "memory": format!("{}Mi", sum("memory", "Mi"))})
+}
+
+/// Memory beside the heap, of Python's workers and off the heap: what Spark itself makes of it is what the queue is asked for.
+#[test]
+fn the_gang_asks_for_what_its_pods_do() {
+    let ns = Namespace::new("gang");
+    let settings = [
+        "spark.memory.offHeap.enabled=true",
+        "spark.memory.offHeap.size=64m",
+        "spark.executor.pyspark.memory=512m",
+        "spark.driver.memoryOverheadFactor=0.9",
+        "spark.executor.memoryOverhead=111m",
+    ];
+    let mut command = ns.sparkctl();
+    command.args(["submit", "examples/python-pi.yaml", "--scheduler", "volcano", "--executors", "1"]);
+    command.args(settings.iter().flat_map(|setting| ["--conf", setting]));
+    command.assert().code(0);
+    let groups = cluster().api.items(&ns.group("scheduling.volcano.sh/v1beta1", "podgroups"));
+    let pods = created(&ns, "pods");
+    assert_eq!(pods.len(), 2, "a driver and an executor");
+    assert_eq!(groups[0]["spec"]["minResources"], requested(&pods));
+    assert_eq!(requested(&pods)["memory"], format!("{}Mi", 512 + 460 + 512 + 111 + 64 + 512));
 }
 
 /// What was sent to create objects of a kind, by the audit log.
