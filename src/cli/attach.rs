@@ -8,6 +8,7 @@ use crate::cluster::{connect, find};
 
 /// Follow an application that is in the cluster, to the same end and exit code as its submitter
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_long_help = super::EXIT_CODES)]
 pub struct Attach {
     /// Name of the application, or of its driver's pod
     name: String,

@@ -20,6 +20,7 @@ use crate::state::{self, Durations, Ending, Executors, Outcome, State, What};
 
 /// Running on this machine.
 #[derive(clap::Args, Clone, Debug, Default)]
+#[command(next_help_heading = "On this machine")]
 pub struct Local {
     /// Run on this machine with Spark's own local master, on N cores or all; no cluster is needed
     #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "0", value_parser = clap::value_parser!(u32), conflicts_with_all = ["detach", "dry_run"])]

@@ -87,6 +87,18 @@ enum Command {
     Gc(gc::Gc),
 }
 
+/// What `--color` says of help and of mistakes in the command line, which are told before it is read.
+fn asked_color(arguments: impl Iterator<Item = String>) -> clap::ColorChoice {
+    let arguments: Vec<String> = arguments.take_while(|argument| argument != "--").collect();
+    let pairs = arguments.windows(2).filter(|pair| pair[0] == "--color").map(|pair| pair[1].as_str());
+    let asked = arguments.iter().filter_map(|argument| argument.strip_prefix("--color=")).chain(pairs).next_back();
+    match asked {
+        Some("always") => clap::ColorChoice::Always,
+        Some("never") => clap::ColorChoice::Never,
+        _ => clap::ColorChoice::Auto,
+    }
+}
+
 /// For people, or for programs: one JSON object per line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Form {
@@ -113,7 +125,7 @@ Exit codes:
   6    the cluster cannot be reached, or the outcome is unknown: it may still run
   9    skipped: an earlier run goes on (--overlap forbid or queue)
   124  --timeout passed
-  130  interrupted (143: terminated); the message says whether the application runs on";
+  130  interrupted (143: terminated, 129: hung up); the message says whether the application runs on";
 
 /// What a user types to call this program again.
 pub fn program() -> &'static str {
@@ -136,7 +148,9 @@ impl Cli {
 
     /// What the command line asks for. A wrong one ends the process, and so do --help and --version.
     pub fn of_arguments() -> Self {
-        let matches = Self::called().get_matches();
+        let matches = Self::called()
+            .color(asked_color(std::env::args_os().map(|argument| argument.to_string_lossy().into_owned())))
+            .get_matches();
         Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
     }
 

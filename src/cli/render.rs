@@ -20,10 +20,10 @@ pub struct Render {
     #[command(flatten)]
     identity: Identity,
     /// Form of the objects
-    #[arg(long, short, value_enum, default_value = "yaml")]
+    #[arg(long, short, value_enum, default_value = "yaml", help_heading = "Output")]
     output: Form,
     /// Leave out the scheduling gate that holds the driver until `submit` releases it
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     no_hold: bool,
     #[command(flatten)]
     place: Place,
@@ -37,6 +37,7 @@ enum Form {
 
 /// What makes a submission this one.
 #[derive(clap::Args, Clone, Debug, Default)]
+#[command(next_help_heading = "The submission")]
 pub struct Identity {
     /// Identity of the submission, 32 hexadecimal digits: Spark's application id is `spark-ID`
     #[arg(long, value_name = "ID", value_parser = id)]

@@ -46,6 +46,7 @@ pub struct Resume {
 
 /// Run a schedule's application now, and follow it to its end
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_long_help = super::EXIT_CODES)]
 pub struct Run {
     /// Name of the schedule
     name: String,

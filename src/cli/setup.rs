@@ -5,7 +5,7 @@ use crate::cluster;
 use crate::job::overrides::pair;
 use crate::manifests::{self, Submitter};
 use crate::report::talk;
-use crate::spark::quantity;
+use crate::spark::{names, quantity};
 
 /// Print what an administrator needs once for a namespace, or apply it
 ///
@@ -55,6 +55,9 @@ fn amount(text: &str) -> Result<(String, String), String> {
 impl Setup {
     pub async fn run(self) -> Result<u8> {
         let namespace = cluster::namespace(&self.place.options());
+        for name in [&namespace, &self.service_account].into_iter().chain(&self.queue) {
+            names::check(name).map_err(|message| anyhow!(message))?;
+        }
         let is_named = self.place.namespace.is_some();
         if self.apply && !is_named {
             bail!("name the namespace to be set up: -n NAME");

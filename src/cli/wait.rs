@@ -14,6 +14,7 @@ use crate::state::{Ending, PATIENCE, State, Terms, What};
 ///
 /// Ends with 0 when it has come to what was waited for, else with the application's exit code.
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_long_help = super::EXIT_CODES)]
 pub struct Wait {
     /// Name of the application, or of its driver's pod
     name: String,
