@@ -3,14 +3,17 @@
 //! The container sees what the driver's pod would, as far as one machine has it: the image, the files of the
 //! submitter below the same mount, the variables. It runs as the user of this process, who may read
 //! those files, in group 0, to whom the images of Spark give what they write to.
+//!
+//! Such a user is another outside of some containers, each engine in its own way: see `Identity`.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use rustix::process::{Gid, Uid, getgid, getuid};
 use uuid::Uuid;
 
 use super::machine::Environment;
@@ -22,6 +25,7 @@ pub struct Engine {
     program: PathBuf,
     name: &'static str,
     version: String,
+    identity: Identity,
 }
 
 /// `podman 4.3.1`.
@@ -29,6 +33,14 @@ impl std::fmt::Display for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {}", self.name, self.version)
     }
+}
+
+/// As whom a container runs.
+#[derive(Debug, Default, PartialEq)]
+struct Identity {
+    options: Vec<String>,
+    /// Whom the image may have no name for.
+    unnamed: Option<u32>,
 }
 
 /// A container; it goes, running or not, when this does.
@@ -51,10 +63,8 @@ pub struct Wish<'a> {
     pub arguments: &'a [String],
 }
 
-/// Starts `spark-submit` of the image. Hadoop will not run for a user without a name, so one is
-/// made up as the entry point of Spark's images does; that entry point itself would write into the output.
+/// Starts `spark-submit` of the image. The entry point of Spark's images would write into the output.
 const START: &str = r#"
-whoami >/dev/null 2>&1 || [ ! -w /etc/passwd ] || echo "$(id -u):x:$(id -u):0:spark:/tmp:/bin/false" >>/etc/passwd
 [ -w "$HOME" ] || export HOME=/tmp
 exec "${SPARK_HOME:-/opt/spark}/bin/spark-submit" "$@"
 "#;
@@ -75,8 +85,14 @@ impl Engine {
         };
         let found = names.iter().find_map(|name| Some((*name, environment.on_path(name)?)));
         let Some((name, program)) = found else { return Ok(None) };
-        let mut engine = Self { program, name, version: String::new() };
+        let mut engine = Self { program, name, version: String::new(), identity: Identity::default() };
         engine.version = engine.ask(&["version", "--format", "{{.Client.Version}}"], progress)?.trim().to_owned();
+        let is_podman = name == "podman" || engine.ask(&["--version"], progress)?.starts_with("podman");
+        let security = match is_podman {
+            true => String::new(),
+            false => engine.ask(&["info", "--format", "{{json .SecurityOptions}}"], progress)?,
+        };
+        engine.identity = Identity::of(is_podman, &security, getuid(), getgid());
         Ok(Some(engine))
     }
 
@@ -111,24 +127,36 @@ impl Engine {
         let arguments = self.arguments(&container.id, wish)?;
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         self.ask(&arguments, progress)?;
+        if let Some(user) = self.identity.unnamed {
+            self.name(user, &container.id, progress)
+                .with_context(|| format!("giving user {user} a name in the image"))?;
+        }
         Ok(container)
     }
 
+    /// Makes up a name, without which Hadoop runs for nobody. Not every image lets its user do that.
+    fn name(&self, user: u32, id: &str, progress: &Progress) -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        let (here, there) = (folder.path().join("passwd"), format!("{id}:/etc/passwd"));
+        let path = here.display().to_string();
+        self.ask(&["cp", &there, &path], progress)?;
+        let users = fs::read_to_string(&here)?;
+        let number = user.to_string();
+        if users.lines().any(|line| line.split(':').nth(2) == Some(&number)) {
+            return Ok(());
+        }
+        fs::write(&here, format!("{}\n{user}:x:{user}:0:spark:/tmp:/bin/false\n", users.trim_end()))?;
+        self.ask(&["cp", &path, &there], progress).map(drop)
+    }
+
     fn arguments(&self, id: &str, wish: &Wish<'_>) -> Result<Vec<String>> {
-        let (user, group) = (rustix::process::getuid(), rustix::process::getgid());
         let mut arguments: Vec<String> = ["create", "--name", id, "--network", "host", "--entrypoint", "/bin/sh"]
             .into_iter()
             .chain(["--security-opt", "label=disable"])
             .map(str::to_owned)
+            .chain(self.identity.options.iter().cloned())
             .collect();
         let mut option = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
-        option("--user", format!("{}:0", user.as_raw()));
-        if !group.is_root() {
-            option("--group-add", group.as_raw().to_string());
-        }
-        if self.name == "podman" && !user.is_root() {
-            option("--userns", "keep-id".into());
-        }
         if let Some(memory) = wish.memory_mebibytes {
             option("--memory", format!("{memory}m"));
         }
@@ -165,7 +193,7 @@ impl Container {
         ["start", "--attach", &self.id]
     }
 
-    /// Refuses an exit code of the engine's own: the container never ran.
+    /// Refuses an exit code of the engine's own (1 of docker, 125 to 127 of podman): the container never ran.
     ///
     /// # Errors
     /// It did not run.
@@ -188,6 +216,29 @@ impl Drop for Container {
         for arguments in [&["kill", self.id.as_str()][..], &["rm", "--force", &self.id]] {
             let _ = ask(&self.program, arguments, || Ok(()));
         }
+    }
+}
+
+impl Identity {
+    /// That of a user of this machine.
+    ///
+    /// Podman maps the users of a container if a user starts it, unless it is told to keep them, and names them.
+    /// In a docker that a user runs, that user is 0. A docker that maps users (`userns-remap`) can be told to leave it.
+    /// `security` is what docker says of itself.
+    fn of(is_podman: bool, security: &str, user: Uid, group: Gid) -> Self {
+        let is_root = user.is_root() || security.contains("name=rootless");
+        let user = if is_root { 0 } else { user.as_raw() };
+        let mapping = match is_podman {
+            true => (!is_root).then_some("keep-id"),
+            false => security.contains("name=userns").then_some("host"),
+        };
+        let user_option = ["--user".to_owned(), format!("{user}:0")];
+        let group = Some(group.as_raw()).filter(|group| !is_root && *group != 0);
+        let options = user_option
+            .into_iter()
+            .chain(group.into_iter().flat_map(|group| ["--group-add".to_owned(), group.to_string()]))
+            .chain(mapping.into_iter().flat_map(|mapping| ["--userns".to_owned(), mapping.to_owned()]));
+        Self { options: options.collect(), unnamed: Some(user).filter(|_| !is_root && !is_podman) }
     }
 }
 
@@ -251,8 +302,25 @@ mod tests {
     }
 
     #[test]
+    fn runs_as_the_user_of_this_process_in_every_engine() {
+        let options = |is_podman, security, user| {
+            let identity = Identity::of(is_podman, security, Uid::from_raw(user), Gid::from_raw(user));
+            (identity.options.join(" "), identity.unnamed)
+        };
+        let of_user = "--user 1000:0 --group-add 1000";
+        let plain = r#"["name=seccomp,profile=default"]"#;
+        assert_eq!(options(true, "", 0), ("--user 0:0".into(), None));
+        assert_eq!(options(true, "", 1000), (format!("{of_user} --userns keep-id"), None));
+        assert_eq!(options(false, plain, 0), ("--user 0:0".into(), None));
+        assert_eq!(options(false, plain, 1000), (of_user.into(), Some(1000)));
+        assert_eq!(options(false, r#"["name=rootless"]"#, 1000), ("--user 0:0".into(), None));
+        assert_eq!(options(false, r#"["name=userns"]"#, 1000), (format!("{of_user} --userns host"), Some(1000)));
+    }
+
+    #[test]
     fn refuses_to_mount_what_the_engine_would_misread() {
-        let engine = Engine { program: "podman".into(), name: "podman", version: "5".into() };
+        let engine =
+            Engine { program: "podman".into(), name: "podman", version: "5".into(), identity: Identity::default() };
         let mounts = [(PathBuf::from("/data/a,b.csv"), "/mnt/a".to_owned())];
         let wish = Wish {
             image: "spark",

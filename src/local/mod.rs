@@ -107,8 +107,7 @@ pub async fn run(
     // The receiver lives as long as this call is waited for.
     let _ = events.send(Event::Running(ran_on)).await;
     let ended = child::run(&submission, &mut signals, deadline, &events).await?;
-    // The codes that an engine has for failures of its own.
-    if let (Some(container), Ended::Exited(code @ 125..=127)) = (&submission.container, ended) {
+    if let (Some(container), Ended::Exited(code @ 1..)) = (&submission.container, ended) {
         container.refuse_unstarted(code)?;
     }
     Ok(Outcome { ended, prepared: start - begin, ran: Some(start.elapsed()) })

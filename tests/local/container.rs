@@ -1,7 +1,8 @@
-//! Runs in a container of the job's image, by a real podman. The image is that of the test cluster, from its
-//! registry.
+//! Runs in a container of the job's image, by a real podman, or the docker that `SPARKCTL_TEST_ENGINE=docker` says is
+//! here. The image is that of the test cluster, from its registry.
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -9,15 +10,21 @@ use std::sync::OnceLock;
 use crate::support::{cluster, sparkctl};
 use crate::{failure_of, interrupt, text, wait_for};
 
+/// `podman`, or what `SPARKCTL_TEST_ENGINE` names.
+fn engine() -> String {
+    std::env::var("SPARKCTL_TEST_ENGINE").unwrap_or_else(|_| "podman".into())
+}
+
 /// Podman's settings for these tests: which files it reads.
 ///
 /// # Panics
-/// There is no podman: these tests are not skipped.
+/// There is no engine: these tests are not skipped.
 fn settings() -> &'static [(&'static str, String); 2] {
     static SETTINGS: OnceLock<[(&str, String); 2]> = OnceLock::new();
     SETTINGS.get_or_init(|| {
-        let found = Command::new("podman").arg("--version").output();
-        assert!(found.is_ok_and(|found| found.status.success()), "podman is missing: install it (Debian's package podman)");
+        let found = Command::new(engine()).arg("version").output();
+        let answers = found.is_ok_and(|found| found.status.success());
+        assert!(answers, "{} does not answer: install it (Debian's package podman)", engine());
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
         let write = |name: &str, content: &str| {
             let path = folder.join(name);
@@ -32,18 +39,12 @@ fn settings() -> &'static [(&'static str, String); 2] {
     })
 }
 
-fn podman() -> Command {
-    let mut command = Command::new("podman");
-    command.envs(settings().iter().map(|(name, value)| (name, value)));
-    command
-}
-
 /// A run in a container; what it would be on the machine must not matter.
 pub fn submit(arguments: &[&str]) -> Command {
     let mut command = sparkctl();
     command.envs(settings().iter().map(|(name, value)| (name, value)));
     command.env("SPARK_HOME", "/nowhere").env("SPARKCTL_CACHE_DIR", "/nowhere");
-    command.args(["submit", "--local=1", "--local-in=container"]).args(arguments);
+    command.args(["submit", "--local=1", "--local-in", &engine()]).args(arguments);
     command
 }
 
@@ -94,7 +95,8 @@ Read-only file system
 ";
     assert_eq!(text(&output.stdout), expected);
     let stderr = text(&output.stderr);
-    for said in ["with docker.io/apache/spark:4.1.4 in podman ", ", local[1]", "boxed succeeded: starting "] {
+    let ran = format!("with docker.io/apache/spark:4.1.4 in {} ", engine());
+    for said in [&ran, ", local[1]", "boxed succeeded: starting "] {
         assert_eq!(stderr.matches(said).count(), 1, "{said}\n{stderr}");
     }
 }
@@ -122,7 +124,7 @@ fn says_that_an_image_cannot_be_had() {
     let run = submit(&["examples/jvm-pi.yaml", "--image", "apache/no-such-image:1"]).output().expect("running");
     assert_eq!(run.status.code(), Some(4), "{}", text(&run.stderr));
     let stderr = text(&run.stderr);
-    assert!(stderr.contains("podman pull: ") && stderr.contains("no-such-image"), "{stderr}");
+    assert!(stderr.contains(&format!("{} pull: ", engine())) && stderr.contains("no-such-image"), "{stderr}");
 }
 
 #[test]
@@ -136,11 +138,35 @@ fn leaves_no_container_after_ctrl_c() {
     BufReader::new(run.stdout.take().expect("its output")).read_line(&mut line).expect("a line");
     assert_eq!(line, "at work\n");
     let there = || {
-        let list = podman().args(["ps", "--all", "--no-trunc", "--format", "{{.Command}}"]).output().expect("podman");
+        let mut list = Command::new(engine());
+        list.envs(settings().iter().map(|(name, value)| (name, value)));
+        let list = list.args(["ps", "--all", "--no-trunc", "--format", "{{.Command}}"]).output().expect("a list");
         text(&list.stdout).contains(&mark)
     };
-    assert!(there(), "the container is not among podman's");
+    assert!(there(), "the container is not among the engine's");
     interrupt(run.id());
     assert_eq!(run.wait().expect("its end").code(), Some(130));
     wait_for("the end of the container", || !there());
+}
+
+#[test]
+fn says_that_docker_could_not_start_its_container() {
+    // A stand-in: the real one refuses where the machine lacks what a container asks for.
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = "#!/bin/sh\n\
+                  case $1 in\n\
+                  cp) [ -e \"$2\" ] || : >\"$3\" ;;\n\
+                  start) echo 'Error response from daemon: no network' >&2; exit 1 ;;\n\
+                  inspect) echo created ;;\n\
+                  esac\n";
+    let docker = folder.path().join("docker");
+    std::fs::write(&docker, script).expect("writing a script");
+    std::fs::set_permissions(&docker, std::fs::Permissions::from_mode(0o755)).expect("making it a program");
+    let mut command = sparkctl();
+    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").expect("PATH"));
+    command.env("PATH", path).args(["submit", "examples/jvm-pi.yaml", "--local", "--local-in=docker"]);
+    let run = command.output().expect("running");
+    assert_eq!(run.status.code(), Some(4), "{}", text(&run.stderr));
+    let stderr = text(&run.stderr);
+    assert!(stderr.contains("daemon: no network\n") && stderr.contains("could not start the container"), "{stderr}");
 }

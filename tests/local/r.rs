@@ -19,7 +19,7 @@ fn runs_in_a_container_that_has_r() {
 }
 
 #[test]
-fn says_that_the_image_has_no_r() {
+fn says_that_a_container_has_no_r() {
     let mut command = submit(&["--name", "sum", "--image", &cluster().spark_image(), "--output", "quiet"]);
     command.args(["--spark-version", "4.1.4", "--main-file", "tests/it/sum.R", "--driver-memory", "512m"]);
     let run = command.output().expect("running");
