@@ -8,7 +8,7 @@ use super::place::Place;
 use crate::cluster::{self, Cluster, connect, find, glance_and_events, log_tail};
 use crate::manifests::Application;
 use crate::report::{self, Card, clean, talk};
-use crate::state::{self, Ending, Observed, PATIENCE, State, Terms, What};
+use crate::state::{self, Ending, LINGERS, LINGERS_HINT, Observed, PATIENCE, State, Terms, What};
 
 /// How many of the latest events are shown.
 const EVENTS: usize = 12;
@@ -98,6 +98,10 @@ fn rows(application: &Application, observed: &Observed, state: &State) -> Vec<St
     row("blocked", executors.blocked.as_deref().unwrap_or_default());
     if state.what == What::Running {
         row("hint", executors.hint.as_deref().unwrap_or_default());
+    }
+    if state.lingers.is_some() {
+        row("now", LINGERS);
+        row("hint", LINGERS_HINT);
     }
     match &state.what {
         What::Waiting(waiting) => {

@@ -16,7 +16,7 @@ use super::voice::Voice;
 use crate::cluster::{self, Change, Cluster, Heard, Logs, Sight, Source, Stage};
 use crate::manifests::Application;
 use crate::report::{self, Card};
-use crate::state::{self, Ending, Observed, Outcome, State, Terms, What};
+use crate::state::{self, Ending, Finding, Observed, Outcome, State, Stopped, Terms, What};
 
 /// How often a state is judged anew though nothing changed: time alone may turn a wait into an end.
 pub(super) const JUDGE: Duration = Duration::from_secs(1);
@@ -179,6 +179,7 @@ impl<'a> Following<'a> {
             self.take_rest_of_logs(interrupt).await?;
             self.tail.clear();
             self.logs.begin(DRIVER, &driver);
+            self.sight.hears_log();
         }
         if self.options.logs == Some(Whose::All) {
             self.begin_logs_of_executors()?;
@@ -234,7 +235,14 @@ impl<'a> Following<'a> {
         if &**source != DRIVER {
             return self.voice.log(&line, shown);
         }
-        self.tail.push_back(String::from_utf8_lossy(&line.text).into_owned());
+        let text = String::from_utf8_lossy(&line.text).into_owned();
+        if let Some(has_stopped) = state::has_stopped(&text) {
+            let (now, driver) = (self.cluster.now(), self.sight.observed().driver.as_ref());
+            let stopped = driver.and_then(|driver| driver.metadata.uid.clone()).filter(|_| has_stopped);
+            let at = line.at.map_or(now, |at| at.min(now));
+            self.sight.take_finding(Finding::Stopped(stopped.map(|driver| Stopped { driver, at })));
+        }
+        self.tail.push_back(text);
         if self.tail.len() > LOG_TAIL {
             self.tail.pop_front();
         }

@@ -119,7 +119,14 @@ impl<'a> Told<'a> {
     }
 
     fn state(&mut self, what: What, durations: Durations) -> Result<()> {
-        self.voice.state(&State { what, executors: Executors::default(), durations, attempt: None, node: None })
+        self.voice.state(&State {
+            what,
+            executors: Executors::default(),
+            durations,
+            attempt: None,
+            node: None,
+            lingers: None,
+        })
     }
 
     /// Says how it ended. Returns the exit code.
@@ -154,7 +161,8 @@ impl<'a> Told<'a> {
         let exception = (outcome.ending == Ending::Failed).then(|| state::last_exception(&self.log.tail())).flatten();
         let outcome = outcome.with_hint_of(Some(&self.log.tail()), &Executors::default(), None);
         let what = What::Ended(outcome.clone());
-        let state = State { what, executors: Executors::default(), durations, attempt: None, node: None };
+        let state =
+            State { what, executors: Executors::default(), durations, attempt: None, node: None, lingers: None };
         self.voice.state(&state)?;
         let card = Card {
             application: &self.application,

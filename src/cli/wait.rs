@@ -92,7 +92,14 @@ mod tests {
     use crate::state::{Durations, Executors, Outcome, State, What};
 
     fn state(what: What) -> State {
-        State { what, executors: Executors::default(), durations: Durations::default(), attempt: None, node: None }
+        State {
+            what,
+            executors: Executors::default(),
+            durations: Durations::default(),
+            attempt: None,
+            node: None,
+            lingers: None,
+        }
     }
 
     #[test]

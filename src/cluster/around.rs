@@ -5,20 +5,23 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::find::encoded;
 use super::request::Call;
-use super::{Cluster, kinds};
+use super::{Cluster, kinds, log_tail};
 use crate::spark::{Conf, properties};
 use crate::state::nodes::{Amounts, requests};
-use crate::state::{self, Claims, Door, Finding, Look, Nodes, Way};
+use crate::state::{self, Claims, Door, Finding, Look, Nodes, Stopped, Way};
 
 /// An explanation that takes longer is not waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Objects of a page, and how many pages are worth reading.
 const PAGE: usize = 500;
 const PAGES: usize = 20;
+/// How many of a log's last lines are read for Spark's word that it has stopped.
+const LOG_TAIL: usize = 200;
 
 /// Looks at all of it at once, one time.
 pub async fn around(cluster: &Cluster, driver: &Pod, looks: &BTreeSet<Look>) -> Vec<Finding> {
@@ -39,6 +42,7 @@ async fn look(cluster: &Cluster, driver: &Pod, at: Look) -> Option<Finding> {
         Look::Claims => Some(Finding::Claims(claims(cluster, driver).await)),
         Look::Settings => settings(cluster, driver).await.map(Finding::Settings),
         Look::Way => way(cluster, driver).await.map(Finding::Way),
+        Look::Log(_) => stopped(cluster, driver).await.map(|stopped| Finding::Stopped(Some(stopped))),
     }
 }
 
@@ -170,4 +174,14 @@ async fn endpoints(cluster: &Cluster, driver: &Pod, namespace: &str, service: &s
     let later = cluster.send(&Call::get(format!("{pods}/{name}"))).await.ok()?;
     let later: Pod = serde_json::from_value(later).ok()?;
     (later.metadata.uid == driver.metadata.uid).then(|| (slices, Box::new(later)))
+}
+
+/// Whether the last that the driver's log says of Spark is that it has stopped.
+async fn stopped(cluster: &Cluster, driver: &Pod) -> Option<Stopped> {
+    let log = log_tail(cluster, driver, LOG_TAIL).await.ok()?;
+    let has_stopped = log.lines().rev().find_map(state::has_stopped)?;
+    let driver = driver.metadata.uid.clone()?;
+    // No executor has been there for longer than a process usually takes to its end.
+    let at = cluster.now() - SignedDuration::from_secs(60);
+    has_stopped.then_some(Stopped { driver, at })
 }

@@ -181,6 +181,16 @@ impl Sight {
         }
     }
 
+    /// Takes in what was found out by other ways than a look.
+    pub fn take_finding(&mut self, finding: Finding) {
+        self.observed.around.take(finding);
+    }
+
+    /// The driver's log is read as it is written: nobody needs to look into it.
+    pub fn hears_log(&mut self) {
+        self.observed.around.hears_log = true;
+    }
+
     /// Takes in a driver's pod that was asked for, not watched.
     pub fn take_driver(&mut self, driver: Pod) {
         self.observed.apply_pod(driver);

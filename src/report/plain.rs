@@ -3,7 +3,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use super::talk::{BAD, DOUBTFUL, FAINT};
 use super::{clean, span};
-use crate::state::{State, What};
+use crate::state::{LINGERS, LINGERS_HINT, State, What};
 
 /// An unchanged wait is said again after these, counted from its beginning; then each ten minutes.
 const REMINDERS: [i64; 3] = [30, 120, 300];
@@ -45,7 +45,7 @@ impl Plain {
     /// The lines that a state is worth now.
     pub fn lines(&mut self, state: &State, now: Timestamp) -> Vec<String> {
         let mut lines = Vec::new();
-        let waits = matches!(state.what, What::Waiting(_));
+        let waits = matches!(state.what, What::Waiting(_)) || state.lingers.is_some();
         if let Some((kind, text, hint)) = driver(state) {
             let news = self.driver.news(&kind, &text, now, WORDS, waits);
             if let Some(reminder) = &news {
@@ -128,6 +128,9 @@ fn driver(state: &State) -> Option<(String, String, Option<String>)> {
         }
         What::Starting(step) if on.is_empty() => ("starting", step.clone()),
         What::Starting(step) => ("starting", format!("{on}: {step}")),
+        What::Running if state.lingers.is_some() => {
+            return Some(("running  Stopped".into(), LINGERS.into(), Some(LINGERS_HINT.into())));
+        }
         What::Running => ("running", on),
         What::Stopping(why) => ("stopping", why.clone()),
     };
@@ -146,6 +149,7 @@ pub fn words(state: &State) -> (String, Option<String>) {
 fn styled(state: &State, kind: &str, text: &str) -> String {
     let style = match &state.what {
         What::Waiting(_) | What::Stopping(_) => DOUBTFUL,
+        What::Running if state.lingers.is_some() => DOUBTFUL,
         _ => anstyle::Style::new(),
     };
     let separator = if kind.contains("  ") { ": " } else { "  " };
@@ -187,6 +191,7 @@ mod tests {
             durations: Durations::default(),
             attempt: None,
             node: None,
+            lingers: None,
         }
     }
 

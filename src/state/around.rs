@@ -4,10 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
 use super::nodes::{self, Amounts, Fit};
-use super::{Observed, State, Terms, Way, What, container, has_passed, waiting};
+use super::{Observed, State, Stopped, Terms, Way, What, container, has_passed, lingering, waiting};
 use crate::spark::Conf;
 
 /// A wait that is over in a moment needs no explanation.
@@ -27,6 +28,10 @@ pub struct Around {
     pub settings: Option<Conf>,
     /// How executors find and reach the driver.
     pub way: Option<Way>,
+    /// That the driver's log says that Spark has stopped.
+    pub stopped: Option<Stopped>,
+    /// Whether the driver's log is read as it is written, so that nobody needs to look into it.
+    pub hears_log: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -51,6 +56,8 @@ pub enum Look {
     Claims,
     Settings,
     Way,
+    /// Into the driver's log, at that time.
+    Log(Timestamp),
 }
 
 /// What a look found.
@@ -61,6 +68,8 @@ pub enum Finding {
     Claims(Claims),
     Settings(Conf),
     Way(Way),
+    /// What the driver's log says of Spark.
+    Stopped(Option<Stopped>),
 }
 
 impl Around {
@@ -71,6 +80,7 @@ impl Around {
             Look::Claims => self.claims.is_some(),
             Look::Settings => self.settings.is_some(),
             Look::Way => self.way.is_some(),
+            Look::Log(_) => self.hears_log,
         }
     }
 
@@ -81,6 +91,7 @@ impl Around {
             Finding::Claims(claims) => self.claims = Some(claims),
             Finding::Settings(settings) => self.settings = Some(settings),
             Finding::Way(way) => self.way = Some(way),
+            Finding::Stopped(stopped) => self.stopped = stopped,
         }
     }
 }
@@ -107,6 +118,9 @@ pub fn worth_a_look(state: &State, observed: &Observed, terms: &Terms) -> BTreeS
         }
         What::Running if state.executors.starved => {
             looks.insert(Look::Nodes);
+        }
+        What::Running if state.lingers.is_none() => {
+            looks.extend(lingering::look(observed, &state.executors, terms).map(Look::Log));
         }
         _ => {}
     }

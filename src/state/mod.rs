@@ -7,6 +7,7 @@ mod around;
 mod attempts;
 mod container;
 mod executors;
+mod lingering;
 mod log_end;
 mod log_hint;
 mod meaning;
@@ -28,6 +29,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 pub use around::{Around, Claims, Finding, Look, Nodes, worth_a_look};
 pub use attempts::{Attempt, Earlier};
 pub use executors::{Executors, Fallen, executor_called, executor_has_ended, executor_has_log, executor_id};
+pub use lingering::{LINGERS, LINGERS_HINT, Stopped, has_stopped};
 pub use log_end::telling;
 pub use meaning::{exit_code_meaning, last_exception};
 pub use nodes::Fit;
@@ -65,6 +67,8 @@ pub struct State {
     pub attempt: Option<Attempt>,
     /// Node of the driver, once it has one.
     pub node: Option<String>,
+    /// Since when Spark has stopped, of a driver that runs on all the same.
+    pub lingers: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -96,9 +100,11 @@ pub struct Durations {
 
 impl State {
     pub fn of(observed: &Observed, terms: &Terms) -> State {
+        let (what, executors) = (what(observed, terms), Executors::of(observed, terms));
         State {
-            what: what(observed, terms),
-            executors: Executors::of(observed, terms),
+            lingers: lingering::since(observed, &executors, terms).filter(|_| what == What::Running),
+            what,
+            executors,
             durations: observed.driver.as_ref().map(|driver| Durations::of(driver, terms)).unwrap_or_default(),
             attempt: Attempt::of(observed),
             node: observed.driver.as_ref().and_then(|pod| pod.spec.as_ref()?.node_name.clone()),

@@ -5,6 +5,7 @@ use k8s_openapi::api::core::v1::{Event, Pod};
 use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
+use super::container::{self, Role};
 use super::{Around, executors};
 
 /// The latest objects of one application.
@@ -26,6 +27,8 @@ pub struct Observed {
     pub executors: BTreeMap<String, Pod>,
     /// Executors that failed and whose pods are gone, as last seen, by name: Spark deletes them at once.
     pub fallen: BTreeMap<String, Pod>,
+    /// When the last of the executors ended whose pods are gone, so far as it was seen.
+    pub departed: Option<Timestamp>,
     /// Events about the driver's pod, about its Job, and about its PodGroup, by name.
     pub events: BTreeMap<String, Event>,
     /// The PodGroup as it is in the cluster.
@@ -63,7 +66,7 @@ impl Observed {
             "driver" => self.take_driver(pod, Some(Gone::Seen)),
             "executor" => {
                 self.executors.remove(&name(&pod));
-                self.take_fallen(pod);
+                self.take_departed(pod);
             }
             _ => {}
         }
@@ -92,12 +95,14 @@ impl Observed {
         pods.into_iter().for_each(|pod| self.apply_pod(pod));
         for (name, pod) in before {
             if !self.executors.contains_key(&name) {
-                self.take_fallen(pod);
+                self.take_departed(pod);
             }
         }
     }
 
-    fn take_fallen(&mut self, executor: Pod) {
+    fn take_departed(&mut self, executor: Pod) {
+        let told_to_stop = executor.metadata.deletion_timestamp.as_ref().map(|time| time.0);
+        self.departed = self.departed.max(container::finished_at(&executor, Role::Executor).or(told_to_stop));
         if executors::failure(&executor, None).is_some() {
             self.fallen.insert(name(&executor), executor);
         }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::*;
 
 mod any_order;
+mod lingering;
 mod pains;
 mod recorded;
 mod way;

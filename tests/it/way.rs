@@ -1,4 +1,7 @@
-//! Executors that do not find their driver, and what is told of the way between.
+//! Executors that do not find their driver, and a driver that does not find its end.
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 
 use predicates::prelude::*;
 use predicates::str::contains;
@@ -81,4 +84,42 @@ fn executors_whose_drivers_service_was_deleted_are_told_so() {
         contains("hint       executors do not find their driver: its Service python-pi-")
             .and(contains("UnknownHostException")),
     );
+}
+
+/// A real driver, by those who read its log and by those who do not.
+#[test]
+fn a_process_that_goes_on_when_spark_has_stopped_is_told() {
+    const STOPPED: &str = "Spark has stopped, and the driver's process goes on";
+    let ns = Namespace::new("lingers");
+    let program = file(&ns, "linger.py");
+    let lines = [
+        "import threading, time",
+        "from pyspark.sql import SparkSession",
+        "spark = SparkSession.builder.getOrCreate()",
+        "threading.Thread(target=time.sleep, args=(600,)).start()",
+        "spark.stop()",
+    ];
+    std::fs::write(&program, lines.join("\n")).expect("a program");
+    let example = std::fs::read_to_string("examples/python-pi.yaml").expect("an example");
+    let main = program.to_str().expect("a path");
+    let path = file(&ns, "linger.yaml");
+    let lingering = example.replace("local:///opt/spark/examples/src/main/python/pi.py", main);
+    std::fs::write(&path, lingering.replace("instances: 2", "instances: 1")).expect("a job file");
+    ns.sparkctl().args(["submit", "--detach"]).arg(&path).assert().code(0);
+    std::thread::scope(|scope| {
+        for logs in [&["--logs"][..], &[]] {
+            let ns = &ns;
+            scope.spawn(move || {
+                let mut attach = ns.command();
+                attach.args(["attach", "python-pi", "--timeout", "4m"]).args(logs);
+                let mut attach = attach.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("sparkctl");
+                let said = BufReader::new(attach.stderr.take().expect("stderr")).lines().map_while(Result::ok);
+                let is_told = said.into_iter().any(|line| line.contains(STOPPED));
+                attach.kill().expect("ending it");
+                attach.wait().expect("its end");
+                assert!(is_told, "{logs:?}");
+            });
+        }
+    });
+    ns.sparkctl().args(["describe", "python-pi"]).assert().code(0).stdout(contains(STOPPED));
 }

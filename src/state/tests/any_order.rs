@@ -6,7 +6,7 @@ use proptest::test_runner::{Config, RngSeed};
 use super::recorded::{objects, recorded, take};
 use super::*;
 
-const RECORDINGS: [&str; 22] = [
+const RECORDINGS: [&str; 23] = [
     "account",
     "affinity",
     "crashes",
@@ -16,6 +16,7 @@ const RECORDINGS: [&str; 22] = [
     "evicted",
     "exit1",
     "gated",
+    "linger",
     "noclaim",
     "nocommand",
     "noimage",

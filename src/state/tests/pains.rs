@@ -143,7 +143,11 @@ const PAINS: [(&str, &[&str]); 30] = [
     ),
     (
         "a driver's pod goes on when the work is done",
-        &["a_sidecar_that_goes_on_is_named_and_the_drivers_own_end_counts"],
+        &[
+            "a_sidecar_that_goes_on_is_named_and_the_drivers_own_end_counts",
+            "a_driver_that_goes_on_when_spark_has_stopped_is_told_after_a_while",
+            "a_process_that_goes_on_when_spark_has_stopped_is_told",
+        ],
     ),
     (
         "class, jar or script are not there, or not for this machine",

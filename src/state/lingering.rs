@@ -1,0 +1,60 @@
+//! A driver whose Spark has stopped while its process goes on: what keeps it is the program's own.
+
+use std::time::Duration;
+
+use k8s_openapi::jiff::Timestamp;
+
+use super::container::{self, Role};
+use super::{Executors, Observed, Terms, has_passed};
+
+/// A process may have something left to do when Spark has stopped.
+const GRACE: Duration = Duration::from_secs(30);
+/// When the log of a driver without executors is looked at that nobody reads: so long after its start, or after the
+/// last executor's end.
+const LOOKS: [Duration; 3] = [Duration::from_secs(60), Duration::from_secs(300), Duration::from_secs(1800)];
+
+/// What goes on.
+pub const LINGERS: &str = "Spark has stopped, and the driver's process goes on";
+/// What to try.
+pub const LINGERS_HINT: &str = "a thread that is no daemon keeps it (a pool, a timer, a server), or the program does more after spark.stop(): \
+     end it with System.exit, in Python with os._exit, or delete the application";
+
+/// That a driver's log says that Spark has stopped.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stopped {
+    /// The driver's UID.
+    pub driver: String,
+    pub at: Timestamp,
+}
+
+/// What a line of a driver's log says of Spark: whether it has stopped, or has begun (again).
+///
+/// Source: `SparkContext` of Spark 3.0 to 4.3, where its logger is at INFO, as it is by default.
+pub fn has_stopped(line: &str) -> Option<bool> {
+    if !line.contains("SparkContext") {
+        return None;
+    }
+    let says = |part: &str| line.contains(part);
+    says("Successfully stopped SparkContext").then_some(true).or(says("Running Spark version").then_some(false))
+}
+
+/// Since when Spark has stopped in a driver that runs on.
+pub(super) fn since(observed: &Observed, executors: &Executors, terms: &Terms) -> Option<Timestamp> {
+    let driver = observed.driver.as_ref()?;
+    let stopped = observed.around.stopped.as_ref()?;
+    let is_its = driver.metadata.uid.as_ref() == Some(&stopped.driver);
+    let runs = executors.pending + executors.running > 0;
+    (is_its && !runs && has_passed(stopped.at, GRACE, terms)).then_some(stopped.at)
+}
+
+/// When the log was to be looked at last of a driver that runs without executors, as it does when Spark has stopped.
+pub(super) fn look(observed: &Observed, executors: &Executors, terms: &Terms) -> Option<Timestamp> {
+    if executors.pending + executors.running > 0 {
+        return None;
+    }
+    let ended = observed.executors.values().filter_map(|pod| container::finished_at(pod, Role::Executor)).max();
+    let started = container::started_at(observed.driver.as_ref()?, Role::Driver)?;
+    let alone = ended.max(observed.departed).map_or(started, |ended| ended.max(started));
+    let due = LOOKS.iter().rev().find(|after| has_passed(alone, **after, terms))?;
+    alone.checked_add(*due).ok()
+}
