@@ -3,7 +3,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use super::talk::{BAD, DOUBTFUL, FAINT};
 use super::{clean, span};
-use crate::state::{LINGERS, LINGERS_HINT, State, What};
+use crate::state::{Executors, LINGERS, LINGERS_HINT, State, What};
 
 /// An unchanged wait is said again after these, counted from its beginning; then each ten minutes.
 const REMINDERS: [i64; 3] = [30, 120, 300];
@@ -20,17 +20,18 @@ pub struct Plain {
     zone: TimeZone,
     driver: Topic,
     executors: Topic,
-    /// What was last hinted of the driver's wait.
-    advised: Option<String>,
-    /// What was last hinted of the executors.
-    hinted: Option<String>,
+    /// What was hinted of the driver's present wait.
+    advised: Vec<String>,
+    /// What was hinted of the executors.
+    hinted: Vec<String>,
 }
 
 /// What was last said of one thing.
 #[derive(Debug, Default)]
 struct Topic {
     kind: String,
-    text: String,
+    /// All that was said of this kind: a scheduler goes back and forth between two words for the same wait.
+    texts: Vec<String>,
     /// When this kind began.
     since: Option<Timestamp>,
     said: Option<Timestamp>,
@@ -39,7 +40,14 @@ struct Topic {
 impl Plain {
     /// `began`: what ages are counted from.
     pub fn new(began: Timestamp, zone: TimeZone) -> Plain {
-        Plain { began, zone, driver: Topic::default(), executors: Topic::default(), advised: None, hinted: None }
+        Plain {
+            began,
+            zone,
+            driver: Topic::default(),
+            executors: Topic::default(),
+            advised: Vec::new(),
+            hinted: Vec::new(),
+        }
     }
 
     /// The lines that a state is worth now.
@@ -47,27 +55,30 @@ impl Plain {
         let mut lines = Vec::new();
         let waits = matches!(state.what, What::Waiting(_)) || state.lingers.is_some();
         if let Some((kind, text, hint)) = driver(state) {
-            let news = self.driver.news(&kind, &text, now, WORDS, waits);
+            if self.driver.kind != kind {
+                self.advised.clear();
+            }
+            let news = self.driver.news(&kind, &text, now, SignedDuration::ZERO, waits);
             if let Some(reminder) = &news {
                 lines.push(self.line("driver", &format!("{}{}", styled(state, &kind, &text), reminder), now));
             }
             // More may be known of a wait after a look at what is around it.
-            let is_new = hint.is_some() && (self.advised != hint || news.is_some_and(|reminder| reminder.is_empty()));
-            if let Some(hint) = hint.as_ref().filter(|_| is_new) {
-                lines.push(format!("{:18} {FAINT}hint:{FAINT:#} {}", "", clean(hint)));
+            if let Some(hint) = hint.filter(|hint| !self.advised.contains(hint)) {
+                lines.push(format!("{:18} {FAINT}hint:{FAINT:#} {}", "", clean(&hint)));
+                self.advised.push(hint);
             }
-            self.advised = hint;
         }
+        let Executors { running, pending, failed, .. } = &state.executors;
         if let Some(text) = executor_words(state)
-            && self.executors.news(&text, &text, now, COUNTS, false).is_some()
+            && self.executors.news(&format!("{running} {pending} {failed}"), &text, now, COUNTS, false).is_some()
         {
             lines.push(self.line("executors", &text, now));
         }
         if matches!(state.what, What::Running)
-            && let Some(hint) = state.executors.hint.as_ref().filter(|hint| self.hinted.as_ref() != Some(hint))
+            && let Some(hint) = state.executors.hint.as_ref().filter(|hint| !self.hinted.contains(hint))
         {
             lines.push(format!("{:18} {FAINT}hint:{FAINT:#} {}", "", clean(hint)));
-            self.hinted = Some(hint.clone());
+            self.hinted.push(hint.clone());
         }
         lines
     }
@@ -81,19 +92,21 @@ impl Plain {
 }
 
 impl Topic {
-    /// Whether to speak; with what to add, which is nothing but for a reminder.
+    /// Whether to speak; with what to add, which is nothing but for a reminder. Another kind is not said sooner than `pause`
+    /// after the last.
     fn news(&mut self, kind: &str, text: &str, now: Timestamp, pause: SignedDuration, remind: bool) -> Option<String> {
         let quiet_for = self.said.map(|said| now.duration_since(said));
         if self.kind != kind {
-            // Counts are their own kind: they change often, and the first is said at once.
-            if kind == text && quiet_for.is_some_and(|quiet| quiet < pause) {
+            if quiet_for.is_some_and(|quiet| quiet < pause) {
                 return None;
             }
-            *self = Topic { kind: kind.into(), text: text.into(), since: Some(now), said: Some(now) };
+            *self = Topic { kind: kind.into(), texts: vec![text.into()], since: Some(now), said: Some(now) };
             return Some(String::new());
         }
-        if self.text != text && quiet_for.is_none_or(|quiet| quiet >= pause) {
-            (self.text, self.said) = (text.into(), Some(now));
+        let is_new = self.texts.iter().all(|said| said != text);
+        if is_new && quiet_for.is_none_or(|quiet| quiet >= WORDS) {
+            self.texts.push(text.into());
+            self.said = Some(now);
             return Some(String::new());
         }
         let (since, said) = (self.since?, self.said?);
@@ -181,7 +194,7 @@ pub fn executor_words(state: &State) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::{Durations, Executors, Reason, Waiting};
+    use crate::state::{Durations, Reason, Waiting};
 
     fn waiting(message: &str) -> State {
         let waiting = Waiting { reason: Reason::Unschedulable, message: message.into(), hint: None, since: None };
@@ -204,6 +217,37 @@ mod tests {
     #[test]
     fn says_an_unchanged_wait_again_at_growing_distances() {
         assert_eq!(said_at(0..1900, "x"), [0, 30, 120, 300, 600, 1200, 1800]);
+    }
+
+    #[test]
+    fn a_wait_that_is_told_now_so_now_so_is_said_once_in_each_way() {
+        let mut plain = Plain::new(Timestamp::UNIX_EPOCH, TimeZone::UTC);
+        let mut said = Vec::new();
+        for second in 0..100 {
+            let mut state = waiting(if second % 2 == 0 { "5 didn't match" } else { "3 had a taint; 2 didn't match" });
+            let What::Waiting(wait) = &mut state.what else { unreachable!() };
+            wait.hint = Some(format!("hint {}", second % 2));
+            let at = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second);
+            said.extend(plain.lines(&state, at).iter().map(|line| (second, line.contains("hint:"))));
+        }
+        // A line and its hint; the other hint; the other line, no sooner than that is done; a reminder.
+        assert_eq!(said, [(0, false), (0, true), (1, true), (11, false), (30, false)]);
+    }
+
+    #[test]
+    fn executors_that_wait_are_told_once_for_each_reason() {
+        let mut plain = Plain::new(Timestamp::UNIX_EPOCH, TimeZone::UTC);
+        let mut said = Vec::new();
+        for second in 0..3600 {
+            let blocked = Some(format!("no node of 3 fits: {}", second % 2));
+            let executors =
+                Executors { running: 1, pending: if second < 9 { 2 } else { 1 }, blocked, ..Executors::default() };
+            let state = State { what: What::Running, executors, ..waiting("") };
+            let at = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second);
+            let lines = plain.lines(&state, at);
+            said.extend(lines.iter().filter(|line| line.contains("executors")).map(|_| second));
+        }
+        assert_eq!(said, [0, 9, 20]);
     }
 
     #[test]
