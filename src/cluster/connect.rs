@@ -62,13 +62,13 @@ pub(super) async fn client(options: &Options) -> Result<(Client, String)> {
 
 /// The kubeconfig's word, or a pod's own service account where there is no kubeconfig.
 async fn config(options: &Options) -> Result<(Config, String)> {
-    let kubeconfig = match (&options.kubeconfig, in_cluster(options)) {
-        (Some(path), _) => Kubeconfig::read_from(path),
-        (None, true) => {
-            let config = Config::incluster().map_err(|error| anyhow!("reading this pod's service account: {error}"))?;
-            return Ok((config, "in-cluster".into()));
-        }
-        (None, false) => Kubeconfig::read(),
+    if in_cluster(options) {
+        let config = Config::incluster().map_err(|error| anyhow!("reading this pod's service account: {error}"))?;
+        return Ok((config, "in-cluster".into()));
+    }
+    let kubeconfig = match &options.kubeconfig {
+        Some(path) => Kubeconfig::read_from(path),
+        None => Kubeconfig::read(),
     };
     let called = called(options);
     let kubeconfig = kubeconfig.map_err(|error| without_content(error, &called))?;
@@ -97,10 +97,11 @@ fn called(options: &Options) -> String {
 }
 
 /// Whether this is a pod that has a service account and nothing else to go by.
-fn in_cluster(options: &Options) -> bool {
+pub(super) fn in_cluster(options: &Options) -> bool {
     let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".kube/config"));
     options.context.is_none()
-        && std::env::var_os("KUBECONFIG").is_none()
+        && options.kubeconfig.is_none()
+        && std::env::var_os("KUBECONFIG").is_none_or(|files| files.is_empty())
         && !home.is_some_and(|path| path.exists())
         && std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
 }

@@ -1,12 +1,17 @@
+use kube::Config;
 use kube::config::Kubeconfig;
 
 use super::Options;
+use super::connect::in_cluster;
 
-/// The namespace of the kubeconfig's context, or `default`. Nothing is asked of a cluster, and a
-/// kubeconfig that cannot be read says nothing: translation needs none.
+/// The namespace of the kubeconfig's context, or of the pod that this runs in, or `default`. Nothing is asked of a
+/// cluster, and a kubeconfig that cannot be read says nothing: translation needs none.
 pub fn namespace(options: &Options) -> String {
     if let Some(namespace) = &options.namespace {
         return namespace.clone();
+    }
+    if in_cluster(options) {
+        return Config::incluster().map_or_else(|_| "default".into(), |config| config.default_namespace);
     }
     let kubeconfig = match &options.kubeconfig {
         Some(path) => Kubeconfig::read_from(path),

@@ -7,6 +7,7 @@ mod completions;
 mod doctor;
 mod faults;
 mod files;
+mod in_cluster;
 mod killed;
 mod logs;
 mod lost_node;
