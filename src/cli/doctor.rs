@@ -16,7 +16,7 @@ use crate::report::{clean, talk};
 /// The cluster is asked for all that the job needs: the server, rights, the driver's service account, the scheduler
 /// and its queue, classes, secrets, config maps and claims, nodes, quotas; and it judges every object, and an
 /// executor, without storing them. Each check passed, failed, or is not readable for you. Without a file, what any
-/// job needs is looked at. Exit code 3 if a check failed.
+/// job needs is looked at. Exit code 3 if a check failed, 6 if no API server answers.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Doctor {
     #[command(flatten)]
