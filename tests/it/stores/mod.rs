@@ -1,5 +1,6 @@
 //! Stores of files that are too large for a ConfigMap: real servers of their protocols, started by the tests.
 
+mod clouds;
 mod s3;
 mod web;
 
@@ -7,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
 
 /// The test cluster's host, as its pods see it.
 const HOST: &str = "198.18.0.1";
@@ -70,5 +73,49 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
+    }
+}
+
+/// An object store (moto, of PyPI) with a bucket `jobs`, which answers as S3 and as Google's.
+struct Objects {
+    _server: Server,
+    endpoint: String,
+    /// Where it has the key of Google's account, notes the parts that it took, and looks whether it is to take more.
+    folder: TempDir,
+}
+
+impl Objects {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (server, endpoint) = Server::start(|port| {
+            let mut command = Server::python(&["tests/it/stores/objects.py", HOST]);
+            command.arg(port.to_string()).arg(folder.path());
+            command
+        });
+        ureq::put(format!("{endpoint}/jobs")).send_empty().expect("making a bucket");
+        Self { _server: server, endpoint, folder }
+    }
+
+    /// The parts that it took, in their order.
+    fn parts(&self) -> Vec<String> {
+        let noted = std::fs::read_to_string(self.folder.path().join("parts")).unwrap_or_default();
+        noted.lines().map(str::to_owned).collect()
+    }
+
+    /// The environment of a program that uploads to `s3://`.
+    fn s3(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("AWS_ENDPOINT_URL", self.endpoint.clone()),
+            ("AWS_ALLOW_HTTP", "true".to_owned()),
+            ("AWS_REGION", "us-east-1".to_owned()),
+            ("AWS_ACCESS_KEY_ID", "key".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "secret".to_owned()),
+        ]
+    }
+
+    /// The environment of a program that uploads to `gs://`, as the service account.
+    fn google(&self) -> Vec<(&'static str, String)> {
+        let key = self.folder.path().join("key.json").display().to_string();
+        vec![("GOOGLE_BASE_URL", self.endpoint.clone()), ("GOOGLE_APPLICATION_CREDENTIALS", key)]
     }
 }

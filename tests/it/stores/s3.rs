@@ -1,4 +1,4 @@
-//! S3: moto, of PyPI, read by Spark through hadoop-aws, of Maven Central.
+//! S3, read by Spark through hadoop-aws, of Maven Central.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use predicates::prelude::*;
 use predicates::str::contains;
 
-use super::{HOST, Server, once};
+use super::{Objects, once};
 use crate::files::{LOUD, application, of_application};
 use crate::support::{Namespace, cluster};
 
@@ -46,60 +46,19 @@ fn https() -> ureq::Agent {
     ureq::Agent::config_builder().tls_config(tls).build().into()
 }
 
-/// An S3 server with one bucket.
-struct S3 {
-    _server: Server,
-    endpoint: String,
-    /// Where it notes the parts that it took, and looks whether it is to take more.
-    folder: tempfile::TempDir,
-}
-
-impl S3 {
-    fn start() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let (server, endpoint) = Server::start(|port| {
-            let mut command = Server::python(&["tests/it/stores/s3.py", HOST]);
-            command.arg(port.to_string()).arg(folder.path());
-            command
-        });
-        ureq::put(format!("{endpoint}/jobs")).send_empty().expect("making a bucket");
-        S3 { _server: server, endpoint, folder }
-    }
-
-    /// The parts that it took, in their order.
-    fn parts(&self) -> Vec<String> {
-        let noted = std::fs::read_to_string(self.folder.path().join("parts")).unwrap_or_default();
-        noted.lines().map(str::to_owned).collect()
-    }
-
-    /// The environment of a program that uploads there.
-    fn environment(&self) -> [(&str, &str); 5] {
-        [
-            ("AWS_ENDPOINT_URL", &self.endpoint),
-            ("AWS_ALLOW_HTTP", "true"),
-            ("AWS_REGION", "us-east-1"),
-            ("AWS_ACCESS_KEY_ID", "key"),
-            ("AWS_SECRET_ACCESS_KEY", "secret"),
-        ]
-    }
-
-    /// Settings by which the pods read `s3a:`. The nodes are this machine.
-    fn settings(&self) -> Vec<String> {
-        let jars = s3a().display();
-        let mut settings = vec![
-            format!("spark.hadoop.fs.s3a.endpoint={}", self.endpoint),
-            "spark.hadoop.fs.s3a.path.style.access=true".to_owned(),
-            "spark.hadoop.fs.s3a.access.key=key".to_owned(),
-            "spark.hadoop.fs.s3a.secret.key=secret".to_owned(),
-        ];
-        for role in ["driver", "executor"] {
-            let volume = format!("spark.kubernetes.{role}.volumes.hostPath.s3a");
-            settings.push(format!("{volume}.mount.path=/opt/s3a"));
-            settings.push(format!("{volume}.options.path={jars}"));
-            settings.push(format!("spark.{role}.extraClassPath=/opt/s3a/*"));
-        }
-        settings.into_iter().flat_map(|setting| ["--conf".to_owned(), setting]).collect()
-    }
+/// Settings by which the driver reads `s3a:`; executors have files from it. The nodes are this machine.
+fn settings(store: &Objects) -> impl Iterator<Item = String> {
+    let volume = "spark.kubernetes.driver.volumes.hostPath.s3a";
+    let settings = [
+        format!("spark.hadoop.fs.s3a.endpoint={}", store.endpoint),
+        "spark.hadoop.fs.s3a.path.style.access=true".to_owned(),
+        "spark.hadoop.fs.s3a.access.key=key".to_owned(),
+        "spark.hadoop.fs.s3a.secret.key=secret".to_owned(),
+        format!("{volume}.mount.path=/opt/s3a"),
+        format!("{volume}.options.path={}", s3a().display()),
+        "spark.driver.extraClassPath=/opt/s3a/*".to_owned(),
+    ];
+    settings.into_iter().flat_map(|setting| ["--conf".to_owned(), setting])
 }
 
 /// An application of which no file is small: the main file, a module, a jar, and data of more than one part. Its
@@ -138,10 +97,10 @@ spark.stop()
         contains("jar True").and(contains(format!("doubled {size} {size}", size = 40 << 20)))
     }
 
-    fn submit(&self, ns: &Namespace, s3: &S3, more: &[&str]) -> assert_cmd::Command {
+    fn submit(&self, ns: &Namespace, store: &Objects, more: &[&str]) -> assert_cmd::Command {
         let path = |name: &str| self.folder.path().join(name);
         let mut command = ns.sparkctl();
-        command.envs(s3.environment());
+        command.envs(store.s3());
         command.args(["submit", "--image", &cluster().spark_image(), "--spark-version", "4.1.4", "--executors", "1"]);
         command.args(["--driver-memory", "512m", "--executor-memory", "512m", "--service-account", "yippee-spark"]);
         command.arg("--main-file").arg(path("job.py")).arg("--py-files").arg(path("helper.py"));
@@ -152,77 +111,35 @@ spark.stop()
 
 #[test]
 fn uploads_what_is_too_large_once_and_the_driver_reads_it_by_s3a() {
-    let (s3, ns, large) = (S3::start(), Namespace::new("own-s3a"), Large::new());
-    let dry = large.submit(&ns, &s3, &["--name", "dry", "--dry-run"]).assert();
+    let (store, ns, large) = (Objects::start(), Namespace::new("own-s3a"), Large::new());
+    let dry = large.submit(&ns, &store, &["--name", "dry", "--dry-run"]).assert();
     dry.code(2).stderr(contains("give --upload s3://"));
-    let store = ["--upload", "s3://jobs/team", "--logs", "--name", "own-s3a"];
-    let run = large.submit(&ns, &s3, &store).args(s3.settings()).assert();
+    let upload = ["--upload", "s3://jobs/team", "--logs", "--name", "own-s3a"];
+    let run = large.submit(&ns, &store, &upload).args(settings(&store)).assert();
     run.code(0).stdout(Large::told()).stderr(
         contains("uploaded job.py (1.00 MiB) to s3://jobs/team/")
             .and(contains("uploaded helper.py (1.00 MiB)"))
             .and(contains("uploaded loud.jar (2.00 MiB)"))
             .and(contains("uploaded data.bin (20.00 MiB)")),
     );
-    let again = large.submit(&ns, &s3, &["--upload", "s3://jobs/team", "--name", "again", "--detach"]).assert();
+    let again = large.submit(&ns, &store, &["--upload", "s3://jobs/team", "--name", "again", "--detach"]).assert();
     again.code(0).stderr(contains("data.bin (20.00 MiB) is at s3://jobs/team/").and(contains("uploaded").not()));
 }
 
 #[test]
 fn the_driver_reads_signed_addresses_without_any_file_system_of_s3() {
-    let (s3, ns, large) = (S3::start(), Namespace::new("own-signed"), Large::new());
-    let store = ["--upload", "s3://jobs/team", "--upload-signed", "--logs", "--name", "own-signed"];
-    large.submit(&ns, &s3, &store).assert().code(0).stdout(Large::told());
+    let (store, ns, large) = (Objects::start(), Namespace::new("own-signed"), Large::new());
+    let upload = ["--upload", "s3://jobs/team", "--upload-signed", "--logs", "--name", "own-signed"];
+    large.submit(&ns, &store, &upload).assert().code(0).stdout(Large::told());
 }
 
 #[test]
 fn runs_a_large_jar_by_s3a() {
-    let (s3, ns, folder) = (S3::start(), Namespace::new("own-s3a-jar"), tempfile::tempdir().expect("a folder"));
+    let (store, ns, folder) = (Objects::start(), Namespace::new("own-s3a-jar"), tempfile::tempdir().expect("a folder"));
     let jar = application(folder.path(), 3 << 20);
     let mut command = of_application(&ns, "loud", &jar);
-    command.envs(s3.environment()).args(s3.settings());
+    command.envs(store.s3()).args(settings(&store));
     let run = command.args(["--logs", "--upload", "s3://jobs/jars"]).args(LOUD).assert();
     let said = contains("uploaded loud.jar (3.00 MiB) to s3://jobs/jars/");
     run.code(0).stdout(contains("loud: [OWN, JAR]")).stderr(said);
-}
-
-#[test]
-fn goes_on_with_an_upload_that_was_killed() {
-    let (s3, ns) = (S3::start(), Namespace::new("own-torn"));
-    let folder = tempfile::tempdir().expect("a folder");
-    let (data, cache) = (folder.path().join("data.bin"), folder.path().join("cache"));
-    let content: Vec<u8> = (0..(36_u32 << 20)).map(|n| (n % 251 + (n >> 23)) as u8).collect();
-    std::fs::write(&data, &content).expect("writing the data");
-    let submit = || {
-        let mut command = ns.command();
-        command.args(["submit", "--detach", "--name", "own-torn", "--image", &cluster().spark_image()]);
-        command.args(["--spark-version", "4.1.4", "--main-file", "local:///nowhere.py", "--upload", "s3://jobs/torn"]);
-        command.arg("--files").arg(&data).envs(s3.environment()).env("SPARKCTL_CACHE_DIR", &cache);
-        command
-    };
-    let hold = s3.folder.path().join("hold");
-    std::fs::write(&hold, "").expect("holding the server");
-    let mut first = submit().spawn().expect("uploading");
-    let noted = || {
-        let journal = std::fs::read_dir(cache.join("uploads")).into_iter().flatten().flatten().next();
-        journal.and_then(|journal| std::fs::read_to_string(journal.path()).ok()).unwrap_or_default()
-    };
-    ns.wait_for("two parts", || (noted().lines().count() == 3).then_some(()));
-    first.kill().expect("killing");
-    first.wait().expect("its end");
-    assert_eq!(s3.parts().len(), 2, "{:?}", s3.parts());
-    std::fs::remove_file(&hold).expect("letting the server go on");
-    assert_cmd::Command::from_std(submit())
-        .assert()
-        .code(0)
-        .stderr(contains("2 of 5 parts were there").and(contains("uploaded data.bin (36.00 MiB)")));
-    let mut parts = s3.parts();
-    parts.sort();
-    parts.dedup();
-    assert_eq!((s3.parts().len(), parts.len()), (5, 5), "{:?}", s3.parts());
-    let listed = ureq::get(format!("{}/jobs?list-type=2", s3.endpoint)).call().expect("a list");
-    let listed = listed.into_body().read_to_string().expect("a list");
-    let key = listed.split("<Key>").nth(1).and_then(|rest| rest.split("</Key>").next()).expect("a key");
-    let stored = ureq::get(format!("{}/jobs/{key}", s3.endpoint)).call().expect("the object");
-    let stored = stored.into_body().with_config().limit(64 << 20).read_to_vec().expect("the object");
-    assert!(stored == content, "another content is stored");
 }

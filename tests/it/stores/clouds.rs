@@ -1,0 +1,136 @@
+//! What all object stores have in common: what is there is not sent again, a torn upload goes on, an address is signed.
+//!
+//! Of Google's store there is no emulator with the XML API, by which objects are written: moto, which has the same API as
+//! S3's, stands in, behind a check of Google's tokens and signatures. Azurite is Azure's own.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use predicates::prelude::*;
+use predicates::str::contains;
+use tempfile::TempDir;
+
+use super::{HOST, Objects, Server, once};
+use crate::support::{Namespace, cluster, text};
+
+type Environment = Vec<(&'static str, String)>;
+
+/// A file of five parts, no two of them alike, and the cache of who uploads it.
+struct Data {
+    folder: TempDir,
+    content: Vec<u8>,
+}
+
+impl Data {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let content: Vec<u8> = (0..(36_u32 << 20)).map(|n| (n % 251 + (n >> 23)) as u8).collect();
+        std::fs::write(folder.path().join("data.bin"), &content).expect("writing the data");
+        Self { folder, content }
+    }
+
+    fn cache(&self) -> PathBuf {
+        self.folder.path().join("cache")
+    }
+
+    fn submit(&self, ns: &Namespace, name: &str, store: &str, environment: &Environment) -> Command {
+        let mut command = ns.command();
+        command.args(["submit", "--detach", "--name", name, "--image", cluster().variable("BUSYBOX_IMAGE")]);
+        command.args(["--spark-version", "4.1.4", "--main-file", "local:///nowhere.py", "--upload", store, "--files"]);
+        command.arg(self.folder.path().join("data.bin")).env("SPARKCTL_CACHE_DIR", self.cache());
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+}
+
+fn content_of(address: &str) -> Vec<u8> {
+    let answer = ureq::get(address).call().unwrap_or_else(|error| panic!("{address}: {error}"));
+    answer.into_body().with_config().limit(64 << 20).read_to_vec().expect("the object")
+}
+
+fn goes_on_with_an_upload_that_was_killed(store: &str, of: impl Fn(&Objects) -> Environment) {
+    let (objects, ns, data) = (Objects::start(), Namespace::new("own-torn"), Data::new());
+    let submit = || data.submit(&ns, "own-torn", &format!("{store}/torn"), &of(&objects));
+    let hold = objects.folder.path().join("hold");
+    std::fs::write(&hold, "").expect("holding the server");
+    let mut first = submit().spawn().expect("uploading");
+    let noted = || {
+        let journal = std::fs::read_dir(data.cache().join("uploads")).into_iter().flatten().flatten().next();
+        journal.and_then(|journal| std::fs::read_to_string(journal.path()).ok()).unwrap_or_default()
+    };
+    ns.wait_for("two parts", || (noted().lines().count() == 3).then_some(()));
+    first.kill().expect("killing");
+    first.wait().expect("its end");
+    assert_eq!(objects.parts().len(), 2, "{:?}", objects.parts());
+    std::fs::remove_file(&hold).expect("letting the server go on");
+    let said = contains("2 of 5 parts were there").and(contains("uploaded data.bin (36.00 MiB)"));
+    assert_cmd::Command::from_std(submit()).assert().code(0).stderr(said);
+    let mut parts = objects.parts();
+    parts.sort();
+    parts.dedup();
+    assert_eq!((objects.parts().len(), parts.len()), (5, 5), "{:?}", objects.parts());
+    let listed = ureq::get(format!("{}/jobs?list-type=2", objects.endpoint)).call().expect("a list");
+    let listed = listed.into_body().read_to_string().expect("a list");
+    let key = listed.split("<Key>").nth(1).and_then(|rest| rest.split("</Key>").next()).expect("a key");
+    assert!(content_of(&format!("{}/jobs/{key}", objects.endpoint)) == data.content, "another content is stored");
+}
+
+#[test]
+fn goes_on_with_an_upload_to_s3_that_was_killed() {
+    goes_on_with_an_upload_that_was_killed("s3://jobs", Objects::s3);
+}
+
+#[test]
+fn goes_on_with_an_upload_to_google_that_was_killed() {
+    goes_on_with_an_upload_that_was_killed("gs://jobs", Objects::google);
+}
+
+/// Uploads to a store, finds it there again, and reads it by its signed address.
+fn keeps_and_signs(store: &str, environment: &Environment) {
+    let (ns, data) = (Namespace::new("own-cloud"), Data::new());
+    let submit = |name| assert_cmd::Command::from_std(data.submit(&ns, name, store, environment));
+    submit("first").assert().code(0).stderr(contains(format!("uploaded data.bin (36.00 MiB) to {store}/")));
+    let again = submit("again").arg("--upload-signed").assert();
+    again.code(0).stderr(contains(format!("data.bin (36.00 MiB) is at {store}/")));
+    let maps = cluster().api.items(&ns.core("configmaps"));
+    let settings: Vec<_> = maps.iter().map(|map| text(&map["data"]["spark.properties"])).collect();
+    let files = settings.iter().flat_map(|text| text.lines()).filter_map(|line| line.strip_prefix("spark.files="));
+    let files: Vec<_> = files.map(|files| files.replace('\\', "")).collect();
+    let signed =
+        files.iter().find(|address| address.contains('?')).unwrap_or_else(|| panic!("no address in {files:?}"));
+    assert!(content_of(signed) == data.content, "another content is stored");
+    let forged = signed.replace("/data.bin?", "/other.bin?");
+    assert!(matches!(ureq::get(forged).call(), Err(ureq::Error::StatusCode(403))), "what is signed is not checked");
+}
+
+#[test]
+fn keeps_and_signs_at_google() {
+    let objects = Objects::start();
+    keeps_and_signs("gs://jobs/team", &objects.google());
+}
+
+#[test]
+fn keeps_and_signs_at_azure() {
+    static AZURITE: OnceLock<PathBuf> = OnceLock::new();
+    let azurite = AZURITE.get_or_init(|| {
+        once("azurite", |folder| {
+            let mut install = Command::new("npm");
+            install.args(["install", "--silent", "--no-audit", "--no-fund", "azurite", "--prefix"]).arg(folder);
+            let status = install.status().expect("npm, which installs Azurite: install Node.js");
+            assert!(status.success(), "Azurite could not be installed");
+        })
+    });
+    let folder = tempfile::tempdir().expect("a folder");
+    let (_server, endpoint) = Server::start(|port| {
+        let mut command = Command::new("node");
+        command.arg(azurite.join("node_modules/azurite/dist/src/blob/main.js"));
+        command.args(["--silent", "--skipApiVersionCheck", "--disableTelemetry", "--blobHost", HOST, "--blobPort"]);
+        command.arg(port.to_string()).arg("--location").arg(folder.path());
+        command
+    });
+    let made = Command::new("python3").args(["tests/it/stores/azure.py", &endpoint, "jobs"]).status();
+    assert!(made.expect("python3").success(), "the container could not be made");
+    let environment = vec![("AZURE_STORAGE_USE_EMULATOR", "true".to_owned()), ("AZURITE_BLOB_STORAGE_URL", endpoint)];
+    keeps_and_signs("abfss://jobs@devstoreaccount1.dfs.core.windows.net/team", &environment);
+}
