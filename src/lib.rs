@@ -6,6 +6,7 @@
 //! flags ─────┘   (typed)  (pure)       (cluster)  (watches)   (pure)    (text, live, JSON)
 //! ```
 
+mod called;
 mod cli;
 mod cluster;
 mod doctor;

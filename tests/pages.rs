@@ -49,4 +49,16 @@ fn speaks_of_itself_as_a_plugin_of_kubectl_when_called_so() {
     let run = assert_cmd::Command::new(&plugin).args(["submit", "--help"]).assert().code(0);
     let help = String::from_utf8_lossy(&run.get_output().stdout).into_owned();
     assert!(help.contains("Usage: kubectl spark submit [OPTIONS] [FILE]..."), "{help}");
+    let said = |arguments: &[&str]| {
+        let run = assert_cmd::Command::new(&plugin).args(arguments).write_stdin("").assert().failure();
+        String::from_utf8_lossy(&run.get_output().stderr).into_owned()
+    };
+    for (arguments, named) in [
+        (&["render", "-"][..], "`kubectl spark explain` shows"),
+        (&["explain", "spec.colour.depth"], "`kubectl spark explain` lists"),
+        (&["convert", "--", "spark-submit", "--kill", "x"], "`kubectl spark delete NAME`"),
+    ] {
+        let said = said(arguments);
+        assert!(said.contains(named) && !said.contains("sparkctl "), "{said}");
+    }
 }

@@ -13,8 +13,7 @@ use crate::spark::{CommandLine, Conf, Version, properties};
 ///
 /// The command line is one for a cluster, `--master k8s://… --deploy-mode cluster`. It is read as spark-submit reads it:
 /// with its properties file or spark-defaults.conf, and with the environment. The job file goes to stdout, and what
-/// cannot be carried over is named on stderr. `sparkctl convert -- spark-submit … | sparkctl render -` prints what that
-/// command line would create.
+/// cannot be carried over is named on stderr. The command `render -`, behind a pipe, prints what that command line would create.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Convert {
     /// Version of Spark in the image [default: as the image's tag says, or $SPARK_HOME]

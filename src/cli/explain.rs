@@ -1,5 +1,6 @@
 use anyhow::{Result, bail};
 
+use crate::called::program;
 use crate::job::explain::{self, Entry};
 
 /// Say what a field of the job file means, and what it becomes
@@ -21,7 +22,7 @@ impl Explain {
             Some(path) => match explain::find(path) {
                 Ok(entries) => entries,
                 Err(Some(near)) => bail!("there is no field `{path}`; did you mean `{near}`?"),
-                Err(None) => bail!("there is no field `{path}`; `sparkctl explain` lists all"),
+                Err(None) => bail!("there is no field `{path}`; `{} explain` lists all", program()),
             },
         };
         let mut text = String::new();

@@ -13,6 +13,7 @@ use super::follow_options::{ExitCodeFrom, FollowOptions, Leave, Whose};
 use super::interrupt::Interrupt;
 use super::time::until;
 use super::voice::Voice;
+use crate::called::program;
 use crate::cluster::{self, Change, Cluster, Heard, Logs, Sight, Source, Stage};
 use crate::manifests::Application;
 use crate::report::{self, Card};
@@ -384,7 +385,7 @@ impl<'a> Following<'a> {
         };
         let message = lines[0].clone();
         if leave == Leave::Detach {
-            lines.extend(report::next_steps(self.application, super::program()));
+            lines.extend(report::next_steps(self.application, program()));
         }
         self.voice.left(outcome, &message, &lines, code)?;
         Ok(code)

@@ -11,7 +11,7 @@ use crate::state;
 /// What becomes of an application that sparkctl leaves before its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Leave {
-    /// It goes on; `sparkctl attach` joins it again.
+    /// It goes on; `attach` joins it again.
     Detach,
     /// It is deleted, with all its objects.
     Delete,

@@ -18,7 +18,7 @@ use crate::state::{Ending, Observed, PATIENCE, State, Terms, What};
 /// List the applications of a namespace, whoever submitted them, the latest first, and its schedules
 ///
 /// Schedules have a table of their own below that of the applications, when nothing less than all is asked for. With
-/// -o name and -o json there are applications alone: `sparkctl schedules` has the same for schedules.
+/// -o name and -o json there are applications alone: `schedules` has the same for schedules.
 #[derive(Clone, Debug, clap::Args)]
 #[command(visible_alias = "ls")]
 pub struct List {

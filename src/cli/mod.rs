@@ -127,20 +127,10 @@ Exit codes:
   124  --timeout passed
   130  interrupted (143: terminated, 129: hung up); the message says whether the application runs on";
 
-/// What a user types to call this program again.
-pub fn program() -> &'static str {
-    if is_plugin() { "kubectl spark" } else { "sparkctl" }
-}
-
-fn is_plugin() -> bool {
-    let program = std::env::args_os().next().map(std::path::PathBuf::from).unwrap_or_default();
-    program.file_stem().is_some_and(|name| name == "kubectl-spark")
-}
-
 impl Cli {
     /// The command under the name that it was called by: as a plugin of kubectl it is one of its words.
     pub fn called() -> clap::Command {
-        match is_plugin() {
+        match crate::called::is_plugin() {
             true => Self::command().bin_name("kubectl spark").display_name("kubectl-spark"),
             false => Self::command(),
         }

@@ -8,6 +8,7 @@ use super::follow_options::FollowOptions;
 use super::interrupt::Interrupt;
 use super::list;
 use super::place::Place;
+use crate::called::program;
 use crate::cluster::{self, Cluster, Schedule, connect};
 use crate::manifests::Application;
 use crate::report::{Output, clean, span, talk};
@@ -107,7 +108,10 @@ async fn set(name: &str, place: Place, suspended: bool) -> Result<u8> {
     let schedule = known(&cluster, name).await?;
     let changed = cluster::suspend(&cluster, &schedule, suspended).await?;
     let already = if changed { "" } else { "already " };
-    let what = if suspended { "suspended: no run begins until `sparkctl resume`" } else { "going by its schedule" };
+    let what = match suspended {
+        true => format!("suspended: no run begins until `{} resume`", program()),
+        false => "going by its schedule".to_owned(),
+    };
     talk::line(&format!("{name} is {already}{what}"));
     Ok(0)
 }
@@ -164,7 +168,7 @@ pub async fn tell(cluster: &Cluster, schedule: &Schedule, output: Output) -> Res
 /// What a submitter is told of a schedule that is in force.
 pub fn next_steps(application: &Application) -> Vec<String> {
     let Application { name, namespace, .. } = application;
-    let program = super::program();
+    let program = program();
     vec![
         format!("  runs    {program} status {name} -n {namespace}"),
         format!("  now     {program} run {name} --from-schedule -n {namespace}"),

@@ -9,6 +9,7 @@ use clap::Args;
 
 use super::config_files::{self, Directories};
 use super::local_files::{self, Folders};
+use crate::called::program;
 use crate::job::node::place_in;
 use crate::job::overrides::pair;
 use crate::job::problem::{Problem, Severity};
@@ -195,7 +196,7 @@ impl Source {
             talk::line(&format!("{style}{word}{style:#}{}", text.strip_prefix(word).unwrap_or(&text)));
         }
         if let Some(rest) = self.problems.len().checked_sub(MOST_TOLD).filter(|rest| *rest > 0) {
-            talk::line(&format!("{}: {rest} more, which `sparkctl validate --output json` tells", self.name));
+            talk::line(&format!("{}: {rest} more, which `{} validate --output json` tells", self.name, program()));
         }
     }
 }

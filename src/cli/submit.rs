@@ -17,6 +17,7 @@ use super::place::Place;
 use super::render::{Identity, manifests_of, namespace_of};
 use super::schedules;
 use super::source::{self, Sources};
+use crate::called::program;
 use crate::cluster::{self, Cluster, Refusal, Submitted, Turn};
 use crate::job::Job;
 use crate::manifests::{self, Application, Carrier, Manifests, Needs, Object};
@@ -40,7 +41,7 @@ pub struct Submit {
     /// Have the API server judge all objects, and create none
     #[arg(long)]
     dry_run: bool,
-    /// Look first at what stands between the job and a running application, as `sparkctl doctor` does
+    /// Look first at what stands between the job and a running application, as the command `doctor` does
     #[arg(long)]
     check: bool,
     /// Which ended applications stay in the cluster, with their logs
@@ -158,7 +159,7 @@ impl Submit {
                     self.follow.papers.refused(&error)?;
                     let code = failure::tell(&error);
                     for application in &applications {
-                        report::next_steps(application, super::program()).iter().for_each(|step| talk::line(step));
+                        report::next_steps(application, program()).iter().for_each(|step| talk::line(step));
                     }
                     return Ok(code);
                 }
@@ -308,7 +309,7 @@ impl Submit {
     fn next_steps(&self, application: &Application) -> Vec<String> {
         match application.carrier {
             Carrier::CronJob { .. } => schedules::next_steps(application),
-            Carrier::Pod { .. } | Carrier::Job { .. } => report::next_steps(application, super::program()),
+            Carrier::Pod { .. } | Carrier::Job { .. } => report::next_steps(application, program()),
         }
     }
 

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::request::Call;
 use super::{Cluster, Failure, Refusal, kinds};
+use crate::called::program;
 use crate::manifests::{Application, Carrier, JOB_NAME, NAME_ANNOTATION, SUBMISSION};
 use crate::report::talk;
 use crate::spark::names;
@@ -56,7 +57,7 @@ pub async fn find(cluster: &Cluster, name: &str) -> Result<Found, Refusal> {
     }
     let place = format!("in namespace {} of {}", cluster.namespace, cluster.context);
     let failure = Failure::Missing(format!("there is no driver of that name {place}"));
-    let hint = format!("see what there is with: sparkctl list -n {}, or -A for all namespaces", cluster.namespace);
+    let hint = format!("see what there is with: {} list -n {}, or -A for all namespaces", program(), cluster.namespace);
     Err(Refusal { hint: Some(hint), ..Refusal::of(format!("looking for application {name}"), failure) })
 }
 

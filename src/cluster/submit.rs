@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::request::{Answer, Call};
 use super::{Cluster, Failure, Refusal, kinds};
+use crate::called::program;
 use crate::manifests::{HOLD, Manifests, Object, RUN_KEY, SPECIFICATION, STAYS_SUSPENDED, difference};
 use crate::report::talk;
 
@@ -327,7 +328,8 @@ impl<'a> Submission<'a> {
         let failure =
             Failure::Differs(format!("run `{key}` was submitted at {since} with another specification: {said}"));
         let hint = format!(
-            "choose another key, or delete that run first: sparkctl delete {} -n {}",
+            "choose another key, or delete that run first: {} delete {} -n {}",
+            program(),
             name_of(found).unwrap_or(self.manifests.carrier.name()),
             self.namespace()
         );
@@ -367,7 +369,7 @@ fn who_has_it(carrier: &Object, found: &Value, namespace: &str) -> String {
     let phase = found.pointer("/status/phase").and_then(Value::as_str);
     let phase = phase.map(|phase| format!(" ({phase})")).unwrap_or_default();
     let name = name_of(found).unwrap_or(carrier.name());
-    format!("{called} exists since {since}{phase}. Delete it: sparkctl delete {name} -n {namespace}; {other}")
+    format!("{called} exists since {since}{phase}. Delete it: {} delete {name} -n {namespace}; {other}", program())
 }
 
 /// What an interrupted submission ends with.

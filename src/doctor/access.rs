@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::{Answer, Ask, Check, Facts, Subject, Unread, attributes};
+use crate::called::program;
 use crate::manifests::Needs;
 
 const OWN: &str = "own rights";
@@ -76,7 +77,7 @@ pub(super) fn own(subject: &Subject, facts: &Facts) -> Vec<Check> {
         Check::failed(
             OWN,
             format!("you may not {} in {}", missing.join(", "), subject.namespace),
-            "an administrator grants them: sparkctl setup prints the Role `spark-submitter`",
+            format!("an administrator grants them: {} setup prints the Role `spark-submitter`", program()),
         )
     }]
 }
@@ -130,7 +131,7 @@ pub(super) fn account(needs: &Needs, facts: &Facts) -> Vec<Check> {
         Check::failed(
             ACCOUNT,
             format!("there is no service account {name} in {namespace}"),
-            format!("name another in driver.serviceAccount, or have it made: sparkctl setup -n {namespace}"),
+            format!("name another in driver.serviceAccount, or have it made: {} setup -n {namespace}", program()),
         )
     };
     let account = Check::of(ACCOUNT, facts.get(ACCOUNT), |_| Check::passed(ACCOUNT, name), missing);
@@ -148,7 +149,7 @@ pub(super) fn account(needs: &Needs, facts: &Facts) -> Vec<Check> {
         (false, _) => Check::failed(
             what,
             format!("service account {name} may not {}", denied.join(", ")),
-            format!("bind it to the Role `spark-driver`: sparkctl setup -n {namespace}"),
+            format!("bind it to the Role `spark-driver`: {} setup -n {namespace}", program()),
         ),
         (true, Some(unread)) => unread.check(what),
         (true, None) => Check::passed(what, format!("{name} may make executors")),

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::called::program;
 use crate::manifests::{Needs, Object, RUN_KEY, difference};
 
 /// One look at a cluster.
@@ -199,7 +200,7 @@ impl Subject<'_> {
 
     fn namespace(&self, facts: &Facts) -> Check {
         let name = self.namespace;
-        let remedy = format!("choose another with -n, or have it made: sparkctl setup -n {name}");
+        let remedy = format!("choose another with -n, or have it made: {} setup -n {name}", program());
         let judge = |namespace: &Value| match namespace.pointer("/status/phase").and_then(Value::as_str) {
             Some("Terminating") => Check::failed(NAMESPACE, format!("{name} is being deleted"), remedy.clone()),
             _ => Check::passed(NAMESPACE, name),

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{Ask, Check, Facts, Unread, references};
+use crate::called::program;
 use crate::job::problem::nearest;
 use crate::job::scheduling::Scheduler;
 use crate::manifests::Needs;
@@ -96,8 +97,8 @@ fn unknown(name: &str) -> Check {
 fn volcano_queue(needs: &Needs, facts: &Facts) -> Check {
     let name = name(needs);
     let missing = || {
-        let remedy =
-            "see what there is with: kubectl get queues.scheduling.volcano.sh; sparkctl setup --queue makes one";
+        let setup = format!("{} setup --queue makes one", program());
+        let remedy = format!("see what there is with: kubectl get queues.scheduling.volcano.sh; {setup}");
         Check::failed(QUEUE, format!("there is no queue {name}"), remedy)
     };
     let judge = |queue: &Value| {
@@ -149,7 +150,7 @@ fn preemption(needs: &Needs, facts: &Facts) -> Option<Check> {
             false => Check::failed(
                 what,
                 format!("class {class} is to take room from others, and Volcano's `preempt` action is off"),
-                "an administrator adds it: sparkctl setup --apply --preempt",
+                format!("an administrator adds it: {} setup --apply --preempt", program()),
             ),
         }
     };

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{Ask, Check, Facts};
+use crate::called::program;
 use crate::manifests::{KINDS, Needs};
 
 /// Something of another's that a pod needs.
@@ -115,7 +116,8 @@ fn check(reference: &Reference, needs: &Needs, facts: &Facts) -> Check {
     let place = if reference.is_of_cluster() { "the cluster" } else { &needs.namespace };
     let remedy = match reference.kind {
         "PriorityClass" => {
-            "see what there is with: kubectl get priorityclasses; sparkctl setup makes routine, urgent, exceptional and rush"
+            let setup = format!("{} setup makes routine, urgent, exceptional and rush", program());
+            &format!("see what there is with: kubectl get priorityclasses; {setup}")
         }
         "StorageClass" => "see what there is with: kubectl get storageclasses",
         _ => "create it in the application's own namespace, or correct the name",

@@ -319,7 +319,7 @@ fn supervision(job: &Job, warn: &mut impl FnMut(bool, &str, &str)) {
     warn(
         restart.kind == Some(Restart::Always),
         "spec.restartPolicy.type",
-        "the driver's pod of each run is kept until `sparkctl delete`, or until the cluster clears away ended pods",
+        "the driver's pod of each run is kept until it is deleted, or until the cluster clears away ended pods",
     );
     if job.carrier() != CarrierKind::Pod {
         let own = "no effect: each attempt's driver has a name of its own, after which its executors are called";

@@ -33,6 +33,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::called::program;
 use crate::manifests::Submission;
 use crate::spark::{Conf, Version, names};
 use local_files::LocalFiles;
@@ -118,7 +119,8 @@ pub fn read(text: &str, variables: &Variables) -> (Vec<Job>, Vec<Problem>) {
         }
     };
     if documents.is_empty() && problems.is_empty() {
-        problems.push(Problem::error("there is no job in it").help("`sparkctl explain` shows what a job file says"));
+        let help = format!("`{} explain` shows what a job file says", program());
+        problems.push(Problem::error("there is no job in it").help(help));
     }
     let jobs = documents.into_iter().filter_map(|mut document| {
         problems.extend(variables.replace(&mut document));

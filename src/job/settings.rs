@@ -30,7 +30,7 @@ pub fn without_effect(key: &str) -> Option<&'static str> {
         "spark.kubernetes.submission.waitAppCompletion" => "sparkctl waits unless --detach is given",
         "spark.kubernetes.report.interval" => "sparkctl watches and says what changes when it does",
         "spark.kubernetes.submission.connectionTimeout" | "spark.kubernetes.submission.requestTimeout" => connection,
-        "spark.kubernetes.appKillPodDeletionGracePeriod" => "`sparkctl delete` leaves each pod its own grace period",
+        "spark.kubernetes.appKillPodDeletionGracePeriod" => "the command `delete` leaves each pod its own grace period",
         "spark.kubernetes.driver.pod.featureSteps" => {
             "its classes would run in the JVM of spark-submit, and there is none"
         }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{Conf, Version};
 
+use crate::called::program;
+
 /// A command line of `spark-submit`, taken apart.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CommandLine {
@@ -125,8 +127,10 @@ impl CommandLine {
                 self.idle.push(flag.to_owned());
             }
             "--remote" => return Err("--remote speaks to a Spark Connect server: there is no application in it".into()),
-            "--kill" => return Err("--kill ends an application: `sparkctl delete NAME` does that".into()),
-            "--status" => return Err("--status asks for an application: `sparkctl status NAME` does that".into()),
+            "--kill" => return Err(format!("--kill ends an application: `{} delete NAME` does that", program())),
+            "--status" => {
+                return Err(format!("--status asks for an application: `{} status NAME` does that", program()));
+            }
             _ => {
                 let known = SETTINGS.iter().map(|(flag, _)| *flag).chain(OTHERS);
                 let near = crate::job::problem::nearest(flag, known);

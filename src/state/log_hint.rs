@@ -1,5 +1,7 @@
 //! What the end of a log tells of a trouble that many have had, and what to do about it.
 
+use crate::called::program;
+
 /// What to try, by what the log of a failed driver or executor says. The most telling is looked for first:
 /// one trouble often brings others after it.
 pub fn log_hint(log: &str) -> Option<String> {
@@ -66,7 +68,10 @@ pub fn log_hint(log: &str) -> Option<String> {
         );
     }
     if says("Max number of executor failures") {
-        return Some("executors failed again and again: the cause is in their logs (sparkctl logs --executor, while they are there)".into());
+        return Some(format!(
+            "executors failed again and again: the cause is in their logs ({} logs --executor, while they are there)",
+            program()
+        ));
     }
     None
 }

@@ -1,11 +1,14 @@
 //! What to do about an object that the API server refuses, whoever wanted to make it.
 
+use crate::called::program;
+
 /// What to try, by the words that the API server's parts use. Each is quoted from Kubernetes' source.
 pub fn refusal_hint(message: &str, namespace: &str) -> Option<String> {
     let says = |part: &str| message.contains(part);
     Some(if says("error looking up service account") {
         format!(
-            "the driver's service account is missing: kubectl get serviceaccounts -n {namespace}; an administrator makes one with its rights: sparkctl setup"
+            "the driver's service account is missing: kubectl get serviceaccounts -n {namespace}; an administrator makes one with its rights: {} setup",
+            program()
         )
     } else if says("exceeded quota") {
         format!(
@@ -18,7 +21,7 @@ pub fn refusal_hint(message: &str, namespace: &str) -> Option<String> {
             "namespace {namespace} enforces that PodSecurity level: set the driver's and executors' securityContext accordingly"
         )
     } else if says("no PriorityClass with name") {
-        "see what there is with: kubectl get priorityclasses; sparkctl setup makes those of the examples".into()
+        format!("see what there is with: kubectl get priorityclasses; {} setup makes those of the examples", program())
     } else if says("can only submit PodGroup to queue") || says("unable to find queue") || says("failed to get queue") {
         "see the queues and their state with: kubectl get queues.scheduling.volcano.sh".into()
     } else if says("failed calling webhook") {
@@ -29,7 +32,8 @@ pub fn refusal_hint(message: &str, namespace: &str) -> Option<String> {
         format!("namespace {namespace} is being deleted: choose another with -n")
     } else if says("is forbidden: User") {
         format!(
-            "the right is missing in namespace {namespace}: an administrator grants it: sparkctl setup prints the Role"
+            "the right is missing in namespace {namespace}: an administrator grants it: {} setup prints the Role",
+            program()
         )
     } else if says("namespaces \"") && says("not found") {
         format!("choose another namespace with -n, or create it: kubectl create namespace {namespace}")

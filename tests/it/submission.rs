@@ -233,4 +233,6 @@ fn a_plugin_of_kubectl_names_the_next_steps_as_it_was_called() {
     command.env("KUBECONFIG", &cluster().kubeconfig).env("SPARKCTL_NAMESPACE", &ns.name);
     let run = command.args(["submit", "examples/python-pi.yaml", "--detach"]).assert();
     run.code(0).stderr(contains("kubectl spark attach python-pi -n").and(contains("sparkctl attach").not()));
+    let again = command.assert().code(3);
+    again.stderr(contains("Delete it: kubectl spark delete python-pi -n").and(contains("sparkctl delete").not()));
 }
