@@ -48,8 +48,8 @@ pub async fn state_explained(cluster: &Cluster, observed: &mut Observed) -> Stat
     let terms = Terms { now: cluster.now(), patience: PATIENCE, start_timeout: None };
     let state = State::of(observed, &terms);
     let looks = state::worth_a_look(&state, observed, &terms);
-    let Some(driver) = observed.driver.clone().filter(|_| !looks.is_empty()) else { return state };
-    for finding in cluster::around(cluster, &driver, &looks).await {
+    let Some(namespace) = observed.namespace().filter(|_| !looks.is_empty()) else { return state };
+    for finding in cluster::around(cluster, namespace, observed.driver.as_ref(), &looks).await {
         observed.around.take(finding);
     }
     State::of(observed, &terms)

@@ -10,44 +10,45 @@ use serde_json::{Value, json};
 
 use super::find::encoded;
 use super::request::Call;
-use super::{Cluster, kinds, log_tail};
+use super::{Cluster, kinds, log_tail, missing};
 use crate::spark::{Conf, properties};
 use crate::state::nodes::{Amounts, requests};
 use crate::state::{self, Claims, Door, Finding, Look, Nodes, Stopped, Way};
 
 /// An explanation that takes longer is not waited for.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// Objects of a page, and how many pages are worth reading.
 const PAGE: usize = 500;
 const PAGES: usize = 20;
 /// How many of a log's last lines are read for Spark's word that it has stopped.
 const LOG_TAIL: usize = 200;
 
-/// Looks at all of it at once, one time.
-pub async fn around(cluster: &Cluster, driver: &Pod, looks: &BTreeSet<Look>) -> Vec<Finding> {
+/// Looks at all of it at once, one time. Without a driver's pod there is less to look at.
+pub async fn around(cluster: &Cluster, namespace: &str, driver: Option<&Pod>, looks: &BTreeSet<Look>) -> Vec<Finding> {
     let findings = looks.iter().map(|at| async move {
         // Without an answer in time there is nothing to say.
-        tokio::time::timeout(PATIENCE, look(cluster, driver, *at)).await.ok().flatten()
+        tokio::time::timeout(PATIENCE, look(cluster, namespace, driver, at)).await.ok().flatten()
     });
     join_all(findings).await.into_iter().flatten().collect()
 }
 
-async fn look(cluster: &Cluster, driver: &Pod, at: Look) -> Option<Finding> {
+async fn look(cluster: &Cluster, namespace: &str, driver: Option<&Pod>, at: &Look) -> Option<Finding> {
     match at {
         Look::Nodes => {
             let (all, taken) = tokio::join!(nodes(cluster), taken(cluster));
             Some(Finding::Nodes(Nodes { all: all?, taken }))
         }
-        Look::PullSecrets => pull_secrets(cluster, driver).await.map(Finding::PullSecrets),
-        Look::Claims => Some(Finding::Claims(claims(cluster, driver).await)),
-        Look::Settings => settings(cluster, driver).await.map(Finding::Settings),
-        Look::Way => way(cluster, driver).await.map(Finding::Way),
-        Look::Log(_) => stopped(cluster, driver).await.map(|stopped| Finding::Stopped(Some(stopped))),
+        Look::PullSecrets => pull_secrets(cluster, driver?).await.map(Finding::PullSecrets),
+        Look::Claims => Some(Finding::Claims(claims(cluster, driver?).await)),
+        Look::Settings => settings(cluster, driver?).await.map(Finding::Settings),
+        Look::Way => way(cluster, driver?).await.map(Finding::Way),
+        Look::Others(of) => Some(Finding::Others(of.clone(), missing::others(cluster, namespace, of).await)),
+        Look::Log(_) => stopped(cluster, driver?).await.map(|stopped| Finding::Stopped(Some(stopped))),
     }
 }
 
 /// Hands each object of a list to `each`; nothing where it may not be read, or is too long.
-async fn pages(cluster: &Cluster, list: &Call, mut each: impl FnMut(Value)) -> Option<()> {
+pub(super) async fn pages(cluster: &Cluster, list: &Call, mut each: impl FnMut(Value)) -> Option<()> {
     let mut from = String::new();
     for _ in 0..PAGES {
         let page = Call { uri: format!("{}&limit={PAGE}{from}", list.uri), ..list.clone() };

@@ -11,6 +11,7 @@ mod forward;
 mod kinds;
 mod litter;
 mod logs;
+mod missing;
 mod names;
 mod namespace;
 mod observe;

@@ -158,12 +158,14 @@ impl Sight {
 
     /// Has looked at what explains a state, in the background; nothing is asked for twice.
     pub fn look_around(&mut self, state: &State, terms: &Terms) {
-        let Some(driver) = &self.observed.driver else { return };
+        let Some(namespace) = self.observed.namespace() else { return };
         for at in worth_a_look(state, &self.observed, terms) {
-            if self.looked.insert(at) {
-                let (cluster, driver, sender) = (self.cluster.clone(), driver.clone(), self.sender.clone());
+            if self.looked.insert(at.clone()) {
+                let (cluster, namespace) = (self.cluster.clone(), namespace.to_owned());
+                let (driver, sender) = (self.observed.driver.clone(), self.sender.clone());
                 self.watches.spawn(async move {
-                    for finding in around::around(&cluster, &driver, &BTreeSet::from([at])).await {
+                    let looks = BTreeSet::from([at]);
+                    for finding in around::around(&cluster, &namespace, driver.as_ref(), &looks).await {
                         // Nobody listens any more: then nobody wants to know.
                         let _ = sender.send(Seen::Around(finding)).await;
                     }
@@ -174,9 +176,9 @@ impl Sight {
 
     /// The same, waited for: at an end there is no later.
     pub async fn look_around_now(&mut self, state: &State, terms: &Terms) {
-        let Some(driver) = &self.observed.driver else { return };
+        let Some(namespace) = self.observed.namespace() else { return };
         let looks = worth_a_look(state, &self.observed, terms);
-        for finding in around::around(&self.cluster, driver, &looks).await {
+        for finding in around::around(&self.cluster, namespace, self.observed.driver.as_ref(), &looks).await {
             self.observed.around.take(finding);
         }
     }

@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::request::{Answer, Call};
-use super::{Cluster, Failure, Refusal, kinds};
+use super::{Cluster, Failure, Refusal, kinds, missing};
 use crate::called::program;
 use crate::manifests::{HOLD, Manifests, Object, RUN_KEY, SPECIFICATION, STAYS_SUSPENDED, difference};
 use crate::report::talk;
@@ -53,7 +53,11 @@ pub async fn submit(
     };
     match outcome {
         Ok(submitted) => Ok(submitted),
-        Err(refusal) => Err(Refusal { undone: submission.undo().await, ..refusal }),
+        Err(refusal) => {
+            let undone = submission.undo().await;
+            let refusal = missing::explained(cluster, submission.namespace(), refusal).await;
+            Err(Refusal { undone, ..refusal })
+        }
     }
 }
 
@@ -71,7 +75,8 @@ pub async fn dry_run(cluster: &Cluster, manifests: &Manifests, executor: &Object
             talk::warn("this cluster's Volcano cannot judge the driver pod before its PodGroup exists");
             json!({"metadata": {"uid": "00000000-0000-0000-0000-000000000000"}})
         }
-        judged => judged?,
+        Err(refusal) => return Err(missing::explained(cluster, submission.namespace(), refusal).await),
+        Ok(judged) => judged,
     };
     let owner = owner(&manifests.carrier, &carrier);
     let judged = manifests.owned.iter().chain([executor]).map(|object| submission.post(object, Some(&owner), true));

@@ -7,8 +7,9 @@ use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
+use super::missing::{Missing, Others};
 use super::nodes::{self, Amounts, Fit};
-use super::{Observed, State, Stopped, Terms, Way, What, container, has_passed, lingering, waiting};
+use super::{Ending, Observed, State, Stopped, Terms, Way, What, container, has_passed, lingering, waiting};
 use crate::spark::Conf;
 
 /// A wait that is over in a moment needs no explanation.
@@ -28,6 +29,8 @@ pub struct Around {
     pub settings: Option<Conf>,
     /// How executors find and reach the driver.
     pub way: Option<Way>,
+    /// What there is instead of what is missing.
+    pub others: BTreeMap<Missing, Others>,
     /// That the driver's log says that Spark has stopped.
     pub stopped: Option<Stopped>,
     /// Whether the driver's log is read as it is written, so that nobody needs to look into it.
@@ -49,13 +52,15 @@ pub struct Claims {
 }
 
 /// Where to look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Look {
     Nodes,
     PullSecrets,
     Claims,
     Settings,
     Way,
+    /// What there is instead of what is missing.
+    Others(Missing),
     /// Into the driver's log, at that time.
     Log(Timestamp),
 }
@@ -68,18 +73,20 @@ pub enum Finding {
     Claims(Claims),
     Settings(Conf),
     Way(Way),
+    Others(Missing, Others),
     /// What the driver's log says of Spark.
     Stopped(Option<Stopped>),
 }
 
 impl Around {
-    fn has(&self, look: Look) -> bool {
+    fn has(&self, look: &Look) -> bool {
         match look {
             Look::Nodes => self.nodes.is_some(),
             Look::PullSecrets => self.pull_secrets.is_some(),
             Look::Claims => self.claims.is_some(),
             Look::Settings => self.settings.is_some(),
             Look::Way => self.way.is_some(),
+            Look::Others(missing) => self.others.contains_key(missing),
             Look::Log(_) => self.hears_log,
         }
     }
@@ -91,6 +98,7 @@ impl Around {
             Finding::Claims(claims) => self.claims = Some(claims),
             Finding::Settings(settings) => self.settings = Some(settings),
             Finding::Way(way) => self.way = Some(way),
+            Finding::Others(missing, others) => drop(self.others.insert(missing, others)),
             Finding::Stopped(stopped) => self.stopped = stopped,
         }
     }
@@ -115,6 +123,10 @@ pub fn worth_a_look(state: &State, observed: &Observed, terms: &Terms) -> BTreeS
                 }
                 _ => {}
             }
+            looks.extend(Missing::of(&waiting.message).map(Look::Others));
+        }
+        What::Ended(outcome) if outcome.ending == Ending::CouldNotStart => {
+            looks.extend(Missing::of(&outcome.message).map(Look::Others));
         }
         What::Running if state.executors.starved => {
             looks.insert(Look::Nodes);
@@ -133,7 +145,7 @@ pub fn worth_a_look(state: &State, observed: &Observed, terms: &Terms) -> BTreeS
     {
         looks.insert(Look::Settings);
     }
-    looks.retain(|look| !observed.around.has(*look));
+    looks.retain(|look| !observed.around.has(look));
     looks
 }
 

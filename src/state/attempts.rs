@@ -7,7 +7,7 @@ use k8s_openapi::jiff::Timestamp;
 use super::container::{self, Role};
 use super::outcome::phase;
 use super::waiting::{self, Reason, Waiting};
-use super::{Ending, Observed, Outcome, Terms, What, has_passed, noted, of_driver, refusal_hint};
+use super::{Ending, Observed, Outcome, Terms, What, has_passed, missing, noted, of_driver, refusal_hint};
 use crate::manifests::{HOLD, LOSS_LIMIT, LOSSES, TERMINATED};
 
 /// A Job's end may be seen before that of its pod: they are watched apart.
@@ -194,10 +194,11 @@ fn without_pod(job: &Job, observed: &Observed, terms: &Terms) -> What {
     let said = event.message.as_deref().unwrap_or_default();
     // Kubernetes' recorder says so of events that differ in a pod's name alone.
     let said = said.strip_prefix("(combined from similar events): ").unwrap_or(said);
+    let hint = refusal_hint(said, job.metadata.namespace.as_deref().unwrap_or_default());
     let waiting = Waiting {
         reason: Reason::Creation,
         message: format!("the driver's pod is refused: {said}"),
-        hint: refusal_hint(said, job.metadata.namespace.as_deref().unwrap_or_default()),
+        hint: missing::hint(hint.as_deref(), said, &observed.around),
         since: first_time(event).map(|at| match &job.metadata.creation_timestamp {
             Some(created) => noted(at, created.0, terms),
             None => at,

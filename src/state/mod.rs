@@ -12,6 +12,7 @@ mod log_end;
 mod log_hint;
 mod meaning;
 mod memory;
+mod missing;
 pub mod nodes;
 mod observed;
 mod outcome;
@@ -32,6 +33,7 @@ pub use executors::{Executors, Fallen, executor_called, executor_has_ended, exec
 pub use lingering::{LINGERS, LINGERS_HINT, Stopped, has_stopped};
 pub use log_end::telling;
 pub use meaning::{exit_code_meaning, last_exception};
+pub use missing::{Missing, Others};
 pub use nodes::Fit;
 pub use observed::{Gone, Observed};
 pub use outcome::{Ending, Outcome};

@@ -108,6 +108,12 @@ impl Observed {
         }
     }
 
+    /// Where the application is.
+    pub fn namespace(&self) -> Option<&str> {
+        let job = self.job.as_ref().and_then(|job| job.metadata.namespace.as_deref());
+        job.or_else(|| self.driver.as_ref()?.metadata.namespace.as_deref())
+    }
+
     /// When the application was created: its Job, or its driver's pod.
     pub fn created(&self) -> Option<Timestamp> {
         let job = self.job.as_ref().and_then(|job| job.metadata.creation_timestamp.as_ref());

@@ -8,6 +8,7 @@ use super::*;
 
 mod any_order;
 mod lingering;
+mod missing;
 mod pains;
 mod recorded;
 mod way;

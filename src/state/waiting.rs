@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::job::problem::nearest;
 
-use super::{Observed, Terms, around, container, has_passed, noted, queue, scheduling};
+use super::{Observed, Terms, around, container, has_passed, missing, noted, queue, scheduling};
 
 /// A scheduler that is there answers within a second or so.
 const NO_ANSWER: Duration = Duration::from_secs(10);
@@ -132,6 +132,7 @@ fn unschedulable(driver: &Pod, message: String, observed: &Observed) -> Waiting 
         false => around::no_node(driver, "driver", &observed.around),
     };
     let hint = seen.or_else(|| scheduling::hint(&message, driver));
+    let hint = missing::hint(hint.as_deref(), &message, &observed.around);
     Waiting { reason: Reason::Unschedulable, message, hint, since }
 }
 
@@ -231,7 +232,7 @@ fn container_trouble(driver: &Pod, observed: &Observed) -> Option<Waiting> {
                 since: scheduling::scheduled_at(driver),
             }),
             "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
-                Some(config_trouble(driver, waiting))
+                Some(config_trouble(driver, waiting, observed))
             }
             _ => None,
         }
@@ -306,7 +307,7 @@ fn image_class(detail: &str) -> (&'static str, &'static str) {
     }
 }
 
-fn config_trouble(driver: &Pod, waiting: &ContainerStateWaiting) -> Waiting {
+fn config_trouble(driver: &Pod, waiting: &ContainerStateWaiting, observed: &Observed) -> Waiting {
     let message = waiting.message.clone().unwrap_or_else(|| waiting.reason.clone().unwrap_or_default());
     let hint = if message.contains("not found") || message.contains("couldn't find key") {
         Some("it must exist in the application's own namespace, with that key: create it, or correct the name")
@@ -318,7 +319,8 @@ fn config_trouble(driver: &Pod, waiting: &ContainerStateWaiting) -> Waiting {
     } else {
         None
     };
-    Waiting { reason: Reason::Config, message, hint: hint.map(Into::into), since: scheduling::scheduled_at(driver) }
+    let hint = missing::hint(hint, &message, &observed.around);
+    Waiting { reason: Reason::Config, message, hint, since: scheduling::scheduled_at(driver) }
 }
 
 /// Trouble that only events tell: volumes and the sandbox.
@@ -345,7 +347,8 @@ fn node_trouble(driver: &Pod, observed: &Observed, terms: &Terms) -> Option<Wait
         }
         _ => (Reason::Volume, None),
     };
-    Some(Waiting { reason, message, hint: hint.map(Into::into), since })
+    let hint = missing::hint(hint, &message, &observed.around);
+    Some(Waiting { reason, message, hint, since })
 }
 
 /// When an event happened last.

@@ -11,6 +11,7 @@ mod in_cluster;
 mod killed;
 mod logs;
 mod lost_node;
+mod missing;
 mod observe;
 mod overlap;
 mod ping;

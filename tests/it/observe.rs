@@ -107,7 +107,7 @@ fn an_image_that_is_not_there_is_told_with_its_class_and_ends_it() {
 }
 
 /// A job file like the short one, with more in it.
-fn job_with(ns: &Namespace, name: &str, command: &str, driver: &Value) -> PathBuf {
+pub fn job_with(ns: &Namespace, name: &str, command: &str, driver: &Value) -> PathBuf {
     let text = short_job(name, cluster().variable("BUSYBOX_IMAGE"), command);
     let mut job: Value = serde_json::from_str(&text).expect("a job");
     for (key, value) in driver.as_object().expect("fields") {

@@ -47,6 +47,8 @@ const PAINS: [(&str, &[&str]); 30] = [
         &[
             "a_service_account_that_is_missing_is_named_with_its_remedy",
             "a_service_account_that_is_missing_is_a_refusal",
+            "a_missing_service_account_is_told_beside_those_there_are",
+            "a_service_account_that_is_missing_is_told_beside_those_there_are",
         ],
     ),
     (
@@ -125,6 +127,8 @@ const PAINS: [(&str, &[&str]); 30] = [
             "a_missing_secret_or_config_map_is_quoted_and_given_up",
             "a_volume_that_fails_to_mount_is_told_after_a_while",
             "a_secret_that_is_not_there_ends_it",
+            "what_is_missing_is_told_beside_what_is_near_and_elsewhere",
+            "a_name_that_is_near_or_elsewhere_is_told_to_those_who_may_see_it",
         ],
     ),
     ("a claim is not bound", &["an_unbound_claim_is_named"]),

@@ -1,0 +1,64 @@
+//! What is missing, and what is told of what there is instead.
+
+use std::path::PathBuf;
+
+use predicates::prelude::*;
+use predicates::str::contains;
+use serde_json::{Value, json};
+
+use crate::observe::{job, job_with};
+use crate::support::{Namespace, cluster};
+
+fn named(kind: &str, name: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": name}})
+}
+
+#[test]
+fn a_name_that_is_near_or_elsewhere_is_told_to_those_who_may_see_it() {
+    let (ns, other) = (Namespace::new("near"), Namespace::new("elsewhere"));
+    let create = |ns: &Namespace, plural: &str, object: &Value| {
+        cluster().api.create(&ns.core(plural), object).expect("an object");
+    };
+    create(&ns, "secrets", &named("Secret", "db-cred"));
+    create(&other, "secrets", &named("Secret", "db-creds"));
+    let secret = json!({"envSecretKeyRefs": {"PASSWORD": {"name": "db-creds", "key": "password"}}});
+    let secret = job_with(&ns, "secret", "true", &secret);
+    let run = ns.sparkctl().arg("submit").arg(&secret).args(["--image-pull-timeout", "3s"]).assert();
+    let elsewhere = format!("one of that name is in namespace {}; did you mean `db-cred`?", other.name);
+    run.code(4).stderr(contains(elsewhere));
+    ns.sparkctl().args(["describe", "secret"]).assert().code(0).stdout(contains("did you mean `db-cred`?"));
+
+    // Who may not list secrets is told no less than before.
+    create(&ns, "configmaps", &named("ConfigMap", "orders-conf"));
+    let map =
+        json!({"env": [{"name": "ORDERS", "valueFrom": {"configMapKeyRef": {"name": "order-conf", "key": "x"}}}]});
+    let map = job_with(&ns, "map", "true", &map);
+    let run = ns.submitter().arg("submit").arg(&map).args(["--image-pull-timeout", "3s"]).assert();
+    run.code(4).stderr(contains("configmap \"order-conf\" not found").and(contains("; did you mean `orders-conf`?")));
+    ns.sparkctl().args(["delete", "secret"]).assert().code(0);
+    let run = ns.submitter().arg("submit").arg(&secret).args(["--image-pull-timeout", "3s"]).assert();
+    run.code(4).stderr(contains("secret \"db-creds\" not found").and(contains("did you mean").not()));
+}
+
+fn with_account(ns: &Namespace, name: &str, policy: &Value) -> PathBuf {
+    let path = job(ns, name, "true");
+    let mut text: Value = serde_json::from_slice(&std::fs::read(&path).expect("a job file")).expect("a job");
+    text["spec"]["driver"]["serviceAccount"] = "yippee-sparc".into();
+    text["spec"]["restartPolicy"] = policy.clone();
+    std::fs::write(&path, text.to_string()).expect("a job file");
+    path
+}
+
+#[test]
+fn a_service_account_that_is_missing_is_told_beside_those_there_are() {
+    let ns = Namespace::new("account");
+    let told = "there is: default, yippee-spark; did you mean `yippee-spark`?";
+    // The namespace's own account is made a moment after it.
+    ns.wait_for("the account `default`", || cluster().api.get(&format!("{}/default", ns.core("serviceaccounts"))).ok());
+    let once = with_account(&ns, "once", &json!({"type": "Never"}));
+    ns.submitter().arg("submit").arg(&once).assert().code(3).stderr(contains(told));
+    ns.submitter().args(["submit", "--dry-run"]).arg(&once).assert().code(3).stderr(contains(told));
+    let again = with_account(&ns, "again", &json!({"type": "OnFailure", "onFailureRetries": 1}));
+    let run = ns.submitter().arg("submit").arg(&again).args(["--image-pull-timeout", "3s"]).assert();
+    run.code(4).stderr(contains(told));
+}
