@@ -4,10 +4,11 @@
 //! whole, whatever was interrupted and however many processes were at it.
 
 use std::fs::{self, File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use tempfile::TempDir;
 
 use super::progress::Progress;
@@ -63,7 +64,13 @@ impl Cache {
         self.remove_stale();
         let staging = self.staging()?;
         let filled = staging.path().join("whole");
-        make(staging.path(), &filled)?;
+        make(staging.path(), &filled).map_err(|error| match is_full(&error) {
+            true => anyhow!(
+                "there is no room for {kind} {version} in {}: make some (1 GB will do), or name another place by SPARKCTL_CACHE_DIR",
+                self.folder.display()
+            ),
+            false => error,
+        })?;
         match fs::rename(&filled, &place) {
             // Where files cannot be locked, another process may have been quicker: its work is as good.
             Err(_) if place.is_dir() => {}
@@ -108,6 +115,12 @@ impl Cache {
             }
         }
     }
+}
+
+/// Whether a disk or its owner's share of it is used up.
+fn is_full(error: &anyhow::Error) -> bool {
+    let of_io = error.chain().find_map(|cause| cause.downcast_ref::<io::Error>());
+    of_io.is_some_and(|error| matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
 }
 
 #[cfg(test)]
@@ -160,6 +173,16 @@ mod tests {
         assert!(cache.releases("spark").is_empty());
         assert!(content(folder.path()).is_empty());
         cache.release("spark", "3.5.7", &quiet(), |_, to| fill(to)).unwrap();
+    }
+
+    #[test]
+    fn says_what_helps_when_the_disk_is_full() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::new(folder.path().into());
+        let full = |_: &Path, _: &Path| Err(io::Error::from(io::ErrorKind::StorageFull)).context("unpacking it");
+        let said = format!("{:#}", cache.release("spark", "3.5.7", &quiet(), full).unwrap_err());
+        assert!(said.starts_with("there is no room for spark 3.5.7 in /"), "{said}");
+        assert!(content(folder.path()).is_empty());
     }
 
     #[test]
