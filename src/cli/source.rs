@@ -14,6 +14,7 @@ use crate::job::node::place_in;
 use crate::job::overrides::pair;
 use crate::job::problem::{Problem, Severity};
 use crate::job::{self, Job, Name, Overrides, Variables};
+use crate::local;
 use crate::report::talk;
 
 /// Where jobs come from.
@@ -179,6 +180,12 @@ impl Source {
         let errors = self.problems.iter().filter(|problem| problem.is_error() && !problem.path.is_empty());
         let wrong: HashSet<&str> = errors.map(|problem| problem.path.as_str()).collect();
         problems.into_iter().filter(|problem| !wrong.contains(problem.path.as_str())).collect()
+    }
+
+    /// Leaves out what is wrong with fields that one machine has no use for, and says so of.
+    pub fn keep_what_matters_here(&mut self) {
+        let matters = |problem: &Problem| self.jobs.iter().all(|job| local::has_effect(job, &problem.path));
+        self.problems.retain(|problem| problem.is_error() || matters(problem));
     }
 
     pub fn has_errors(&self) -> bool {

@@ -16,7 +16,7 @@ use super::ping::{Ping, ping};
 use super::place::Place;
 use super::render::{Identity, manifests_of, namespace_of};
 use super::schedules;
-use super::source::{self, Sources};
+use super::source::{self, Source, Sources};
 use crate::called::program;
 use crate::cluster::{self, Cluster, Refusal, Submitted, Turn};
 use crate::job::Job;
@@ -110,7 +110,10 @@ impl Submit {
     }
 
     async fn attempt(&self) -> Result<u8> {
-        let sources = self.sources.read(self.place.namespace.as_deref())?;
+        let mut sources = self.sources.read(self.place.namespace.as_deref())?;
+        if self.local.cores().is_some() {
+            sources.iter_mut().for_each(Source::keep_what_matters_here);
+        }
         let mut jobs = source::jobs(sources)?;
         if let Some(cores) = self.local.cores() {
             return self.local.run(&jobs, cores, &self.follow).await;

@@ -116,6 +116,12 @@ impl LocalJob {
     }
 }
 
+/// Whether a field of a job has an effect on this machine, by its path.
+pub fn has_effect(job: &Job, path: &str) -> bool {
+    let idle = without_effect(job);
+    !path.split('.').any(|field| idle.iter().any(|name| name == field))
+}
+
 /// What the job says that this machine does not do, of all that an application may notice.
 fn without_effect(job: &Job) -> Vec<String> {
     let spec = &job.spec;
@@ -162,11 +168,15 @@ mod tests {
     use super::*;
     use crate::job::{Variables, read};
 
-    fn local(spec: &str) -> LocalJob {
+    fn job(spec: &str) -> Job {
         let head = "apiVersion: sparkoperator.k8s.io/v1beta2\nkind: SparkApplication\nmetadata: {name: pi}\nspec:\n";
         let (jobs, problems) = read(&format!("{head}{spec}"), &Variables::default());
         assert_eq!(problems, []);
-        LocalJob::of(&jobs[0], None, None)
+        jobs.into_iter().next().unwrap()
+    }
+
+    fn local(spec: &str) -> LocalJob {
+        LocalJob::of(&job(spec), None, None)
     }
 
     #[test]
@@ -177,6 +187,13 @@ mod tests {
         let env: Vec<_> = job.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
         assert_eq!(env, ["A=conf", "B=old", "C=new"]);
         assert_eq!(job.without_effect, [""; 0]);
+    }
+
+    #[test]
+    fn knows_a_field_without_effect_by_its_path() {
+        let job = job("  restartPolicy: {type: OnFailure}\n");
+        assert!(!has_effect(&job, "spec.restartPolicy.onFailureRetryInterval"));
+        assert!(has_effect(&job, "spec.driver.memory"));
     }
 
     #[test]

@@ -30,7 +30,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant as Moment, sleep_until};
 
 pub use child::{Ended, Output};
-pub use job::{Language, LocalJob};
+pub use job::{Language, LocalJob, has_effect};
 pub use machine::Environment;
 #[cfg(feature = "upload")]
 pub use machine::cache;
