@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
-use tempfile::TempDir;
 
 use super::progress::Progress;
 
@@ -19,7 +18,7 @@ pub struct Cache {
 
 const STAGING: &str = "staging-";
 
-/// What a killed process left behind is removed when it is this old.
+/// What a killed process left behind of another release is removed when it is this old.
 const STALE: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Cache {
@@ -57,12 +56,16 @@ impl Cache {
         fs::create_dir_all(&self.folder).with_context(|| {
             format!("creating the cache {} (SPARKCTL_CACHE_DIR names another)", self.folder.display())
         })?;
-        let _alone = self.alone(kind, version, progress)?;
+        let alone = self.alone(kind, version, progress)?;
         if place.is_dir() {
             return Ok(place);
         }
-        self.remove_stale();
-        let staging = self.staging()?;
+        let prefix = format!("{STAGING}{kind}-{version}_");
+        // Who has the lock knows that nobody is at work in these.
+        self.remove_stale(alone.is_some().then_some(&prefix));
+        let staging = tempfile::Builder::new().prefix(&prefix).tempdir_in(&self.folder);
+        let staging = staging.with_context(|| format!("creating a folder in the cache {}", self.folder.display()))?;
+        progress.stop.takes_along(staging.path());
         let filled = staging.path().join("whole");
         make(staging.path(), &filled).map_err(|error| match is_full(&error) {
             true => anyhow!(
@@ -100,16 +103,13 @@ impl Cache {
         }
     }
 
-    fn staging(&self) -> Result<TempDir> {
-        let folder = tempfile::Builder::new().prefix(STAGING).tempdir_in(&self.folder);
-        folder.with_context(|| format!("creating a folder in the cache {}", self.folder.display()))
-    }
-
-    fn remove_stale(&self) {
+    /// Removes what killed processes left: what begins so, and what is old.
+    fn remove_stale(&self, abandoned: Option<&String>) {
         let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
         for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(STAGING)) {
             let age = entry.metadata().and_then(|data| data.modified()).ok().and_then(|time| time.elapsed().ok());
-            if age.is_some_and(|age| age > STALE) {
+            let is_abandoned = abandoned.is_some_and(|prefix| entry.file_name().to_string_lossy().starts_with(prefix));
+            if is_abandoned || age.is_some_and(|age| age > STALE) {
                 // Best effort: it costs space, nothing else.
                 let _ = fs::remove_dir_all(entry.path());
             }
@@ -188,15 +188,16 @@ mod tests {
     #[test]
     fn takes_the_folder_of_a_killed_process_for_none() {
         let folder = tempfile::tempdir().unwrap();
-        let left = folder.path().join("staging-killed");
-        fill(&left).unwrap();
+        let left = folder.path().join("staging-java-17_killed");
+        for name in ["staging-java-17_killed", "staging-spark-3.5.7_killed", "staging-spark-3.5.1_at-work"] {
+            fill(&folder.path().join(name)).unwrap();
+        }
         let day = std::time::SystemTime::now() - 2 * STALE;
         File::open(&left).unwrap().set_modified(day).unwrap();
-        fill(&folder.path().join("staging-at-work")).unwrap();
         let cache = Cache::new(folder.path().into());
         assert!(cache.releases("spark").is_empty());
         cache.release("spark", "3.5.7", &quiet(), |_, to| fill(to)).unwrap();
-        assert_eq!(content(folder.path()), ["spark-3.5.7", "staging-at-work"]);
+        assert_eq!(content(folder.path()), ["spark-3.5.7", "staging-spark-3.5.1_at-work"]);
     }
 
     #[test]

@@ -97,8 +97,10 @@ pub async fn run(
         Err(done) => done,
         Ok(ended) => {
             stop.wish();
-            // Long enough for the staging folder to be removed; a silent server is not waited for.
-            let _ = tokio::time::timeout(PATIENCE, prepared).await;
+            // A silent server is not waited for.
+            if tokio::time::timeout(PATIENCE, prepared).await.is_err() {
+                stop.clean_up();
+            }
             return Ok(Outcome { ended, prepared: begin.elapsed(), ran: None });
         }
     };

@@ -1,7 +1,8 @@
 //! How a long fetch is shown, and how it is stopped.
 
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Result, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
@@ -11,17 +12,32 @@ pub type Say = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// A wish to end, which long loops look at.
 #[derive(Clone, Default)]
-pub struct Stop(Arc<AtomicBool>);
+pub struct Stop {
+    wished: Arc<AtomicBool>,
+    /// The folder of what is half done.
+    staging: Arc<Mutex<PathBuf>>,
+}
 
 impl Stop {
     pub fn wish(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.wished.store(true, Ordering::Relaxed);
+    }
+
+    /// Names the folder that is of no use when the work in it is not ended.
+    pub fn takes_along(&self, staging: &Path) {
+        staging.clone_into(&mut self.staging.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Removes that folder, for a worker that hears nothing.
+    pub fn clean_up(&self) {
+        // It costs space, nothing else.
+        let _ = std::fs::remove_dir_all(&*self.staging.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// # Errors
     /// When the end is wished for.
     pub fn check(&self) -> Result<()> {
-        if self.0.load(Ordering::Relaxed) {
+        if self.wished.load(Ordering::Relaxed) {
             bail!("interrupted");
         }
         Ok(())

@@ -7,6 +7,8 @@ mod conf_dirs;
 mod container;
 mod r;
 
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -162,6 +164,49 @@ time.sleep(1000)
     for pid in pids {
         wait_for("the end of all processes", || !is_running(pid));
     }
+}
+
+#[test]
+fn leaves_nothing_of_a_fetch_when_the_server_is_silent_at_ctrl_c() {
+    let cache = tempfile::tempdir().expect("a cache");
+    let mut command = sparkctl();
+    command.env("SPARKCTL_CACHE_DIR", cache.path()).env("PIP_INDEX_URL", index_that_falls_silent());
+    command.args(["submit", "examples/pyspark-pi.yaml", "--local", MACHINE]);
+    let mut run = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("running");
+    let left = || -> Vec<String> {
+        let entries = std::fs::read_dir(cache.path()).expect("the cache");
+        let names = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
+        names.filter(|name| !name.starts_with('.')).collect()
+    };
+    wait_for("the fetch", || !left().is_empty());
+    interrupt(run.id());
+    assert_eq!(run.wait().expect("its end").code(), Some(130));
+    assert_eq!(left(), [""; 0]);
+}
+
+/// A package index whose files begin and never end.
+fn index_that_falls_silent() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = format!("http://{}", listener.local_addr().expect("its address"));
+    std::thread::spawn(move || {
+        let mut open = Vec::new();
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a connection");
+            let mut asked = String::new();
+            BufReader::new(&stream).read_line(&mut asked).expect("a request");
+            let page: String = (2..=9)
+                .flat_map(|major| (0..=9).map(move |minor| format!("pyspark-{major}.{minor}.0.tar.gz")))
+                .map(|file| format!("<a href=\"/{file}#sha256=00\">{file}</a>\n"))
+                .collect();
+            let answer = match asked.contains(".tar.gz") {
+                true => "HTTP/1.1 200 OK\r\nContent-Length: 300000000\r\n\r\nthe beginning".into(),
+                false => format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{page}", page.len()),
+            };
+            stream.write_all(answer.as_bytes()).expect("an answer");
+            open.push(stream);
+        }
+    });
+    address
 }
 
 fn interrupt(pid: u32) {
