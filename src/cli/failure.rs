@@ -21,7 +21,7 @@ pub fn outcome(error: &anyhow::Error) -> &'static str {
     match exit_code(error) {
         2 => "Invalid",
         3 => "Refused",
-        130 => "Interrupted",
+        129 | 130 | 143 => "Interrupted",
         _ => "Unknown",
     }
 }

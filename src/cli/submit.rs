@@ -8,7 +8,7 @@ use super::doctor;
 use super::failure;
 use super::follow::follow;
 use super::follow_options::{FollowOptions, Leave};
-use super::interrupt::Interrupt;
+use super::interrupt::{Interrupt, Signal};
 use super::local::Local;
 use super::local_files;
 use super::overlap::{Entry, Overlap, Policy, called};
@@ -18,7 +18,7 @@ use super::render::{Identity, manifests_of, namespace_of};
 use super::schedules;
 use super::source::{self, Source, Sources};
 use crate::called::program;
-use crate::cluster::{self, Cluster, Refusal, Submitted, Turn};
+use crate::cluster::{self, Cluster, Failure, Refusal, Submitted, Turn};
 use crate::job::Job;
 use crate::manifests::{self, Application, Carrier, Manifests, Needs, Object};
 use crate::report::{self, Output, talk};
@@ -148,7 +148,11 @@ impl Submit {
                 if self.sources.upload_signed && job.schedule.is_some() {
                     bail!("--upload-signed: the addresses are good for a day, and a schedule goes on for longer");
                 }
-                upload::upload(&mut job.files.local, self.sources.upload_signed, draws, say).await?;
+                let uploads = upload::upload(&mut job.files.local, self.sources.upload_signed, draws, say);
+                tokio::select! {
+                    uploaded = uploads => uploaded?,
+                    signal = interrupt.heard() => return Err(left_an_upload(signal).into()),
+                }
             }
         }
         let mut applications = Vec::new();
@@ -271,7 +275,7 @@ impl Submit {
         loop {
             let entry = tokio::select! {
                 entry = self.overlap.entry(job, cluster, application) => entry?,
-                _ = interrupt.heard() => return Err(cluster::stopped().into()),
+                signal = interrupt.heard() => return Err(cluster::stopped(signal.exit_code()).into()),
             };
             let turn = match entry {
                 Entry::Granted(turn) => turn,
@@ -282,7 +286,7 @@ impl Submit {
             };
             let stopped = async {
                 tokio::select! {
-                    _ = interrupt.heard() => cluster::stopped(),
+                    signal = interrupt.heard() => cluster::stopped(signal.exit_code()),
                     why = lost(turn.as_deref()) => why,
                 }
             };
@@ -303,7 +307,7 @@ impl Submit {
             ));
             tokio::select! {
                 () = tokio::time::sleep(interval) => {}
-                _ = interrupt.heard() => return Err(refusal.into()),
+                signal = interrupt.heard() => return Err(cluster::stopped(signal.exit_code()).into()),
             }
             tried += 1;
         }
@@ -333,6 +337,12 @@ impl Submit {
 fn executor_of(job: &Job, place: &Place, submission: &manifests::Submission) -> Result<Object> {
     let needs = Needs::of(job, &namespace_of(job, place), submission);
     needs.map(|needs| Object(needs.executor)).map_err(|problem| anyhow!(problem.message))
+}
+
+/// What of an upload stays where it was sent, and is no harm.
+fn left_an_upload(signal: Signal) -> Refusal {
+    let undone = vec!["nothing was submitted; the same command goes on with the parts that a store has".to_owned()];
+    Refusal { undone, ..Refusal::of("uploading", Failure::Interrupted(signal.exit_code())) }
 }
 
 /// Ends when the turn is lost; never where there is none.

@@ -20,8 +20,8 @@ pub enum Failure {
     Missing(String),
     /// What is there is not what would be created.
     Differs(String),
-    /// The user stopped it.
-    Interrupted,
+    /// A signal stopped it, for which a shell reports this exit code.
+    Interrupted(u8),
 }
 
 impl Failure {
@@ -52,7 +52,7 @@ impl Failure {
         match self {
             Failure::Refused(status) => matches!(status.code, 429 | 500..=599) || status.reason == "Conflict",
             Failure::NoAnswer(_) => true,
-            Failure::NotSent(_) | Failure::Missing(_) | Failure::Differs(_) | Failure::Interrupted => false,
+            Failure::NotSent(_) | Failure::Missing(_) | Failure::Differs(_) | Failure::Interrupted(_) => false,
         }
     }
 
@@ -68,7 +68,7 @@ impl Failure {
         match self {
             Failure::Refused(status) => status.code < 500,
             Failure::NotSent(_) => true,
-            Failure::NoAnswer(_) | Failure::Missing(_) | Failure::Differs(_) | Failure::Interrupted => false,
+            Failure::NoAnswer(_) | Failure::Missing(_) | Failure::Differs(_) | Failure::Interrupted(_) => false,
         }
     }
 
@@ -80,7 +80,7 @@ impl Failure {
         match self {
             Failure::Refused(status) => &status.message,
             Failure::NoAnswer(why) | Failure::NotSent(why) | Failure::Missing(why) | Failure::Differs(why) => why,
-            Failure::Interrupted => "interrupted",
+            Failure::Interrupted(_) => "interrupted",
         }
     }
 
@@ -137,7 +137,7 @@ impl Refusal {
             Failure::Refused(status) if status.code < 500 && status.code != 429 => 3,
             Failure::NotSent(_) | Failure::Differs(_) => 3,
             Failure::Refused(_) | Failure::NoAnswer(_) | Failure::Missing(_) => 6,
-            Failure::Interrupted => 130,
+            Failure::Interrupted(code) => *code,
         }
     }
 }

@@ -377,9 +377,9 @@ fn who_has_it(carrier: &Object, found: &Value, namespace: &str) -> String {
     format!("{called} exists since {since}{phase}. Delete it: {} delete {name} -n {namespace}; {other}", program())
 }
 
-/// What an interrupted submission ends with.
-pub fn stopped() -> Refusal {
-    Refusal { doing: "submitting".into(), failure: Failure::Interrupted, hint: None, undone: Vec::new() }
+/// What a submission ends with that a signal interrupted: `code` is what a shell reports for it.
+pub fn stopped(code: u8) -> Refusal {
+    Refusal::of("submitting", Failure::Interrupted(code))
 }
 
 /// The reference by which the garbage collector knows what goes with the carrier.

@@ -4,11 +4,12 @@
 //! S3's, stands in, behind a check of Google's tokens and signatures. Azurite is Azure's own.
 
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use predicates::prelude::*;
 use predicates::str::contains;
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use super::{HOST, Objects, Server, once};
@@ -34,6 +35,12 @@ impl Data {
         self.folder.path().join("cache")
     }
 
+    /// What is noted of an upload that is under way.
+    fn noted(&self) -> String {
+        let journal = std::fs::read_dir(self.cache().join("uploads")).into_iter().flatten().flatten().next();
+        journal.and_then(|journal| std::fs::read_to_string(journal.path()).ok()).unwrap_or_default()
+    }
+
     fn submit(&self, ns: &Namespace, name: &str, store: &str, environment: &Environment) -> Command {
         let mut command = ns.command();
         command.args(["submit", "--detach", "--name", name, "--image", cluster().variable("BUSYBOX_IMAGE")]);
@@ -55,11 +62,7 @@ fn goes_on_with_an_upload_that_was_killed(store: &str, of: impl Fn(&Objects) -> 
     let hold = objects.folder.path().join("hold");
     std::fs::write(&hold, "").expect("holding the server");
     let mut first = submit().spawn().expect("uploading");
-    let noted = || {
-        let journal = std::fs::read_dir(data.cache().join("uploads")).into_iter().flatten().flatten().next();
-        journal.and_then(|journal| std::fs::read_to_string(journal.path()).ok()).unwrap_or_default()
-    };
-    ns.wait_for("two parts", || (noted().lines().count() == 3).then_some(()));
+    ns.wait_for("two parts", || (data.noted().lines().count() == 3).then_some(()));
     first.kill().expect("killing");
     first.wait().expect("its end");
     assert_eq!(objects.parts().len(), 2, "{:?}", objects.parts());
@@ -84,6 +87,24 @@ fn goes_on_with_an_upload_to_s3_that_was_killed() {
 #[test]
 fn goes_on_with_an_upload_to_google_that_was_killed() {
     goes_on_with_an_upload_that_was_killed("gs://jobs", Objects::google);
+}
+
+#[test]
+fn leaves_an_upload_at_the_first_signal_and_goes_on_with_it_later() {
+    let (objects, ns, data) = (Objects::start(), Namespace::new("own-left"), Data::new());
+    let submit = || data.submit(&ns, "own-left", "gs://jobs/left", &objects.google());
+    let hold = objects.folder.path().join("hold");
+    std::fs::write(&hold, "").expect("holding the server");
+    let first = submit().stderr(Stdio::piped()).spawn().expect("uploading");
+    ns.wait_for("two parts", || (data.noted().lines().count() == 3).then_some(()));
+    kill_process(Pid::from_child(&first), Signal::TERM).expect("a signal");
+    let first = first.wait_with_output().expect("its end");
+    let said = String::from_utf8_lossy(&first.stderr);
+    assert_eq!(first.status.code(), Some(143), "{said}");
+    assert!(said.contains("error: uploading: interrupted") && said.contains("nothing was submitted"), "{said}");
+    assert_eq!(cluster().api.items(&ns.core("pods")).len(), 0);
+    std::fs::remove_file(&hold).expect("letting the server go on");
+    assert_cmd::Command::from_std(submit()).assert().code(0).stderr(contains("2 of 5 parts were there"));
 }
 
 /// Uploads to a store, finds it there again, and reads it by its signed address.
