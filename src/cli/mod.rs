@@ -119,10 +119,10 @@ Exit codes:
   0    the application succeeded (or was submitted, with --detach)
   1    the application failed: the driver's own code is in the result
   2    wrong command line, or invalid job file: nothing was created
-  3    the cluster refused: credentials, rights, quota, admission, name taken
+  3    the cluster refused: credentials, rights, quota, admission, name taken; or the store of --upload
   4    it could not start: image, config map, secret, volume, unschedulable past --start-timeout
   5    it was lost: evicted, preempted, node gone, deleted by somebody
-  6    the cluster cannot be reached, or the outcome is unknown: it may still run
+  6    the cluster (or the store) cannot be reached, or the outcome is unknown: it may still run
   9    skipped: an earlier run goes on (--overlap forbid or queue)
   124  --timeout passed
   130  interrupted (143: terminated, 129: hung up); the message says whether the application runs on";

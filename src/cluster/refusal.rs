@@ -20,6 +20,9 @@ pub enum Failure {
     Missing(String),
     /// What is there is not what would be created.
     Differs(String),
+    /// A store of files, beside the cluster, does not answer or is out of order.
+    #[cfg_attr(not(feature = "upload"), expect(dead_code))]
+    Unreached(String),
     /// A signal stopped it, for which a shell reports this exit code.
     Interrupted(u8),
 }
@@ -52,7 +55,11 @@ impl Failure {
         match self {
             Failure::Refused(status) => matches!(status.code, 429 | 500..=599) || status.reason == "Conflict",
             Failure::NoAnswer(_) => true,
-            Failure::NotSent(_) | Failure::Missing(_) | Failure::Differs(_) | Failure::Interrupted(_) => false,
+            Failure::NotSent(_)
+            | Failure::Missing(_)
+            | Failure::Differs(_)
+            | Failure::Unreached(_)
+            | Failure::Interrupted(_) => false,
         }
     }
 
@@ -67,7 +74,7 @@ impl Failure {
     pub(super) fn is_final(&self) -> bool {
         match self {
             Failure::Refused(status) => status.code < 500,
-            Failure::NotSent(_) => true,
+            Failure::NotSent(_) | Failure::Unreached(_) => true,
             Failure::NoAnswer(_) | Failure::Missing(_) | Failure::Differs(_) | Failure::Interrupted(_) => false,
         }
     }
@@ -79,7 +86,11 @@ impl Failure {
     fn message(&self) -> &str {
         match self {
             Failure::Refused(status) => &status.message,
-            Failure::NoAnswer(why) | Failure::NotSent(why) | Failure::Missing(why) | Failure::Differs(why) => why,
+            Failure::NoAnswer(why)
+            | Failure::NotSent(why)
+            | Failure::Missing(why)
+            | Failure::Differs(why)
+            | Failure::Unreached(why) => why,
             Failure::Interrupted(_) => "interrupted",
         }
     }
@@ -136,7 +147,7 @@ impl Refusal {
         match &self.failure {
             Failure::Refused(status) if status.code < 500 && status.code != 429 => 3,
             Failure::NotSent(_) | Failure::Differs(_) => 3,
-            Failure::Refused(_) | Failure::NoAnswer(_) | Failure::Missing(_) => 6,
+            Failure::Refused(_) | Failure::NoAnswer(_) | Failure::Missing(_) | Failure::Unreached(_) => 6,
             Failure::Interrupted(code) => *code,
         }
     }

@@ -3,6 +3,8 @@
 #[cfg(feature = "upload")]
 mod journal;
 #[cfg(feature = "upload")]
+mod refused;
+#[cfg(feature = "upload")]
 mod store;
 
 use anyhow::Result;

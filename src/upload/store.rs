@@ -1,3 +1,4 @@
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -5,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use http::Method;
 use indicatif::{BinaryBytes, ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
-use object_store::aws::AmazonS3Builder;
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::MicrosoftAzureBuilder;
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::http::HttpBuilder;
@@ -18,6 +19,7 @@ use reqwest::Url;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
 use super::journal::{Journal, Torn};
+use super::refused;
 use crate::job::local_files::{LocalFile, LocalFiles};
 
 /// How long a signed address is good: an application may wait for its place and start executors late.
@@ -27,55 +29,82 @@ const SIGNED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 const PART: u64 = 8 << 20;
 const MOST_PARTS: u64 = 10_000;
 
+/// How long a store's first answer may take with nothing said.
+const SLOW: Duration = Duration::from_secs(5);
+
 /// Parts that are under way at the same time.
 const PARALLEL: usize = 4;
+
+/// Files that a store is asked for at the same time.
+const QUESTIONS: usize = 8;
 
 pub async fn upload(files: &mut LocalFiles, signed: bool, draws: bool, say: impl Fn(&str)) -> Result<()> {
     // Err only says that a provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let placed: Vec<(String, LocalFile, String)> =
         files.uploaded().map(|(uri, file, place)| (uri.to_owned(), file.clone(), place.to_owned())).collect();
-    for (uri, file, place) in placed {
-        let uploading = || format!("uploading {} to {place}", file.name());
-        let store = Store::of(&place).with_context(uploading)?;
+    // They all go below one address.
+    let Some((_, first, place)) = placed.first() else { return Ok(()) };
+    let store = Store::of(place).map_err(|error| refused(first, place, error))?;
+    let questions = placed.iter().map(|(_, file, place)| async {
+        let answer = store.has(file, place).await;
+        answer.map_err(|error| refused(file, place, error))
+    });
+    let answers = stream::iter(questions).buffered(QUESTIONS).try_collect::<Vec<bool>>();
+    let answers = patiently(answers, || say(&format!("the store of {place} has not answered yet; trying on"))).await?;
+    for ((uri, file, place), is_there) in placed.iter().zip(answers) {
         let size = BinaryBytes(file.size);
-        match store.has(&file).await.with_context(uploading)? {
-            true => say(&format!("{} ({size}) is at {place} already", file.name())),
-            false => {
-                store.put(&file, &place, draws, &say).await.with_context(uploading)?;
-                say(&format!("uploaded {} ({size}) to {place}", file.name()));
-            }
+        if is_there {
+            say(&format!("{} ({size}) is at {place} already", file.name()));
+        } else {
+            store.put(file, place, draws, &say).await.map_err(|error| refused(file, place, error))?;
+            say(&format!("uploaded {} ({size}) to {place}", file.name()));
         }
         if signed {
-            let address = store.signed().await.with_context(uploading)?;
-            files.read_by(&uri, address);
+            let address = store.signed(place).await.map_err(|error| refused(file, place, error))?;
+            files.read_by(uri, address);
         }
     }
     Ok(())
 }
 
-/// An object's place in a store.
+fn refused(file: &LocalFile, place: &str, error: anyhow::Error) -> anyhow::Error {
+    refused::told(format!("uploading {} to {place}", file.name()), place, error)
+}
+
+/// Waits, and says so once: a client tries again for a minute before it gives up.
+async fn patiently<T>(answer: impl Future<Output = T>, say: impl FnOnce()) -> T {
+    let mut answer = pin!(answer);
+    match tokio::time::timeout(SLOW, &mut answer).await {
+        Ok(answer) => answer,
+        Err(_) => {
+            say();
+            answer.await
+        }
+    }
+}
+
+/// A store, and what it can do.
 struct Store {
     client: Arc<dyn ObjectStore>,
     signer: Option<Arc<dyn Signer>>,
     /// Of those that keep the parts of an upload that was torn.
     keeper: Option<Arc<dyn MultipartStore>>,
-    path: Path,
     /// WebDAV and its like take a file whole.
     takes_parts: bool,
 }
 
 impl Store {
-    /// The store of an address. Credentials and the rest are those of the environment: `AWS_…`,
-    /// `GOOGLE_…`, `AZURE_…`.
+    /// The store of an address. Credentials and the rest are those of the environment (`AWS_…`, `GOOGLE_…`,
+    /// `AZURE_…`).
     fn of(place: &str) -> Result<Self> {
         let url = Url::parse(place).context("reading the address")?;
-        let (scheme, path) = ObjectStoreScheme::parse(&url)?;
+        let (scheme, _) = ObjectStoreScheme::parse(&url)?;
         let mut signer: Option<Arc<dyn Signer>> = None;
         let mut keeper: Option<Arc<dyn MultipartStore>> = None;
         let client: Arc<dyn ObjectStore> = match scheme {
             ObjectStoreScheme::AmazonS3 => {
-                let client = Arc::new(AmazonS3Builder::from_env().with_url(place).build()?);
+                let client = Arc::new(amazon().with_url(place).build()?);
                 signer = Some(client.clone());
                 keeper = Some(client.clone());
                 client
@@ -102,34 +131,35 @@ impl Store {
             _ => bail!("expected s3://, gs://, abfss://, https:// or file://"),
         };
         let takes_parts = !matches!(scheme, ObjectStoreScheme::Http);
-        Ok(Self { client, signer, keeper, path, takes_parts })
+        Ok(Self { client, signer, keeper, takes_parts })
     }
 
     /// Whether the file is there: its address is made of its content.
-    async fn has(&self, file: &LocalFile) -> Result<bool> {
-        match self.client.head(&self.path).await {
+    async fn has(&self, file: &LocalFile, place: &str) -> Result<bool> {
+        match self.client.head(&path(place)?).await {
             Ok(found) => Ok(found.size == file.size),
             Err(object_store::Error::NotFound { .. }) => Ok(false),
+            // Who may write and not list is told nothing else of what is not there.
+            Err(object_store::Error::PermissionDenied { .. }) => Ok(false),
             Err(error) => Err(error.into()),
         }
     }
 
     async fn put(&self, file: &LocalFile, place: &str, draws: bool, say: &impl Fn(&str)) -> Result<()> {
-        let bar = bar(file, draws);
+        let (path, bar) = (&path(place)?, bar(file, draws));
         if let Some(keeper) = self.keeper.as_ref().filter(|_| file.size > PART) {
             let journal = crate::local::cache().and_then(|cache| Journal::of(&cache.join("uploads"), place));
-            return Parts { keeper: keeper.as_ref(), path: &self.path, file, bar: &bar }.put(journal, say).await;
+            return Parts { keeper: keeper.as_ref(), path, file, bar: &bar }.put(journal, say).await;
         }
         let reading = || format!("reading {}", file.path.display());
         // One request is all that one part is worth.
         if !self.takes_parts || file.size <= PART {
             let content = tokio::fs::read(&file.path).await.with_context(reading)?;
-            self.client.put(&self.path, content.into()).await?;
+            self.client.put(path, content.into()).await?;
             return Ok(());
         }
         let mut source = tokio::fs::File::open(&file.path).await.with_context(reading)?;
-        let mut parts =
-            WriteMultipart::new_with_chunk_size(self.client.put_multipart(&self.path).await?, PART as usize);
+        let mut parts = WriteMultipart::new_with_chunk_size(self.client.put_multipart(path).await?, PART as usize);
         let mut piece = vec![0; 1 << 20];
         loop {
             let read = source.read(&mut piece).await.with_context(reading)?;
@@ -144,9 +174,9 @@ impl Store {
         Ok(())
     }
 
-    async fn signed(&self) -> Result<String> {
+    async fn signed(&self, place: &str) -> Result<String> {
         let Some(signer) = &self.signer else { bail!("this store signs no addresses: leave out --upload-signed") };
-        Ok(signer.signed_url(Method::GET, &self.path, SIGNED_FOR).await?.to_string())
+        Ok(signer.signed_url(Method::GET, &path(place)?, SIGNED_FOR).await?.to_string())
     }
 }
 
@@ -231,6 +261,19 @@ fn is_refused(error: &anyhow::Error) -> bool {
         Some(error) => error.to_string().contains("InvalidPart") || error.to_string().contains("InvalidBlockList"),
         None => false,
     }
+}
+
+/// Where in its store an address leads to.
+fn path(place: &str) -> Result<Path> {
+    Ok(ObjectStoreScheme::parse(&Url::parse(place).context("reading the address")?)?.1)
+}
+
+/// Amazon's S3, or another where `AWS_ENDPOINT_URL` says so: then by http too.
+fn amazon() -> AmazonS3Builder {
+    let builder = AmazonS3Builder::from_env();
+    let endpoints = [AmazonS3ConfigKey::S3Endpoint, AmazonS3ConfigKey::Endpoint];
+    let endpoint = endpoints.iter().find_map(|key| builder.get_config_value(key)).unwrap_or_default();
+    if endpoint.starts_with("http://") { builder.with_allow_http(true) } else { builder }
 }
 
 fn bar(file: &LocalFile, draws: bool) -> ProgressBar {

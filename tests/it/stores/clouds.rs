@@ -107,6 +107,21 @@ fn leaves_an_upload_at_the_first_signal_and_goes_on_with_it_later() {
     assert_cmd::Command::from_std(submit()).assert().code(0).stderr(contains("2 of 5 parts were there"));
 }
 
+#[test]
+fn tells_once_why_a_store_refuses_and_what_to_try() {
+    let (objects, ns, data) = (Objects::start(), Namespace::new("own-refused"), Data::new());
+    let submit = |store: &str, environment: &Environment| {
+        assert_cmd::Command::from_std(data.submit(&ns, "own-refused", store, environment)).assert()
+    };
+    let nowhere = "The specified bucket does not exist (404 Not Found, NoSuchBucket)";
+    let said = contains(nowhere).count(1).and(contains("hint: make the bucket first"));
+    submit("s3://nowhere/a", &objects.s3()).code(3).stderr(said);
+    let mut stranger = objects.s3();
+    stranger.push(("AWS_ACCESS_KEY_ID", "stranger".to_owned()));
+    let said = contains("403 Forbidden").count(1).and(contains("hint: who uploads must be allowed"));
+    submit("s3://jobs/a", &stranger).code(3).stderr(said);
+}
+
 /// Uploads to a store, finds it there again, and reads it by its signed address.
 fn keeps_and_signs(store: &str, environment: &Environment) {
     let (ns, data) = (Namespace::new("own-cloud"), Data::new());
