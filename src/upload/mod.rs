@@ -1,6 +1,8 @@
 //! Files of the submitter that are too large for a ConfigMap: into a store, once.
 
 #[cfg(feature = "upload")]
+mod aws;
+#[cfg(feature = "upload")]
 mod journal;
 #[cfg(feature = "upload")]
 mod refused;

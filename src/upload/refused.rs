@@ -70,7 +70,7 @@ fn asked(words: &str) -> Option<String> {
 /// What to try, at a store of this scheme.
 fn hint(scheme: &str, words: &str, answer: Option<&Answer>) -> Option<String> {
     let rights = match scheme {
-        "s3" | "s3a" => "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+        "s3" | "s3a" => "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile of the program aws",
         "gs" => "GOOGLE_APPLICATION_CREDENTIALS, or gcloud auth application-default login",
         "abfs" | "abfss" | "az" => {
             "AZURE_STORAGE_ACCOUNT_KEY or AZURE_CLIENT_ID, AZURE_CLIENT_SECRET and AZURE_TENANT_ID, or \

@@ -18,6 +18,7 @@ use object_store::{ClientOptions, ObjectStore, ObjectStoreExt, ObjectStoreScheme
 use reqwest::Url;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
+use super::aws::Profile;
 use super::journal::{Journal, Torn};
 use super::refused;
 use crate::job::local_files::{LocalFile, LocalFiles};
@@ -45,7 +46,7 @@ pub async fn upload(files: &mut LocalFiles, signed: bool, draws: bool, say: impl
         files.uploaded().map(|(uri, file, place)| (uri.to_owned(), file.clone(), place.to_owned())).collect();
     // They all go below one address.
     let Some((_, first, place)) = placed.first() else { return Ok(()) };
-    let store = Store::of(place).map_err(|error| refused(first, place, error))?;
+    let store = Store::of(place).await.map_err(|error| refused(first, place, error))?;
     let questions = placed.iter().map(|(_, file, place)| async {
         let answer = store.has(file, place).await;
         answer.map_err(|error| refused(file, place, error))
@@ -96,15 +97,15 @@ struct Store {
 
 impl Store {
     /// The store of an address. Credentials and the rest are those of the environment (`AWS_…`, `GOOGLE_…`,
-    /// `AZURE_…`).
-    fn of(place: &str) -> Result<Self> {
+    /// `AZURE_…`), and of the AWS CLI's profile.
+    async fn of(place: &str) -> Result<Self> {
         let url = Url::parse(place).context("reading the address")?;
         let (scheme, _) = ObjectStoreScheme::parse(&url)?;
         let mut signer: Option<Arc<dyn Signer>> = None;
         let mut keeper: Option<Arc<dyn MultipartStore>> = None;
         let client: Arc<dyn ObjectStore> = match scheme {
             ObjectStoreScheme::AmazonS3 => {
-                let client = Arc::new(amazon().with_url(place).build()?);
+                let client = Arc::new(amazon().await?.with_url(place).build()?);
                 signer = Some(client.clone());
                 keeper = Some(client.clone());
                 client
@@ -269,11 +270,11 @@ fn path(place: &str) -> Result<Path> {
 }
 
 /// Amazon's S3, or another where `AWS_ENDPOINT_URL` says so: then by http too.
-fn amazon() -> AmazonS3Builder {
-    let builder = AmazonS3Builder::from_env();
+async fn amazon() -> Result<AmazonS3Builder> {
+    let builder = Profile::find().await?.of(AmazonS3Builder::from_env());
     let endpoints = [AmazonS3ConfigKey::S3Endpoint, AmazonS3ConfigKey::Endpoint];
     let endpoint = endpoints.iter().find_map(|key| builder.get_config_value(key)).unwrap_or_default();
-    if endpoint.starts_with("http://") { builder.with_allow_http(true) } else { builder }
+    Ok(if endpoint.starts_with("http://") { builder.with_allow_http(true) } else { builder })
 }
 
 fn bar(file: &LocalFile, draws: bool) -> ProgressBar {

@@ -120,6 +120,42 @@ fn tells_once_why_a_store_refuses_and_what_to_try() {
     stranger.push(("AWS_ACCESS_KEY_ID", "stranger".to_owned()));
     let said = contains("403 Forbidden").count(1).and(contains("hint: who uploads must be allowed"));
     submit("s3://jobs/a", &stranger).code(3).stderr(said);
+    let alone = vec![("PATH", String::new()), ("AWS_METADATA_ENDPOINT", "http://127.0.0.1:1".to_owned())];
+    let said = contains("looking for credentials of S3: there are none").and(contains("hint: set AWS_ACCESS_KEY_ID"));
+    submit("s3://jobs/a", &alone).code(3).stderr(said);
+}
+
+#[test]
+fn has_the_credentials_of_a_profile_of_the_aws_cli() {
+    let (objects, ns, data) = (Objects::start(), Namespace::new("own-profile"), Data::new());
+    let credentials = objects.folder.path().join("credentials");
+    let write = |key: &str| {
+        let profile = format!("[team]\naws_access_key_id = {key}\naws_secret_access_key = secret\n");
+        std::fs::write(&credentials, profile).expect("writing credentials");
+    };
+    let is_second = |aws: &PathBuf| {
+        let version = Command::new(aws).arg("--version").output().expect("aws");
+        version.stdout.starts_with(b"aws-cli/2.")
+    };
+    let aws =
+        which::which_all("aws").expect("a PATH").find(is_second).expect("version 2 of the AWS CLI: install awscli");
+    let path = format!("{}:{}", aws.parent().expect("its folder").display(), std::env::var("PATH").expect("PATH"));
+    let environment = |profile: &str| {
+        vec![
+            ("AWS_ENDPOINT_URL", objects.endpoint.clone()),
+            ("AWS_SHARED_CREDENTIALS_FILE", credentials.display().to_string()),
+            ("AWS_PROFILE", profile.to_owned()),
+            ("PATH", path.clone()),
+        ]
+    };
+    let submit = |profile| {
+        assert_cmd::Command::from_std(data.submit(&ns, "own-profile", "s3://jobs", &environment(profile))).assert()
+    };
+    write("stranger");
+    submit("team").code(3).stderr(contains("403 Forbidden"));
+    write("key");
+    submit("team").code(0).stderr(contains("uploaded data.bin"));
+    submit("other").code(3).stderr(contains("The config profile (other) could not be found"));
 }
 
 /// Uploads to a store, finds it there again, and reads it by its signed address.
