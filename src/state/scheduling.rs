@@ -100,7 +100,10 @@ pub(super) fn hint(message: &str, pod: &Pod) -> Option<String> {
 fn requests(pod: &Pod) -> Option<String> {
     use super::container::{Role, spark_container};
     let requests = spark_container(pod, Role::Driver)?.resources.as_ref()?.requests.as_ref()?;
-    let parts: Vec<String> = requests.iter().map(|(name, amount)| format!("{name} {}", amount.0)).collect();
+    // The API server writes 1000 as 1k.
+    let plain =
+        |amount: &str| amount.strip_suffix('k').map_or(amount.to_owned(), |thousands| format!("{thousands}000"));
+    let parts: Vec<String> = requests.iter().map(|(name, amount)| format!("{name} {}", plain(&amount.0))).collect();
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 

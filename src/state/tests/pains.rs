@@ -240,6 +240,10 @@ fn a_pending_driver_says_what_rules_the_nodes_out() {
     let wait = wait_of(&observed, now);
     assert_eq!(wait.message, "no node of 2 fits: 2 Insufficient cpu");
     assert!(wait.hint.unwrap().contains("it asks for cpu 100, memory 32Mi"));
+    let (mut observed, now) = recorded("unschedulable");
+    let container = &mut observed.driver.as_mut().unwrap().spec.as_mut().unwrap().containers[0];
+    container.resources.as_mut().unwrap().requests.as_mut().unwrap().get_mut("cpu").unwrap().0 = "1k".into();
+    assert!(wait_of(&observed, now).hint.unwrap().contains("it asks for cpu 1000, memory 32Mi"));
     let wait = waiting(&seen(unscheduled("0/14 nodes are available: 2 Insufficient cpu, 12 Insufficient memory.")), 5);
     assert_eq!(wait.message, "no node of 14 fits: 12 Insufficient memory; 2 Insufficient cpu");
 }
