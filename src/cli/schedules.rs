@@ -1,4 +1,4 @@
-use anyhow::{Result, bail};
+use anyhow::Result;
 use k8s_openapi::jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
@@ -9,7 +9,7 @@ use super::interrupt::Interrupt;
 use super::list;
 use super::place::Place;
 use crate::called::program;
-use crate::cluster::{self, Cluster, Schedule, connect};
+use crate::cluster::{self, Cluster, Failure, Refusal, Schedule, connect};
 use crate::manifests::Application;
 use crate::report::{Output, clean, span, talk};
 use crate::state::{Observed, PATIENCE, State, Terms, What};
@@ -119,7 +119,12 @@ async fn set(name: &str, place: Place, suspended: bool) -> Result<u8> {
 async fn known(cluster: &Cluster, name: &str) -> Result<Schedule> {
     match cluster::schedule(cluster, name).await? {
         Some(schedule) => Ok(schedule),
-        None => bail!("there is no schedule {name} in namespace {} of {}", cluster.namespace, cluster.context),
+        None => {
+            let place = format!("in namespace {} of {}", cluster.namespace, cluster.context);
+            let failure = Failure::Missing(format!("there is none of that name {place}"));
+            let hint = format!("see what there is with: {} list -n {}", program(), cluster.namespace);
+            Err(Refusal { hint: Some(hint), ..Refusal::of(format!("looking for schedule {name}"), failure) }.into())
+        }
     }
 }
 

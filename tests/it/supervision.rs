@@ -325,6 +325,7 @@ fn a_schedule_is_run_by_hand_suspended_and_resumed() {
     let told = ns.sparkctl().args(["status", "yearly"]).assert().code(0);
     told.stdout(contains("yearly Scheduled: 0 0 1 1 * Europe/Berlin, Allow").and(contains("Succeeded")));
     ns.submitter().args(["suspend", "yearly"]).assert().code(0);
+    ns.submitter().args(["suspend", "daily"]).assert().code(6).stderr(contains("schedule daily: there is none"));
     ns.sparkctl().arg("schedules").assert().code(0).stdout(contains("Suspended"));
     ns.sparkctl().args(["resume", "yearly"]).assert().code(0);
     ns.sparkctl().arg("schedules").assert().code(0).stdout(contains("Scheduled"));
