@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::job::local_files::{self, CONFIG_MAP_LIMIT, Field, LocalFile, LocalFiles};
+use super::packed::{self, Packed};
+use crate::job::local_files::{self, CONFIG_MAP_LIMIT, Field, LocalFile, LocalFiles, Named, PY_FILES};
 use crate::job::problem::Problem;
 use crate::job::{Job, Overrides};
 
@@ -48,12 +50,51 @@ pub fn read(job: &Job, folders: &Folders) -> (LocalFiles, Vec<Problem>) {
             }
             continue;
         }
-        match file(&folders.path(&named.uri)) {
+        let path = folders.path(&named.uri);
+        let mut doubts = Vec::new();
+        let read = match path.is_dir() {
+            true => folder(&path, &named, &files, &mut doubts),
+            false => file(&path),
+        };
+        match read {
             Ok(file) => files.insert(&named.uri, file),
-            Err(problem) => problems.push(job.field_problem(&named.field, problem)),
+            Err(problem) => doubts.push(problem),
         }
+        problems.extend(doubts.into_iter().map(|problem| job.field_problem(&named.field, problem)));
     }
     (files, problems)
+}
+
+/// A folder of Python modules, packed. Nothing else takes a folder.
+fn folder(path: &Path, named: &Named, others: &LocalFiles, doubts: &mut Vec<Problem>) -> Result<LocalFile, Problem> {
+    if named.list != Some(PY_FILES) {
+        return Err(Problem::error(format!("{} is a folder, which Spark does not take", path.display()))
+            .help(instead_of_folder(path, named)));
+    }
+    let name = packed::name(path);
+    // Spark takes one file of a name.
+    let names = [format!("{name}.zip")].into_iter().chain((2..).map(|n| format!("{name}-{n}.zip")));
+    let free = names.into_iter().find(|name| !others.has_name(name)).unwrap_or_default();
+    let Packed { folder, zip, compiled } = packed::pack(path, &free)?;
+    if let Some(compiled) = compiled {
+        let message = format!("{}: Python imports no compiled module from a zip", compiled.display());
+        doubts
+            .push(Problem::warning(message).help("take such packages along in `archives`, or put them into the image"));
+    }
+    Ok(LocalFile { _packed: Some(Arc::new(folder)), ..file(&zip)? })
+}
+
+/// What to name in place of a folder.
+fn instead_of_folder(path: &Path, named: &Named) -> String {
+    let (uri, name) = (named.uri.trim_end_matches('/'), packed::name(path));
+    match named.list {
+        None => "name the file in it that is run".into(),
+        Some("spark.jars") => format!("name the jars in it: {uri}/*.jar"),
+        Some(_) => format!(
+            "pack it, `tar -C {} -czf {name}.tar.gz .`, and name `{name}.tar.gz#{name}` in `archives`, which is unpacked as {name}",
+            path.display()
+        ),
+    }
 }
 
 /// The files that a pattern stands for, sorted; none, where it is the name of a file.
@@ -74,10 +115,6 @@ fn file(path: &Path) -> Result<LocalFile, Problem> {
     };
     let path = &std::path::absolute(path).map_err(refused)?;
     let size = fs::metadata(path).map_err(refused)?;
-    if size.is_dir() {
-        return Err(Problem::error(format!("{} is a folder, which Spark does not take", path.display()))
-            .help("pack it: a zip for Python, a tar.gz for `archives`"));
-    }
     let mut opened = File::open(path).map_err(refused)?;
     let mut file = LocalFile { path: path.clone(), size: size.len(), ..LocalFile::default() };
     let mut hash = Sha256::new();
@@ -177,6 +214,40 @@ mod tests {
         let names: Vec<_> = files.meant_by("*.jar").iter().map(|uri| files.uri_in_driver(uri)).collect();
         assert_eq!(names, ["file:///mnt/sparkctl/files/a.jar", "file:///mnt/sparkctl/files/b.jar"]);
         assert_eq!(problems.iter().map(|problem| problem.path.as_str()).collect::<Vec<_>>(), ["spec.deps.jars[1]"]);
+    }
+
+    #[test]
+    fn packs_folders_of_python_modules_and_says_what_to_name_for_others() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["a/lib/one.py", "b/lib/two.py", "b/lib/fast.so"] {
+            fs::create_dir_all(folder.path().join(name).parent().unwrap()).unwrap();
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        let job = job(concat!(
+            "  mainApplicationFile: a\n",
+            "  deps: {pyFiles: [a/lib, ./b/lib/], jars: [a/], files: [b/lib]}\n",
+        ));
+        let folders = Folders::of(Some(&folder.path().join("pi.yaml")), &Overrides::default());
+        let (files, problems) = read(&job, &folders);
+        assert_eq!(files.uri_in_driver("a/lib"), "file:///mnt/sparkctl/files/lib.zip");
+        assert_eq!(files.uri_in_driver("./b/lib/"), "file:///mnt/sparkctl/files/lib-2.zip");
+        let zip = files.uri_here("a/lib");
+        assert_eq!(fs::read(&zip).unwrap(), files.get("a/lib").unwrap().content);
+        let told: Vec<_> = problems.iter().map(|problem| (&*problem.path, problem.help.as_deref().unwrap())).collect();
+        let tar = format!(
+            "pack it, `tar -C {}/b/lib -czf lib.tar.gz .`, and name `lib.tar.gz#lib` in `archives`, which is unpacked as lib",
+            folder.path().display()
+        );
+        let expected = [
+            ("spec.mainApplicationFile", "name the file in it that is run"),
+            ("spec.deps.jars[0]", "name the jars in it: a/*.jar"),
+            ("spec.deps.files[0]", &tar),
+            ("spec.deps.pyFiles[1]", "take such packages along in `archives`, or put them into the image"),
+        ];
+        assert_eq!(told, expected);
+        assert_eq!(problems.iter().filter(|problem| problem.is_error()).count(), 3);
+        drop(files);
+        assert!(!Path::new(&zip).exists());
     }
 
     #[test]

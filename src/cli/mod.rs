@@ -22,6 +22,7 @@ mod local_files;
 mod logs;
 mod man;
 mod overlap;
+mod packed;
 mod papers;
 mod ping;
 mod place;

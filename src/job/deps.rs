@@ -11,7 +11,7 @@ section! {
         jars: Vec<String> => "spark.jars",
         /// Files for the working directories of the executors.
         files: Vec<String> => "spark.files",
-        /// Python files, zips and eggs for the Python path.
+        /// Python files, zips and eggs for the Python path; a folder of this machine travels as a zip.
         py_files: Vec<String> => "spark.submit.pyFiles",
         /// Archives, unpacked into the working directories of the executors.
         archives: Vec<String> => "spark.archives",

@@ -3,19 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use tempfile::TempDir;
 
 use super::Job;
 use super::problem::Problem;
 
+/// What Python finds its modules in.
+pub const PY_FILES: &str = "spark.submit.pyFiles";
+
 /// The settings that are lists of files, and the fields of `deps` that they come from.
-pub const LISTS: [(&str, &str); 4] = [
-    ("spark.jars", "jars"),
-    ("spark.files", "files"),
-    ("spark.submit.pyFiles", "pyFiles"),
-    ("spark.archives", "archives"),
-];
+pub const LISTS: [(&str, &str); 4] =
+    [("spark.jars", "jars"), ("spark.files", "files"), (PY_FILES, "pyFiles"), ("spark.archives", "archives")];
 
 /// Where the driver finds what came in a ConfigMap. Executors get it from the driver, as they get
 /// what spark-submit has uploaded: by Spark's own file server, into their working directories.
@@ -45,12 +46,14 @@ pub struct LocalFile {
     pub sha256: String,
     /// Its bytes, unless it is too large for a ConfigMap.
     pub content: Vec<u8>,
+    /// Where it is until nobody needs it any more, if it was made of a folder.
+    pub _packed: Option<Arc<TempDir>>,
 }
 
 /// Where a file is does not change what is submitted; what is in it does.
 impl fmt::Debug for LocalFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { path: _, size, sha256, content: _ } = self;
+        let Self { path: _, size, sha256, content: _, _packed: _ } = self;
         let mut text = f.debug_struct("LocalFile");
         text.field("name", &self.name()).field("size", size).field("sha256", sha256).finish()
     }
@@ -77,6 +80,8 @@ pub struct Carried<'a> {
 pub struct Named {
     pub uri: String,
     pub field: Field,
+    /// The setting that it is listed in; none of the main file.
+    pub list: Option<&'static str>,
 }
 
 /// Where a file is named.
@@ -139,6 +144,11 @@ impl LocalFiles {
     #[cfg(feature = "upload")]
     pub fn read_by(&mut self, uri: &str, address: String) {
         self.uploaded.insert(uri.to_owned(), address);
+    }
+
+    /// Whether a file of this name is among them.
+    pub fn has_name(&self, name: &str) -> bool {
+        self.files.values().any(|file| file.name() == name)
     }
 
     pub fn get(&self, uri: &str) -> Option<&LocalFile> {
@@ -255,7 +265,8 @@ impl Job {
         let conf = self.settings("default");
         let deps = &self.spec.deps;
         let main = self.spec.main_application_file.iter().filter(|file| !file.is_empty());
-        let main = main.map(|uri| Named { uri: uri.clone(), field: Field::Path("spec.mainApplicationFile".into()) });
+        let field = || Field::Path("spec.mainApplicationFile".into());
+        let main = main.map(|uri| Named { uri: uri.clone(), field: field(), list: None });
         let lists = LISTS.into_iter().flat_map(|(key, field)| {
             let written: &[String] = match field {
                 "jars" => &deps.jars,
@@ -266,7 +277,7 @@ impl Job {
             let named = conf.list(key).into_iter().map(|uri| {
                 let index = written.iter().position(|other| other == uri);
                 let field = index.map(|index| Field::Path(format!("spec.deps.{field}[{index}]")));
-                Named { uri: uri.to_owned(), field: field.unwrap_or(Field::Setting(key)) }
+                Named { uri: uri.to_owned(), field: field.unwrap_or(Field::Setting(key)), list: Some(key) }
             });
             named.collect::<Vec<_>>()
         });
@@ -328,7 +339,7 @@ mod tests {
         let mut files = LocalFiles::default();
         for (uri, size) in [("job.py", 1000), ("big.jar", 5 << 20), ("half.jar", 700 << 10), ("other.jar", 600 << 10)] {
             let sha256 = names::hash(uri, 64);
-            files.insert(uri, LocalFile { path: uri.into(), size, sha256, content: Vec::new() });
+            files.insert(uri, LocalFile { path: uri.into(), size, sha256, ..LocalFile::default() });
         }
         files.place_in_store("s3://bucket/jobs/");
         let uploaded: Vec<_> = files.uploaded().map(|(uri, ..)| uri.to_owned()).collect();

@@ -113,7 +113,7 @@ pub struct Overrides {
     /// Files for the executors' working directories
     #[arg(long, value_name = "URI", value_delimiter = ',')]
     pub files: Vec<String>,
-    /// Python files, zips and eggs
+    /// Python files, zips and eggs; a folder travels as a zip
     #[arg(long, value_name = "URI", value_delimiter = ',')]
     pub py_files: Vec<String>,
     /// Archives, unpacked for the executors

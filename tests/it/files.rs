@@ -25,11 +25,12 @@ fn runs_an_application_whose_files_are_here_alone() {
 }
 
 #[test]
-fn takes_a_jar_along_to_driver_and_executors() {
+fn takes_a_jar_and_folders_of_modules_along_to_driver_and_executors() {
     let ns = Namespace::new("own-jar");
     let folder = tempfile::tempdir().expect("a folder");
     let (jar_path, script) = (folder.path().join("my marker.jar"), folder.path().join("job.py"));
     jar(&jar_path);
+    let modules = modules(folder.path());
     let text = "\
 import os
 from pyspark import SparkFiles
@@ -39,18 +40,38 @@ loader = spark._jvm.java.lang.Thread.currentThread().getContextClassLoader()
 print('driver', loader.getResource('marker.txt') is not None)
 names = spark.sparkContext.parallelize([0], 1).map(lambda _: os.listdir(SparkFiles.getRootDirectory())).first()
 print('executor', [name for name in names if 'marker' in name])
+def area(side):
+    from shapes.square import area
+    from plain.doubled import doubled
+    return doubled(area(side))
+print('areas', area(2), spark.sparkContext.parallelize([3], 1).map(area).first())
 spark.stop()
 ";
     std::fs::write(&script, text).expect("writing the script");
     let mut command = ns.sparkctl();
     command.args(["submit", "--name", "own-jar", "--image", &cluster().spark_image(), "--spark-version", "4.1.4"]);
-    command.arg("--main-file").arg(&script).arg("--jars").arg(&jar_path);
+    command.arg("--main-file").arg(&script).arg("--jars").arg(&jar_path).args(["--py-files", &modules]);
     command.args(["--executors", "1", "--driver-memory", "512m", "--executor-memory", "512m", "--logs"]);
     let run = command.args(["--service-account", "yippee-spark"]).assert();
-    run.code(0).stdout(contains("driver True").and(contains("executor ['my marker.jar']")));
+    let run = run.code(0).stdout(contains("driver True").and(contains("executor ['my marker.jar']")));
+    run.stdout(contains("areas 8 18")).stderr(contains(", lib.zip (").and(contains(", shapes.zip (")));
     let maps = cluster().api.items(&ns.core("configmaps"));
     let files = maps.iter().find(|map| !map["binaryData"].is_null()).expect("the files' ConfigMap");
     assert!(files["binaryData"]["my-marker.jar"].is_string(), "{files}");
+}
+
+/// A package, and a folder with a package that has no `__init__.py`, as `--py-files` takes them.
+fn modules(folder: &Path) -> String {
+    for (path, text) in [
+        ("shapes/__init__.py", ""),
+        ("shapes/square.py", "def area(side): return side * side"),
+        ("lib/plain/doubled.py", "def doubled(number): return 2 * number"),
+    ] {
+        let path = folder.join(path);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder of modules");
+        std::fs::write(path, text).expect("writing a module");
+    }
+    format!("{},{}", folder.join("shapes").display(), folder.join("lib").display())
 }
 
 /// An application in a jar of the given size at least. Its map function is in the jar alone, so executors need it too.

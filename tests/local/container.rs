@@ -60,8 +60,9 @@ pub fn run_of(folder: &Path, script: &str, arguments: &[&str]) -> Command {
 #[test]
 fn gives_the_application_what_it_has_in_a_cluster() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (module, data) = (folder.path().join("colours.py"), folder.path().join("my data.txt"));
-    std::fs::write(&module, "def loud(text):\n    return text.upper()\n").expect("writing a module");
+    let (modules, data) = (folder.path().join("lib"), folder.path().join("my data.txt"));
+    std::fs::create_dir(&modules).expect("a folder of modules");
+    std::fs::write(modules.join("colours.py"), "def loud(text):\n    return text.upper()\n").expect("writing a module");
     std::fs::write(&data, "seven").expect("writing a file");
     let script = "\
 import os, sys
@@ -83,7 +84,7 @@ except OSError as error:
 ";
     let mut command =
         run_of(folder.path(), script, &["--conf", "spark.sql.shuffle.partitions=7", "--env", "COLOUR=blue"]);
-    command.args(["--env", "TOKEN=two\nlines"]).arg("--py-files").arg(&module).arg("--files").arg(&data);
+    command.args(["--env", "TOKEN=two\nlines"]).arg("--py-files").arg(&modules).arg("--files").arg(&data);
     let run = assert_cmd::Command::from_std(command).args(["--", "a b", "*"]).assert().success();
     let output = run.get_output();
     let expected = "\

@@ -79,15 +79,20 @@ fn runs_the_operators_pi_with_nothing_installed_but_python() {
 #[test]
 fn gives_the_application_its_settings_variables_and_arguments() {
     let folder = tempfile::tempdir().expect("a folder");
+    let package = folder.path().join("colours");
+    std::fs::create_dir(&package).expect("a package");
+    std::fs::write(package.join("__init__.py"), "import os\nof = lambda _: os.environ['COLOUR']\n").expect("a package");
     let script = "\
-import os, sys
+import sys, colours
 from pyspark.sql import SparkSession
 spark = SparkSession.builder.getOrCreate()
-seen = spark.sparkContext.parallelize([1]).map(lambda _: os.environ['COLOUR']).first()
+seen = spark.sparkContext.parallelize([1]).map(lambda n: colours.of(n)).first()
 print([sys.argv[1:], spark.conf.get('spark.sql.shuffle.partitions'), seen, spark.sparkContext.master])
 ";
-    let conf = ["--conf", "spark.sql.shuffle.partitions=7", "--env", "COLOUR=blue", "--", "a b", "*"];
-    let run = assert_cmd::Command::from_std(run_of(folder.path(), script, &conf)).assert().success();
+    let package = package.display().to_string();
+    let flags = ["--conf", "spark.sql.shuffle.partitions=7", "--env", "COLOUR=blue", "--py-files", &package];
+    let arguments = [&flags[..], &["--", "a b", "*"]].concat();
+    let run = assert_cmd::Command::from_std(run_of(folder.path(), script, &arguments)).assert().success();
     let stdout = text(&run.get_output().stdout);
     assert_eq!(stdout, "[['a b', '*'], '7', 'blue', 'local[2]']\n");
 }

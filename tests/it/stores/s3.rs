@@ -61,7 +61,7 @@ fn settings(store: &Objects) -> impl Iterator<Item = String> {
     settings.into_iter().flat_map(|setting| ["--conf".to_owned(), setting])
 }
 
-/// An application of which no file is small: the main file, a module, a jar, and data of more than one part. Its
+/// An application of which no file is small: the main file, a folder of modules, a jar, and data of more than one part. Its
 /// program tells what driver and executors have of the other three.
 struct Large {
     folder: tempfile::TempDir,
@@ -87,7 +87,11 @@ spark.stop()
 ";
         let write = |name: &str, content: Vec<u8>| std::fs::write(folder.path().join(name), content).expect("writing");
         write("job.py", format!("{program}{padding}").into());
-        write("helper.py", format!("def doubled(number): return 2 * number\n{padding}").into());
+        std::fs::create_dir(folder.path().join("lib")).expect("a folder");
+        write("lib/helper.py", "def doubled(number): return 2 * number\n".into());
+        // What packing makes no smaller.
+        let mut random = fastrand::Rng::with_seed(1);
+        write("lib/noise", std::iter::repeat_with(|| random.u8(..)).take(1 << 20).collect());
         write("data.bin", vec![7; 20 << 20]);
         Self { folder, jar }
     }
@@ -103,7 +107,7 @@ spark.stop()
         command.envs(store.s3());
         command.args(["submit", "--image", &cluster().spark_image(), "--spark-version", "4.1.4", "--executors", "1"]);
         command.args(["--driver-memory", "512m", "--executor-memory", "512m", "--service-account", "yippee-spark"]);
-        command.arg("--main-file").arg(path("job.py")).arg("--py-files").arg(path("helper.py"));
+        command.arg("--main-file").arg(path("job.py")).arg("--py-files").arg(path("lib"));
         command.arg("--files").arg(path("data.bin")).arg("--jars").arg(&self.jar).args(more);
         command
     }
@@ -118,7 +122,7 @@ fn uploads_what_is_too_large_once_and_the_driver_reads_it_by_s3a() {
     let run = large.submit(&ns, &store, &upload).args(settings(&store)).assert();
     run.code(0).stdout(Large::told()).stderr(
         contains("uploaded job.py (1.00 MiB) to s3://jobs/team/")
-            .and(contains("uploaded helper.py (1.00 MiB)"))
+            .and(contains("uploaded lib.zip (1.00 MiB)"))
             .and(contains("uploaded loud.jar (2.00 MiB)"))
             .and(contains("uploaded data.bin (20.00 MiB)")),
     );
