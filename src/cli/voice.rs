@@ -162,6 +162,7 @@ impl Voice {
             exception: card.exception.map(Into::into),
             hint: card.outcome.hint.clone(),
             durations: state.durations,
+            attempt: state.attempt.clone(),
             log: log.map(Into::into),
         };
         self.hand_in(&record, &end)

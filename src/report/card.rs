@@ -8,7 +8,7 @@ use crate::state::{Durations, Earlier, Ending, Fallen, Outcome, State, What, tel
 /// How many lines of a failed driver's log are shown.
 const LOG_LINES: usize = 15;
 
-/// How many of the earlier attempts.
+/// How many of the earlier attempts' drivers.
 const ATTEMPTS: usize = 10;
 
 /// All that is known of an end that was not a success.
@@ -92,15 +92,22 @@ pub fn summary(application: &Application, state: &State) -> String {
     }
 }
 
-/// How the attempts before the last one ended, each a line.
+/// How the drivers before the last one ended, each a line.
 pub fn earlier_attempts(state: &State) -> Vec<String> {
-    let earlier = state.attempt.as_ref().map(|attempt| attempt.earlier.as_slice()).unwrap_or_default();
+    let Some(attempt) = &state.attempt else { return Vec::new() };
+    let (left_out, latest) = latest(&attempt.earlier);
+    let row = |name: &str, text: &str| format!("  {FAINT}{name:<10}{FAINT:#} {}", clean(text));
     let line = |earlier: &Earlier| {
-        format!("  {FAINT}earlier{FAINT:#}    {}: {}", earlier.ending.word(), clean(&earlier.reason))
+        row(&format!("attempt {}", earlier.number), &format!("{}: {}", earlier.ending.word(), earlier.reason))
     };
+    let more = (left_out > 0).then(|| row("earlier", &format!("{left_out} more")));
+    more.into_iter().chain(latest.iter().map(line)).collect()
+}
+
+/// As many of them as are shown, the last ones, and how many are left out.
+pub(super) fn latest(earlier: &[Earlier]) -> (usize, &[Earlier]) {
     let left_out = earlier.len().saturating_sub(ATTEMPTS);
-    let more = (left_out > 0).then(|| format!("  {FAINT}earlier{FAINT:#}    {left_out} more"));
-    more.into_iter().chain(earlier[left_out..].iter().map(line)).collect()
+    (left_out, &earlier[left_out..])
 }
 
 /// `queued 2s, starting 3s, ran 41s`.

@@ -1,7 +1,7 @@
 use k8s_openapi::jiff::SignedDuration;
 
-use super::clean;
-use crate::state::Durations;
+use super::{card, clean};
+use crate::state::{Attempt, Durations, Earlier, Ending};
 
 /// How following came to its end, for those who read it afterwards: a pipeline's page, a test report.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +15,8 @@ pub struct End {
     pub exception: Option<String>,
     pub hint: Option<String>,
     pub durations: Durations,
+    /// Of an application that the cluster may try several times.
+    pub attempt: Option<Attempt>,
     /// The end of the driver's log.
     pub log: Option<String>,
 }
@@ -29,6 +31,25 @@ impl End {
         let exception = self.exception.as_ref().map(|text| clean(text));
         let hint = self.hint.as_ref().map(|text| format!("hint: {}", clean(text)));
         std::iter::once(clean(&self.message)).chain(exception).chain(hint).collect()
+    }
+
+    /// The drivers before the last one, in the elements that Maven and Gradle write for the runs of a test that is
+    /// run again: who does not know them reads the end alone.
+    fn reruns(&self) -> String {
+        let element = if self.succeeded() { "flakyFailure" } else { "rerunFailure" };
+        let earlier = self.attempt.iter().flat_map(|attempt| &attempt.earlier);
+        let failed = earlier.filter(|earlier| earlier.ending != Ending::Succeeded);
+        let rerun = |earlier: &Earlier| {
+            let kind = earlier.ending.word();
+            let message = escaped(&clean(&format!("attempt {}: {}", earlier.number, earlier.reason)));
+            let exit_code = earlier.exit_code.map(|code| format!("\nexit code {code}")).unwrap_or_default();
+            let ended = earlier.ended.map(|at| format!("\nended {at}")).unwrap_or_default();
+            let trace = format!("{message}\npod {}{exit_code}{ended}", escaped(&earlier.pod));
+            format!(
+                "    <{element} type=\"{kind}\" message=\"{message}\"><stackTrace>{trace}</stackTrace></{element}>\n"
+            )
+        };
+        failed.map(rerun).collect()
     }
 }
 
@@ -58,16 +79,20 @@ pub fn junit_suite(end: &End) -> String {
     for (index, (step, _, span)) in steps[..reached].iter().enumerate() {
         let time = seconds(*span);
         let case = format!("  <testcase classname=\"{name}\" name=\"{step}\" time=\"{time:.3}\"");
-        if index + 1 < reached || end.succeeded() {
-            xml.push_str(&format!("{case}/>\n"));
-            continue;
+        let mut inside = String::new();
+        if index + 1 == reached {
+            if !end.succeeded() {
+                let message = escaped(&clean(&end.message));
+                let text = escaped(&end.explained().join("\n"));
+                let kind = escaped(&end.outcome);
+                inside = format!("    <failure type=\"{kind}\" message=\"{message}\">{text}</failure>\n");
+            }
+            inside.push_str(&end.reruns());
         }
-        let message = escaped(&clean(&end.message));
-        let text = escaped(&end.explained().join("\n"));
-        let kind = escaped(&end.outcome);
-        xml.push_str(&format!(
-            "{case}>\n    <failure type=\"{kind}\" message=\"{message}\">{text}</failure>\n  </testcase>\n"
-        ));
+        xml.push_str(&match inside.as_str() {
+            "" => format!("{case}/>\n"),
+            inside => format!("{case}>\n{inside}  </testcase>\n"),
+        });
     }
     if let Some(log) = &end.log {
         let lines: Vec<String> = log.lines().map(|line| escaped(&clean(line))).collect();
@@ -90,7 +115,11 @@ pub fn step_summary(end: &End) -> String {
     let mut row = |name: &str, text: &str| table.push_str(&format!("| {name} | {} |\n", cell(text)));
     row("namespace", &end.namespace);
     row("exit code", &end.exit_code.to_string());
-    let spans = super::card::durations(&end.durations);
+    if let Some(attempt) = &end.attempt {
+        let of = attempt.of.map(|of| format!(" of {of}")).unwrap_or_default();
+        row("attempt", &format!("{}{of}", attempt.number));
+    }
+    let spans = card::durations(&end.durations);
     if !spans.is_empty() {
         row("durations", &spans);
     }
@@ -98,6 +127,21 @@ pub fn step_summary(end: &End) -> String {
         row("what happened", &end.message);
         end.exception.iter().for_each(|text| row("exception", text));
         end.hint.iter().for_each(|text| row("hint", text));
+    }
+    table.push('\n');
+    let (left_out, latest) = card::latest(end.attempt.as_ref().map_or(&[], |attempt| &attempt.earlier));
+    if latest.is_empty() {
+        return table;
+    }
+    table.push_str("| earlier attempt | outcome | reason | exit code | ended |\n| --- | --- | --- | --- | --- |\n");
+    if left_out > 0 {
+        table.push_str(&format!("| {left_out} more | | | | |\n"));
+    }
+    for earlier in latest {
+        let exit_code = earlier.exit_code.map(|code| code.to_string()).unwrap_or_default();
+        let ended = earlier.ended.map(|at| at.to_string()).unwrap_or_default();
+        let (outcome, reason) = (earlier.ending.word(), cell(&earlier.reason));
+        table.push_str(&format!("| {} | {outcome} | {reason} | {exit_code} | {ended} |\n", earlier.number));
     }
     table.push('\n');
     table
@@ -144,8 +188,25 @@ mod tests {
                 starting: Some(SignedDuration::from_secs(3)),
                 ran: Some(SignedDuration::from_secs(41)),
             },
+            attempt: None,
             log: Some("a \"b\"\nc\n".into()),
         }
+    }
+
+    /// The third of four attempts, after a failure and after a loss.
+    fn third() -> Attempt {
+        let earlier = |number: usize, ending: Ending, reason: &str, exit_code: Option<i32>| Earlier {
+            number,
+            pod: format!("pi-0-{number}"),
+            ending,
+            reason: reason.into(),
+            exit_code,
+            ended: exit_code.and_then(|_| "2026-11-24T04:00:46Z".parse().ok()),
+        };
+        let lost = earlier(2, Ending::Lost, "its node is gone", None);
+        let failed = [earlier(1, Ending::Failed, "a|b <c>", Some(3)), earlier(2, Ending::Failed, "d", Some(4))];
+        let [first, second] = failed;
+        Attempt { number: 3, of: Some(4), earlier: vec![first, lost, second] }
     }
 
     #[test]
@@ -185,6 +246,41 @@ c</system-out>
     }
 
     #[test]
+    fn earlier_attempts_are_runs_of_the_case_that_passed_or_failed_in_the_end() {
+        let failed = End { attempt: Some(third()), log: None, ..failed() };
+        let xml = junit_suite(&failed);
+        assert!(xml.contains("tests=\"4\" failures=\"1\" errors=\"0\""), "{xml}");
+        let reruns = r#"
+hint: look, there</failure>
+    <rerunFailure type="Failed" message="attempt 1: a|b &lt;c&gt;"><stackTrace>attempt 1: a|b &lt;c&gt;
+pod pi-0-1
+exit code 3
+ended 2026-11-24T04:00:46Z</stackTrace></rerunFailure>
+    <rerunFailure type="Lost" message="attempt 2: its node is gone"><stackTrace>attempt 2: its node is gone
+pod pi-0-2</stackTrace></rerunFailure>
+    <rerunFailure type="Failed" message="attempt 2: d"><stackTrace>attempt 2: d
+pod pi-0-2
+exit code 4
+ended 2026-11-24T04:00:46Z</stackTrace></rerunFailure>
+  </testcase>
+"#;
+        assert!(xml.contains(reruns), "{xml}");
+        let succeeded = End { outcome: "Succeeded".into(), exit_code: 0, ..failed };
+        let xml = junit_suite(&succeeded);
+        assert!(xml.contains("tests=\"4\" failures=\"0\" errors=\"0\""), "{xml}");
+        let run = "name=\"run\" time=\"41.000\">\n    <flakyFailure type=\"Failed\" message=\"attempt 1: ";
+        assert!(xml.contains(run) && !xml.contains("<failure") && !xml.contains("<rerunFailure"), "{xml}");
+    }
+
+    #[test]
+    fn a_success_before_is_no_failed_run() {
+        let mut attempt = third();
+        attempt.earlier[0].ending = Ending::Succeeded;
+        let xml = junit_suite(&End { attempt: Some(attempt), ..failed() });
+        assert_eq!(xml.matches("<rerunFailure").count(), 2, "{xml}");
+    }
+
+    #[test]
     fn an_annotation_is_one_line_with_githubs_escapes() {
         assert_eq!(
             annotation(&failed()).as_deref(),
@@ -203,6 +299,22 @@ c</system-out>
              | what happened | the driver exited with code 1: 50% <done> |\n\
              | exception | ValueError: a\\|b |\n| hint | look, there |\n\n"
         );
+    }
+
+    #[test]
+    fn a_summary_has_a_table_of_the_earlier_attempts() {
+        let attempt = third();
+        let summary = step_summary(&End { attempt: Some(attempt.clone()), ..failed() });
+        assert!(summary.contains("| exit code | 1 |\n| attempt | 3 of 4 |\n"), "{summary}");
+        let table = "| earlier attempt | outcome | reason | exit code | ended |\n| --- | --- | --- | --- | --- |\n\
+                     | 1 | Failed | a\\|b <c> | 3 | 2026-11-24T04:00:46Z |\n\
+                     | 2 | Lost | its node is gone |  |  |\n\
+                     | 2 | Failed | d | 4 | 2026-11-24T04:00:46Z |\n\n";
+        assert!(summary.ends_with(table), "{summary}");
+        let many = Attempt { earlier: vec![attempt.earlier[0].clone(); 13], ..attempt };
+        let summary = step_summary(&End { attempt: Some(many), ..failed() });
+        assert!(summary.contains("| --- |\n| 3 more | | | | |\n| 1 | Failed |"), "{summary}");
+        assert_eq!(summary.matches("| Failed |").count(), 10, "{summary}");
     }
 
     #[test]

@@ -119,9 +119,16 @@ fn body(state: &State) -> Value {
 }
 
 fn attempt(attempt: &Attempt) -> Value {
-    let earlier = attempt.earlier.iter().map(
-        |earlier| json!({ "pod": earlier.pod, "outcome": earlier.ending.word(), "reason": clean(&earlier.reason) }),
-    );
+    let earlier = attempt.earlier.iter().map(|earlier| {
+        json!({
+            "number": earlier.number,
+            "pod": earlier.pod,
+            "outcome": earlier.ending.word(),
+            "reason": clean(&earlier.reason),
+            "exitCode": earlier.exit_code,
+            "ended": earlier.ended.map(|at| at.to_string()),
+        })
+    });
     json!({ "number": attempt.number, "of": attempt.of, "earlier": earlier.collect::<Vec<_>>() })
 }
 

@@ -24,12 +24,17 @@ pub struct Attempt {
     pub earlier: Vec<Earlier>,
 }
 
-/// An attempt that is over.
+/// A driver that is over, and that another has followed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Earlier {
+    /// Its attempt's: the same as its successor's where it was lost.
+    pub number: usize,
     pub pod: String,
     pub ending: Ending,
     pub reason: String,
+    /// That of the driver's container, if it came to one.
+    pub exit_code: Option<i32>,
+    pub ended: Option<Timestamp>,
 }
 
 impl Attempt {
@@ -39,10 +44,15 @@ impl Attempt {
         let retries = job.spec.as_ref().and_then(|spec| spec.backoff_limit).unwrap_or_default();
         let mut pods: Vec<&Pod> = observed.earlier.values().collect();
         pods.sort_by_key(|pod| pod.metadata.creation_timestamp.as_ref().map(|time| time.0));
-        let earlier: Vec<Earlier> = pods.into_iter().map(|pod| Earlier::of(pod, job)).collect();
-        let counted = earlier.iter().filter(|attempt| attempt.ending != Ending::Lost).count();
+        let mut number = 1;
+        let mut earlier = Vec::new();
+        for pod in pods {
+            let driver = Earlier::of(pod, job, number);
+            number += usize::from(driver.ending != Ending::Lost);
+            earlier.push(driver);
+        }
         let of = (retries < i32::MAX).then(|| usize::try_from(retries).unwrap_or_default() + 1);
-        Some(Attempt { number: counted + 1, of, earlier })
+        Some(Attempt { number, of, earlier })
     }
 
     /// `attempt 2 of 4`; nothing where there is but one.
@@ -56,12 +66,19 @@ impl Attempt {
 }
 
 impl Earlier {
-    fn of(pod: &Pod, job: &Job) -> Earlier {
+    fn of(pod: &Pod, job: &Job, number: usize) -> Earlier {
         // An earlier driver that has not ended was taken away.
         let outcome = Outcome::of_pod(pod, None).unwrap_or_else(|| Outcome::plain(Ending::Lost, "its pod was deleted"));
         let outcome = as_counted(outcome, job);
-        let name = pod.metadata.name.clone().unwrap_or_default();
-        Earlier { pod: name, ending: outcome.ending, reason: outcome.message }
+        let told_to_stop = pod.metadata.deletion_timestamp.as_ref().map(|time| time.0);
+        Earlier {
+            number,
+            pod: pod.metadata.name.clone().unwrap_or_default(),
+            ending: outcome.ending,
+            reason: outcome.message,
+            exit_code: outcome.driver_exit_code,
+            ended: container::finished_at(pod, Role::Driver).or(told_to_stop),
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::{Value, json};
 
+use crate::observe::file;
 use crate::preempted::Slot;
 use crate::proxy::{Fate, Proxy};
 use crate::support::{Namespace, cluster, text};
@@ -85,21 +86,37 @@ fn a_driver_that_fails_twice_succeeds_at_its_third_attempt_with_the_client_gone(
     let turn = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "turn"}, "data": {"third": ""}});
     cluster().api.create(&ns.core("configmaps"), &turn).expect("creating the turn");
 
-    // Who comes back sees the end of it all, and all attempts.
-    let attached = ns.sparkctl().args(["attach", "third", "--output", "json", "--logs"]).assert().code(0);
+    // Who comes back sees the end of it all, and all attempts; so do those who come later.
+    let [junit, summary] = ["junit.xml", "summary.md"].map(|name| file(&ns, name));
+    let mut attach = ns.sparkctl();
+    attach.args(["attach", "third", "--output", "json", "--logs", "--ci", "github", "--junit"]).arg(&junit);
+    let attached = attach.env("GITHUB_STEP_SUMMARY", &summary).assert().code(0);
     let lines = String::from_utf8(attached.get_output().stdout.clone()).expect("text");
     let result: Value = serde_json::from_str(lines.lines().last().expect("a result")).expect("JSON");
     assert_eq!(result["outcome"], "Succeeded", "{lines}");
     assert_eq!(result["attempt"]["number"], 3, "{lines}");
     let earlier = result["attempt"]["earlier"].as_array().expect("attempts");
     assert!(earlier.iter().all(|attempt| attempt["reason"] == "the driver exited with code 3"), "{lines}");
-    assert_eq!(earlier.len(), 2);
+    assert!(earlier.iter().all(|attempt| attempt["exitCode"] == 3 && attempt["ended"].is_string()), "{lines}");
+    assert_eq!(earlier.iter().map(|attempt| attempt["number"].as_u64()).collect::<Vec<_>>(), [Some(1), Some(2)]);
     assert!(lines.contains("done at last"), "{lines}");
+    let report = std::fs::read_to_string(junit).expect("a report");
+    assert!(report.contains("tests=\"4\" failures=\"0\""), "{report}");
+    for (number, attempt) in [(1, &earlier[0]), (2, &earlier[1])] {
+        let said = format!("attempt {number}: the driver exited with code 3");
+        let (pod, ended) = (text(&attempt["pod"]), text(&attempt["ended"]));
+        let trace = format!("<stackTrace>{said}\npod {pod}\nexit code 3\nended {ended}</stackTrace>");
+        let rerun = format!("<flakyFailure type=\"Failed\" message=\"{said}\">{trace}</flakyFailure>");
+        assert!(report.contains(&rerun), "{report}");
+    }
+    let summary = std::fs::read_to_string(summary).expect("a summary");
+    assert!(summary.contains("| attempt | 3 of 4 |\n"), "{summary}");
+    assert!(summary.contains("\n| 2 | Failed | the driver exited with code 3 | 3 | 20"), "{summary}");
 
     let told = ns.sparkctl().args(["status", "third"]).assert().code(0);
-    told.stdout(
-        contains("third succeeded at attempt 3 of 4").and(contains("Failed: the driver exited with code 3").count(2)),
-    );
+    told.stdout(contains("third succeeded at attempt 3 of 4").and(contains(
+        "attempt 1  Failed: the driver exited with code 3\n  attempt 2  Failed: the driver exited with code 3\n",
+    )));
 
     // Its time to live takes all of it.
     ns.wait_for("nothing", || (ns.left() == ["configmaps/turn"]).then_some(()));
@@ -175,9 +192,14 @@ fn an_application_that_always_runs_again_runs_after_a_success() {
 fn all_attempts_failed_is_exit_code_1_with_the_last_ones_reason() {
     let ns = Namespace::new("exhausted");
     let path = job(&ns, "hopeless", &retries(1), "echo trying; exit 7");
-    let run = ns.submitter().arg("submit").arg(&path).arg("--logs").assert().code(1);
+    let junit = file(&ns, "junit.xml");
+    let run = ns.submitter().arg("submit").arg(&path).arg("--logs").arg("--junit").arg(&junit).assert().code(1);
     run.stdout("trying\ntrying\n").stderr(contains("hopeless failed: the driver exited with code 7 (attempt 2 of 2)"));
     ns.sparkctl().args(["logs", "hopeless", "--attempt", "1"]).assert().code(0).stdout("trying\n");
+    let report = std::fs::read_to_string(junit).expect("a report");
+    let last = "<failure type=\"Failed\" message=\"the driver exited with code 7 (attempt 2 of 2)\">";
+    let first = "<rerunFailure type=\"Failed\" message=\"attempt 1: the driver exited with code 7\">";
+    assert!([last, first].iter().all(|run| report.matches(run).count() == 1), "{report}");
 }
 
 #[test]
