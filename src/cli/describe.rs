@@ -78,7 +78,8 @@ fn rows(application: &Application, observed: &Observed, state: &State) -> Vec<St
     row("namespace", &application.namespace);
     row("id", &application.id);
     row("carrier", &application.carrier.called());
-    row("driver", observed.driver.as_ref().and_then(|pod| pod.metadata.name.as_deref()).unwrap_or_default());
+    let driver = state::latest_driver(observed);
+    row("driver", driver.and_then(|pod| pod.metadata.name.as_deref()).unwrap_or_default());
     row("by", observed.driver.as_ref().map_or("sparkctl", submitter));
     row("pod group", application.pod_group.as_deref().unwrap_or_default());
     row("created", &observed.created().map(|time| time.to_string()).unwrap_or_default());
@@ -87,6 +88,7 @@ fn rows(application: &Application, observed: &Observed, state: &State) -> Vec<St
     if let Some(attempt) = &state.attempt {
         let of = attempt.of.map(|of| format!(" of {of}")).unwrap_or_default();
         row("attempt", &format!("{}{of}", attempt.number));
+        report::earlier_drivers(state).iter().for_each(|(name, end)| row(name, end));
     }
     row("durations", &report::durations(&state.durations));
     let executors = &state.executors;

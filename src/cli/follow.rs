@@ -337,7 +337,7 @@ impl<'a> Following<'a> {
 
     /// The log's last lines: from the cluster, or as they came if the pod is gone.
     async fn end_of_log(&self) -> Option<String> {
-        let driver = self.sight.observed().driver.as_ref()?;
+        let driver = state::latest_driver(self.sight.observed())?;
         match cluster::log_tail(self.cluster, driver, LOG_TAIL).await {
             Ok(log) => Some(log),
             Err(_) if self.tail.is_empty() => None,

@@ -1,4 +1,5 @@
 use std::io::Write;
+use std::num::NonZeroUsize;
 
 use anyhow::{Result, bail};
 use k8s_openapi::api::core::v1::Pod;
@@ -26,8 +27,8 @@ pub struct Logs {
     #[arg(long, short, value_name = "ID")]
     executor: Option<String>,
     /// The driver of an earlier attempt, the first one being 1
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), conflicts_with_all = ["follow", "executor"])]
-    attempt: Option<u32>,
+    #[arg(long, value_name = "N", conflicts_with_all = ["follow", "executor"])]
+    attempt: Option<NonZeroUsize>,
     /// The log of the container's run before its present one
     #[arg(long, short, conflicts_with = "follow")]
     previous: bool,
@@ -44,7 +45,7 @@ impl Logs {
         let Found { application, driver, .. } = find(&cluster, &self.name).await?;
         if let Some(number) = self.attempt {
             let observed = glance(&cluster, &application).await?;
-            self.copy(&cluster, find_attempt(&observed, number, &application)?).await?;
+            self.copy(&cluster, find_attempt(&observed, number.get(), &application)?).await?;
             return Ok(0);
         }
         let Some(executor) = &self.executor else {
@@ -71,13 +72,11 @@ impl Logs {
     }
 }
 
-/// The driver of an attempt, in the order in which they were made.
-fn find_attempt<'a>(observed: &'a Observed, number: u32, application: &Application) -> Result<&'a Pod, Refusal> {
-    let drivers = observed.drivers();
-    let index = usize::try_from(number - 1).unwrap_or(usize::MAX);
-    drivers.get(index).copied().ok_or_else(|| Refusal {
+/// The driver of an attempt, as the ends of attempts are told.
+fn find_attempt<'a>(observed: &'a Observed, number: usize, application: &Application) -> Result<&'a Pod, Refusal> {
+    state::driver_of_attempt(observed, number).ok_or_else(|| Refusal {
         doing: format!("looking for attempt {number} of {}", application.name),
-        failure: Failure::Missing(format!("there are the drivers of {} attempts", drivers.len())),
+        failure: Failure::Missing("there is no driver of it, or its pod is gone".into()),
         hint: None,
         undone: Vec::new(),
     })

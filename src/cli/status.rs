@@ -51,6 +51,8 @@ impl Status {
                     lines.extend(if failed { card.lines() } else { Vec::new() });
                     lines.extend(report::earlier_attempts(&state));
                     lines.push(report::summary(&application, &state));
+                } else {
+                    lines.extend(report::earlier_attempts(&state));
                 }
                 super::print(lines)?;
             }

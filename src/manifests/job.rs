@@ -10,6 +10,10 @@ use crate::job::restart::{Again, CarrierKind, Supervision};
 /// The label by which a Job's pods, and the executors of its drivers, are known.
 pub const JOB_NAME: &str = "batch.kubernetes.io/job-name";
 
+/// How many failures, and how many losses, the Job controller has counted before a pod of a Job with an index.
+pub const FAILURES: &str = "batch.kubernetes.io/job-index-failure-count";
+pub const IGNORED_FAILURES: &str = "batch.kubernetes.io/job-index-ignored-failure-count";
+
 /// What a JVM ends with that was told to stop: its pod was deleted.
 pub const TERMINATED: i32 = 143;
 
@@ -95,7 +99,7 @@ fn loss_limit(plan: &Plan, pod: &Value) -> Value {
         let given = |name: &str| Some((name.to_owned(), driver["resources"][of].get(name)?.clone()));
         ["cpu", "memory", "ephemeral-storage"].into_iter().filter_map(given).collect::<serde_json::Map<_, _>>()
     };
-    let losses = "metadata.annotations['batch.kubernetes.io/job-index-ignored-failure-count']";
+    let losses = format!("metadata.annotations['{IGNORED_FAILURES}']");
     let mut container = json!({
         "name": LOSS_LIMIT,
         "image": driver["image"],

@@ -35,7 +35,7 @@ use crate::job::schedule::Schedule;
 use crate::job::scheduling::Scheduler;
 pub use cron_job::STAYS_SUSPENDED;
 pub use hadoop::HADOOP_DIR;
-pub use job::{JOB_NAME, LOSS_LIMIT, LOSSES, TERMINATED};
+pub use job::{FAILURES, IGNORED_FAILURES, JOB_NAME, LOSS_LIMIT, LOSSES, TERMINATED};
 pub use kinds::KINDS;
 pub use needs::Needs;
 use plan::Plan;

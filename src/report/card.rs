@@ -79,7 +79,7 @@ pub fn summary(application: &Application, state: &State) -> String {
         What::Running => "is running",
         _ => "goes on",
     };
-    let again = state.attempt.as_ref().filter(|attempt| !attempt.earlier.is_empty());
+    let again = state.attempt.as_ref().filter(|attempt| attempt.has_earlier());
     let attempt = again.and_then(|attempt| attempt.words()).map(|words| format!(" at {words}")).unwrap_or_default();
     let durations = durations(&state.durations);
     let style = match state.outcome().map(|outcome| outcome.ending) {
@@ -94,14 +94,18 @@ pub fn summary(application: &Application, state: &State) -> String {
 
 /// How the drivers before the last one ended, each a line.
 pub fn earlier_attempts(state: &State) -> Vec<String> {
+    let row = |(name, text): (String, String)| format!("  {FAINT}{name:<10}{FAINT:#} {}", clean(&text));
+    earlier_drivers(state).into_iter().map(row).collect()
+}
+
+/// The same, each as the name of its attempt and how it ended.
+pub fn earlier_drivers(state: &State) -> Vec<(String, String)> {
     let Some(attempt) = &state.attempt else { return Vec::new() };
     let (left_out, latest) = latest(&attempt.earlier);
-    let row = |name: &str, text: &str| format!("  {FAINT}{name:<10}{FAINT:#} {}", clean(text));
-    let line = |earlier: &Earlier| {
-        row(&format!("attempt {}", earlier.number), &format!("{}: {}", earlier.ending.word(), earlier.reason))
-    };
-    let more = (left_out > 0).then(|| row("earlier", &format!("{left_out} more")));
-    more.into_iter().chain(latest.iter().map(line)).collect()
+    let more = (left_out > 0).then(|| format!("{left_out} more"));
+    let untold = attempt.gone_words().into_iter().chain(more).map(|text| ("earlier".to_owned(), text));
+    let told = |earlier: &Earlier| (earlier.called(), format!("{}: {}", earlier.ending.word(), earlier.reason));
+    untold.chain(latest.iter().map(told)).collect()
 }
 
 /// As many of them as are shown, the last ones, and how many are left out.

@@ -41,7 +41,7 @@ impl End {
         let failed = earlier.filter(|earlier| earlier.ending != Ending::Succeeded);
         let rerun = |earlier: &Earlier| {
             let kind = earlier.ending.word();
-            let message = escaped(&clean(&format!("attempt {}: {}", earlier.number, earlier.reason)));
+            let message = escaped(&clean(&format!("{}: {}", earlier.called(), earlier.reason)));
             let exit_code = earlier.exit_code.map(|code| format!("\nexit code {code}")).unwrap_or_default();
             let ended = earlier.ended.map(|at| format!("\nended {at}")).unwrap_or_default();
             let trace = format!("{message}\npod {}{exit_code}{ended}", escaped(&earlier.pod));
@@ -49,7 +49,11 @@ impl End {
                 "    <{element} type=\"{kind}\" message=\"{message}\"><stackTrace>{trace}</stackTrace></{element}>\n"
             )
         };
-        failed.map(rerun).collect()
+        let gone = self.attempt.as_ref().filter(|attempt| attempt.gone.failed + attempt.gone.lost > 0);
+        let gone = gone.and_then(Attempt::gone_words).map(|words| {
+            format!("    <{element} type=\"Gone\" message=\"{words}\"><stackTrace>{words}</stackTrace></{element}>\n")
+        });
+        gone.into_iter().chain(failed.map(rerun)).collect()
     }
 }
 
@@ -129,19 +133,21 @@ pub fn step_summary(end: &End) -> String {
         end.hint.iter().for_each(|text| row("hint", text));
     }
     table.push('\n');
-    let (left_out, latest) = card::latest(end.attempt.as_ref().map_or(&[], |attempt| &attempt.earlier));
-    if latest.is_empty() {
+    let Some(attempt) = end.attempt.as_ref().filter(|attempt| attempt.has_earlier()) else {
         return table;
-    }
+    };
+    let (left_out, latest) = card::latest(&attempt.earlier);
     table.push_str("| earlier attempt | outcome | reason | exit code | ended |\n| --- | --- | --- | --- | --- |\n");
-    if left_out > 0 {
-        table.push_str(&format!("| {left_out} more | | | | |\n"));
+    let more = (left_out > 0).then(|| format!("{left_out} more"));
+    for untold in attempt.gone_words().into_iter().chain(more) {
+        table.push_str(&format!("| | | {untold} | | |\n"));
     }
     for earlier in latest {
         let exit_code = earlier.exit_code.map(|code| code.to_string()).unwrap_or_default();
         let ended = earlier.ended.map(|at| at.to_string()).unwrap_or_default();
         let (outcome, reason) = (earlier.ending.word(), cell(&earlier.reason));
-        table.push_str(&format!("| {} | {outcome} | {reason} | {exit_code} | {ended} |\n", earlier.number));
+        let number = earlier.number.map(|number| number.to_string()).unwrap_or_default();
+        table.push_str(&format!("| {number} | {outcome} | {reason} | {exit_code} | {ended} |\n"));
     }
     table.push('\n');
     table
@@ -173,6 +179,7 @@ pub fn annotation(end: &End) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::Count;
 
     fn failed() -> End {
         End {
@@ -196,7 +203,7 @@ mod tests {
     /// The third of four attempts, after a failure and after a loss.
     fn third() -> Attempt {
         let earlier = |number: usize, ending: Ending, reason: &str, exit_code: Option<i32>| Earlier {
-            number,
+            number: Some(number),
             pod: format!("pi-0-{number}"),
             ending,
             reason: reason.into(),
@@ -206,7 +213,7 @@ mod tests {
         let lost = earlier(2, Ending::Lost, "its node is gone", None);
         let failed = [earlier(1, Ending::Failed, "a|b <c>", Some(3)), earlier(2, Ending::Failed, "d", Some(4))];
         let [first, second] = failed;
-        Attempt { number: 3, of: Some(4), earlier: vec![first, lost, second] }
+        Attempt { number: 3, of: Some(4), earlier: vec![first, lost, second], gone: Count::default() }
     }
 
     #[test]
@@ -302,6 +309,19 @@ ended 2026-11-24T04:00:46Z</stackTrace></rerunFailure>
     }
 
     #[test]
+    fn attempts_whose_pods_are_gone_are_told_of_as_the_job_counted_them() {
+        let mut attempt = third();
+        attempt.earlier.drain(..2);
+        attempt.gone = Count { failed: 1, ..Count::default() };
+        let end = End { attempt: Some(attempt), ..failed() };
+        let words = "attempt 1: its pod is gone; the Job counted 1 failure";
+        let rerun = format!("<rerunFailure type=\"Gone\" message=\"{words}\"><stackTrace>{words}</stackTrace>");
+        assert!(junit_suite(&end).contains(&rerun), "{}", junit_suite(&end));
+        let rows = format!("| --- |\n| | | {words} | | |\n| 2 | Failed | d | 4 |");
+        assert!(step_summary(&end).contains(&rows), "{}", step_summary(&end));
+    }
+
+    #[test]
     fn a_summary_has_a_table_of_the_earlier_attempts() {
         let attempt = third();
         let summary = step_summary(&End { attempt: Some(attempt.clone()), ..failed() });
@@ -313,7 +333,7 @@ ended 2026-11-24T04:00:46Z</stackTrace></rerunFailure>
         assert!(summary.ends_with(table), "{summary}");
         let many = Attempt { earlier: vec![attempt.earlier[0].clone(); 13], ..attempt };
         let summary = step_summary(&End { attempt: Some(many), ..failed() });
-        assert!(summary.contains("| --- |\n| 3 more | | | | |\n| 1 | Failed |"), "{summary}");
+        assert!(summary.contains("| --- |\n| | | 3 more | | |\n| 1 | Failed |"), "{summary}");
         assert_eq!(summary.matches("| Failed |").count(), 10, "{summary}");
     }
 

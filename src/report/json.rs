@@ -3,7 +3,7 @@ use serde_json::{Map, Value, json};
 
 use super::clean;
 use crate::manifests::Application;
-use crate::state::{Attempt, Durations, Executors, LINGERS, LINGERS_HINT, Outcome, State, What};
+use crate::state::{Attempt, Count, Durations, Executors, LINGERS, LINGERS_HINT, Outcome, State, What};
 
 /// JSON lines: one object per change, the last one the result. Fields are added, never changed,
 /// while `v` is 1.
@@ -129,7 +129,13 @@ fn attempt(attempt: &Attempt) -> Value {
             "ended": earlier.ended.map(|at| at.to_string()),
         })
     });
-    json!({ "number": attempt.number, "of": attempt.of, "earlier": earlier.collect::<Vec<_>>() })
+    let Count { failed, succeeded, lost } = attempt.gone;
+    json!({
+        "number": attempt.number,
+        "of": attempt.of,
+        "earlier": earlier.collect::<Vec<_>>(),
+        "gone": { "failed": failed, "succeeded": succeeded, "lost": lost },
+    })
 }
 
 fn executors(executors: &Executors) -> Value {

@@ -11,7 +11,7 @@ mod view;
 
 use k8s_openapi::jiff::SignedDuration;
 
-pub use card::{Card, durations, earlier_attempts, next_steps, summary};
+pub use card::{Card, durations, earlier_attempts, earlier_drivers, next_steps, summary};
 pub use ci::Ci;
 pub use clean::clean;
 pub use end::{End, annotation, junit_suite, step_outputs, step_summary};

@@ -7,8 +7,14 @@ use k8s_openapi::jiff::Timestamp;
 use super::container::{self, Role};
 use super::outcome::phase;
 use super::waiting::{self, Reason, Waiting};
-use super::{Ending, Observed, Outcome, Terms, What, has_passed, missing, noted, of_driver, refusal_hint};
-use crate::manifests::{HOLD, LOSS_LIMIT, LOSSES, TERMINATED};
+use super::{Ending, Observed, Outcome, Terms, What, has_passed, missing, noted, of_driver, refusal_hint, scheduling};
+use crate::manifests::{FAILURES, HOLD, IGNORED_FAILURES, LOSS_LIMIT, LOSSES, TERMINATED};
+
+/// The finalizer by which the Job controller keeps a pod until it has counted it.
+const TRACKING: &str = "batch.kubernetes.io/job-tracking";
+
+/// No more attempts whose pods are gone are told by their numbers.
+const FEW: usize = 5;
 
 /// A Job's end may be seen before that of its pod: they are watched apart.
 const PODS_SETTLE: std::time::Duration = std::time::Duration::from_secs(3);
@@ -20,15 +26,26 @@ pub struct Attempt {
     pub number: usize,
     /// How many there may be; without an end when absent.
     pub of: Option<usize>,
-    /// The earlier drivers, the first one first.
+    /// The earlier drivers that are there or were seen, the first one first.
     pub earlier: Vec<Earlier>,
+    /// The others: their pods were taken away before they were seen, and the Job has counted them.
+    pub gone: Count,
+}
+
+/// Drivers that are over, as the Job controller counts them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    pub failed: usize,
+    pub succeeded: usize,
+    pub lost: usize,
 }
 
 /// A driver that is over, and that another has followed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Earlier {
-    /// Its attempt's: the same as its successor's where it was lost.
-    pub number: usize,
+    /// Its attempt's: the same as its successor's where it was lost. Not known where the pods of others are gone
+    /// and nothing in its own says how many were before it.
+    pub number: Option<usize>,
     pub pod: String,
     pub ending: Ending,
     pub reason: String,
@@ -42,17 +59,64 @@ impl Attempt {
     pub(super) fn of(observed: &Observed) -> Option<Attempt> {
         let job = observed.job.as_ref()?;
         let retries = job.spec.as_ref().and_then(|spec| spec.backoff_limit).unwrap_or_default();
-        let mut pods: Vec<&Pod> = observed.earlier.values().collect();
-        pods.sort_by_key(|pod| pod.metadata.creation_timestamp.as_ref().map(|time| time.0));
-        let mut number = 1;
-        let mut earlier = Vec::new();
-        for pod in pods {
-            let driver = Earlier::of(pod, job, number);
-            number += usize::from(driver.ending != Ending::Lost);
-            earlier.push(driver);
+        let latest = latest_driver(observed);
+        let mut pods = observed.drivers();
+        pods.retain(|pod| !latest.is_some_and(|latest| std::ptr::eq(latest, *pod)));
+        let mut seen = Count::default();
+        let mut places = Vec::new();
+        for pod in &pods {
+            places.push(seen.attempts() + 1);
+            seen.take(pod, job);
         }
-        let of = (retries < i32::MAX).then(|| usize::try_from(retries).unwrap_or_default() + 1);
-        Some(Attempt { number, of, earlier })
+        let before = Count::before(latest, job, seen);
+        let gone = before.without(seen);
+        let number = |pod: &Pod, place: usize| match Count::noted(pod) {
+            Some(before) => Some(before.attempts() + 1),
+            None => (gone == Count::default()).then_some(place),
+        };
+        Some(Attempt {
+            number: before.attempts() + 1,
+            of: (retries < i32::MAX).then(|| usize::try_from(retries).unwrap_or_default() + 1),
+            earlier: pods.iter().zip(places).map(|(pod, place)| Earlier::of(pod, job, number(pod, place))).collect(),
+            gone,
+        })
+    }
+
+    /// Whether there were drivers before the latest.
+    pub fn has_earlier(&self) -> bool {
+        !self.earlier.is_empty() || self.gone != Count::default()
+    }
+
+    /// `attempt 1: its pod is gone; the Job counted 1 failure`; nothing where all drivers are there.
+    pub fn gone_words(&self) -> Option<String> {
+        if self.gone == Count::default() {
+            return None;
+        }
+        let Count { failed, succeeded, lost } = self.gone;
+        let counted = self.earlier.iter().filter(|earlier| earlier.ending != Ending::Lost);
+        let counted: Option<Vec<usize>> = counted.map(|earlier| earlier.number).collect();
+        let missing = counted.map(|counted| (1..self.number).filter(move |number| !counted.contains(number)));
+        let missing: Vec<String> = missing.into_iter().flatten().map(|number| number.to_string()).collect();
+        let whose = match (missing.as_slice(), failed + succeeded + lost) {
+            ([number], 1) if lost == 0 => format!("attempt {number}: its pod is"),
+            (numbers, all) if lost == 0 && numbers.len() == all && all <= FEW => {
+                format!("attempts {}: their pods are", numbers.join(", "))
+            }
+            (_, 1) => "a driver more: its pod is".into(),
+            (_, all) => format!("{all} drivers more: their pods are"),
+        };
+        let part = |count: usize, one: &str, more: &str| match count {
+            0 => None,
+            1 => Some(format!("1 {one}")),
+            count => Some(format!("{count} {more}")),
+        };
+        let parts = [
+            part(failed, "failure", "failures"),
+            part(succeeded, "success", "successes"),
+            part(lost, "loss", "losses"),
+        ];
+        let counts = parts.into_iter().flatten().collect::<Vec<_>>().join(" and ");
+        Some(format!("{whose} gone; the Job counted {counts}"))
     }
 
     /// `attempt 2 of 4`; nothing where there is but one.
@@ -65,8 +129,127 @@ impl Attempt {
     }
 }
 
+impl Count {
+    /// What counts as an attempt: a loss does not.
+    fn attempts(self) -> usize {
+        self.failed + self.succeeded
+    }
+
+    fn take(&mut self, driver: &Pod, job: &Job) {
+        let count = match phase(driver) {
+            Some("Succeeded") => &mut self.succeeded,
+            _ if is_ignored(driver, job) => &mut self.lost,
+            _ => &mut self.failed,
+        };
+        *count += 1;
+    }
+
+    /// What was before a driver, as the Job controller notes it in the pods of a Job with an index.
+    fn noted(driver: &Pod) -> Option<Count> {
+        let annotations = driver.metadata.annotations.as_ref()?;
+        let count = |key: &str| annotations.get(key).and_then(|count| count.parse().ok());
+        let lost = count(IGNORED_FAILURES).unwrap_or_default();
+        Some(Count { failed: count(FAILURES)?, succeeded: 0, lost })
+    }
+
+    /// What was before the latest driver: by its own pod's notes, else by the Job's status, which knows no losses.
+    fn before(latest: Option<&Pod>, job: &Job, seen: Count) -> Count {
+        if let Some(noted) = latest.and_then(Count::noted) {
+            return noted;
+        }
+        let Count { mut failed, mut succeeded, .. } = Count::of_status(job);
+        match latest {
+            Some(driver) if is_counted(driver, job) => match phase(driver) {
+                Some("Succeeded") => succeeded = succeeded.saturating_sub(1),
+                _ => failed = failed.saturating_sub(1),
+            },
+            Some(_) => {}
+            // The Job's end is that of its latest driver.
+            None => match end(job) {
+                Some((_, true)) => succeeded = succeeded.saturating_sub(1),
+                Some((_, false)) => failed = failed.saturating_sub(1),
+                None => {}
+            },
+        }
+        Count { failed: failed.max(seen.failed), succeeded: succeeded.max(seen.succeeded), lost: seen.lost }
+    }
+
+    fn of_status(job: &Job) -> Count {
+        let Some(status) = &job.status else { return Count::default() };
+        let uncounted = status.uncounted_terminated_pods.clone().unwrap_or_default();
+        let sum = |counted: Option<i32>, uncounted: Option<Vec<String>>| {
+            usize::try_from(counted.unwrap_or_default()).unwrap_or_default() + uncounted.unwrap_or_default().len()
+        };
+        let failed = sum(status.failed, uncounted.failed);
+        Count { failed, succeeded: sum(status.succeeded, uncounted.succeeded), lost: 0 }
+    }
+
+    /// What is left of it, no more than are missing in all: a driver may be taken for lost that was counted as failed.
+    fn without(self, seen: Count) -> Count {
+        let mut missing = (self.attempts() + self.lost).saturating_sub(seen.attempts() + seen.lost);
+        let mut part = |all: usize, seen: usize| {
+            let part = all.saturating_sub(seen).min(missing);
+            missing -= part;
+            part
+        };
+        Count {
+            failed: part(self.failed, seen.failed),
+            succeeded: part(self.succeeded, seen.succeeded),
+            lost: part(self.lost, seen.lost),
+        }
+    }
+}
+
+/// Whether the Job's policy takes a driver's end for a loss.
+fn is_ignored(driver: &Pod, job: &Job) -> bool {
+    let has_policy = job.spec.as_ref().is_some_and(|spec| spec.pod_failure_policy.is_some());
+    let is_disrupted = || scheduling::condition(driver, "DisruptionTarget").is_some_and(|is| is.status == "True");
+    let exit_code = || container::terminated(driver, Role::Driver).map(|end| end.exit_code);
+    has_policy && (is_disrupted() || exit_code() == Some(TERMINATED))
+}
+
+/// Whether the Job's status has a driver's end in it already: the controller lets go of a pod once it has.
+fn is_counted(driver: &Pod, job: &Job) -> bool {
+    let finalizers = driver.metadata.finalizers.as_ref();
+    let is_held = finalizers.is_some_and(|all| all.iter().any(|finalizer| finalizer == TRACKING));
+    let uncounted = job.status.as_ref().and_then(|status| status.uncounted_terminated_pods.as_ref());
+    let mut uncounted = uncounted.into_iter().flat_map(|pods| [&pods.failed, &pods.succeeded]).flatten().flatten();
+    let is_over = matches!(phase(driver), Some("Failed" | "Succeeded")) && !is_ignored(driver, job);
+    is_over && (!is_held || uncounted.any(|uid| driver.metadata.uid.as_ref() == Some(uid)))
+}
+
+/// The latest attempt's driver, if its pod is there: the Job may have counted the end of one that came after the
+/// latest that is left.
+pub fn latest_driver(observed: &Observed) -> Option<&Pod> {
+    let driver = observed.driver.as_ref()?;
+    let job = observed.job.as_ref().filter(|_| phase(driver) == Some("Failed"));
+    let is_earlier = job.is_some_and(|job| {
+        let is_complete = matches!(end(job), Some((_, true)));
+        is_complete || Count::noted(driver).is_some_and(|before| Count::of_status(job).failed > before.failed + 1)
+    });
+    (!is_earlier).then_some(driver)
+}
+
+/// The driver of an attempt, the last one if it had several.
+pub fn driver_of_attempt(observed: &Observed, number: usize) -> Option<&Pod> {
+    let Some(attempt) = Attempt::of(observed) else {
+        return observed.driver.as_ref().filter(|_| number == 1);
+    };
+    let latest = latest_driver(observed).filter(|_| number == attempt.number);
+    let earlier = || attempt.earlier.iter().rev().find(|earlier| earlier.number == Some(number));
+    latest.or_else(|| {
+        let pod = &earlier()?.pod;
+        observed.drivers().into_iter().find(|driver| driver.metadata.name.as_ref() == Some(pod))
+    })
+}
+
 impl Earlier {
-    fn of(pod: &Pod, job: &Job, number: usize) -> Earlier {
+    /// `attempt 2`, where that is known.
+    pub fn called(&self) -> String {
+        self.number.map_or_else(|| "earlier".into(), |number| format!("attempt {number}"))
+    }
+
+    fn of(pod: &Pod, job: &Job, number: Option<usize>) -> Earlier {
         // An earlier driver that has not ended was taken away.
         let outcome = Outcome::of_pod(pod, None).unwrap_or_else(|| Outcome::plain(Ending::Lost, "its pod was deleted"));
         let outcome = as_counted(outcome, job);
@@ -139,7 +322,8 @@ fn end(job: &Job) -> Option<(&JobCondition, bool)> {
 
 fn ended(condition: &JobCondition, succeeded: bool, observed: &Observed, terms: &Terms) -> What {
     let message = || condition.message.clone().filter(|message| !message.is_empty());
-    let of_driver = observed.driver.as_ref().and_then(|driver| Outcome::of(driver, observed));
+    let latest = latest_driver(observed);
+    let of_driver = latest.and_then(|driver| Outcome::of(driver, observed));
     if succeeded {
         let outcome = of_driver.filter(|outcome| outcome.ending == Ending::Succeeded);
         let outcome = outcome.unwrap_or_else(|| Outcome::plain(Ending::Succeeded, "its Job is complete"));
@@ -161,7 +345,7 @@ fn ended(condition: &JobCondition, succeeded: bool, observed: &Observed, terms: 
     // By the controller's clock, which may be ahead.
     let since = condition.last_transition_time.as_ref().map(|time| time.0);
     let has_settled = since.is_some_and(|at| terms.now.duration_since(at).unsigned_abs() >= PODS_SETTLE);
-    if said.is_none() && observed.driver.is_some() && !has_settled {
+    if said.is_none() && latest.is_some() && !has_settled {
         return What::Stopping("its Job has failed".into());
     }
     let outcome = said.unwrap_or_else(|| Outcome::plain(Ending::Failed, &format!("its Job failed: {why}")));

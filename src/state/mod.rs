@@ -28,7 +28,7 @@ use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 pub use around::{Around, Claims, Finding, Look, Nodes, worth_a_look};
-pub use attempts::{Attempt, Earlier};
+pub use attempts::{Attempt, Count, Earlier, driver_of_attempt, latest_driver};
 pub use executors::{Executors, Fallen, executor_called, executor_has_ended, executor_has_log, executor_id};
 pub use lingering::{LINGERS, LINGERS_HINT, Stopped, has_stopped};
 pub use log_end::telling;
@@ -103,13 +103,14 @@ pub struct Durations {
 impl State {
     pub fn of(observed: &Observed, terms: &Terms) -> State {
         let (what, executors) = (what(observed, terms), Executors::of(observed, terms));
+        let driver = latest_driver(observed);
         State {
             lingers: lingering::since(observed, &executors, terms).filter(|_| what == What::Running),
             what,
             executors,
-            durations: observed.driver.as_ref().map(|driver| Durations::of(driver, terms)).unwrap_or_default(),
+            durations: driver.map(|driver| Durations::of(driver, terms)).unwrap_or_default(),
             attempt: Attempt::of(observed),
-            node: observed.driver.as_ref().and_then(|pod| pod.spec.as_ref()?.node_name.clone()),
+            node: driver.and_then(|pod| pod.spec.as_ref()?.node_name.clone()),
         }
     }
 

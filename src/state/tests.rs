@@ -1,10 +1,12 @@
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Event, Pod};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::manifests::{FAILURES, IGNORED_FAILURES};
 
 mod any_order;
 mod lingering;
@@ -364,7 +366,7 @@ fn an_exceptions_cause_is_what_is_told_of_it() {
 fn of_job(status: Value, pods: Vec<Pod>) -> Observed {
     let job = json!({
         "metadata": {"name": "pi", "uid": "job"},
-        "spec": {"backoffLimit": 2, "completions": 1, "template": {}},
+        "spec": {"backoffLimit": 2, "completions": 1, "template": {}, "podFailurePolicy": {"rules": []}},
         "status": status,
     });
     let mut observed =
@@ -411,6 +413,80 @@ fn a_lost_driver_is_not_counted_as_an_attempt() {
     let attempt = state.attempt.unwrap();
     assert_eq!((state.what, attempt.number, attempt.of), (What::Running, 1, Some(3)));
     assert_eq!(attempt.earlier[0].ending, Ending::Lost);
+}
+
+/// A driver with what the Job controller notes in it of those before.
+fn noted(pod: Pod, failed: usize, lost: usize) -> Pod {
+    let notes = [(FAILURES, failed), (IGNORED_FAILURES, lost)];
+    let annotations = notes.map(|(key, count)| (key.to_owned(), count.to_string()));
+    Pod { metadata: ObjectMeta { annotations: Some(annotations.into()), ..pod.metadata }, ..pod }
+}
+
+#[test]
+fn a_driver_whose_pod_is_gone_is_told_of_by_what_its_successors_note() {
+    let running = || placed(json!({"running": {}}));
+    let seen = |pods: Vec<Pod>| State::of(&of_job(json!({"failed": 1}), pods), &after(60)).attempt.unwrap();
+    let failed = seen(vec![noted(attempt(2, running()), 1, 0)]);
+    assert_eq!((failed.number, failed.gone), (2, Count { failed: 1, ..Count::default() }));
+    assert_eq!(failed.gone_words().as_deref(), Some("attempt 1: its pod is gone; the Job counted 1 failure"));
+    // The second of three is gone: those that are left keep their numbers.
+    let between = seen(vec![noted(attempt(1, ended(3, "Error")), 0, 0), noted(attempt(3, running()), 2, 1)]);
+    assert_eq!((between.number, between.earlier[0].number), (3, Some(1)));
+    assert_eq!(between.gone, Count { failed: 1, succeeded: 0, lost: 1 });
+    let words = "2 drivers more: their pods are gone; the Job counted 1 failure and 1 loss";
+    assert_eq!(between.gone_words().as_deref(), Some(words));
+    let lost = seen(vec![noted(attempt(2, running()), 0, 1)]);
+    let words = "a driver more: its pod is gone; the Job counted 1 loss";
+    assert_eq!((lost.number, lost.gone_words().as_deref()), (1, Some(words)));
+    let none = seen(vec![noted(attempt(1, ended(3, "Error")), 0, 0), noted(attempt(2, running()), 1, 0)]);
+    assert_eq!((none.number, none.gone_words()), (2, None));
+}
+
+#[test]
+fn without_notes_the_jobs_status_tells_of_pods_that_are_gone() {
+    let observed = |status: Value, pods: Vec<Pod>| {
+        let mut observed = of_job(status, pods);
+        let spec = observed.job.as_mut().and_then(|job| job.spec.as_mut()).unwrap();
+        (spec.completions, spec.backoff_limit) = (Some(i32::MAX), Some(i32::MAX));
+        observed
+    };
+    let seen = |status: Value, pods: Vec<Pod>| State::of(&observed(status, pods), &after(60)).attempt.unwrap();
+    let running = attempt(9, placed(json!({"running": {}})));
+    let counted = json!({"failed": 3, "succeeded": 1, "uncountedTerminatedPods": {"failed": ["x"]}});
+    let one_left = seen(counted, vec![attempt(1, ended(3, "Error")), running]);
+    assert_eq!((one_left.number, one_left.earlier[0].number), (6, None));
+    assert_eq!(one_left.gone, Count { failed: 3, succeeded: 1, lost: 0 });
+    let words = "4 drivers more: their pods are gone; the Job counted 3 failures and 1 success";
+    assert_eq!(one_left.gone_words().as_deref(), Some(words));
+    // The end of the latest is no earlier one, whether it is counted or not.
+    let mut failed = attempt(1, ended(3, "Error"));
+    failed.status.as_mut().unwrap().phase = Some("Failed".into());
+    failed.metadata.finalizers = Some(vec!["batch.kubernetes.io/job-tracking".into()]);
+    let uncounted = json!({"uncountedTerminatedPods": {"failed": ["driver-1"]}});
+    let let_go = Pod { metadata: ObjectMeta { finalizers: None, ..failed.metadata.clone() }, ..failed.clone() };
+    for (status, pod) in [(json!({}), &failed), (uncounted, &failed), (json!({"failed": 1}), &let_go)] {
+        let attempt = seen(status, vec![pod.clone()]);
+        assert_eq!((attempt.number, attempt.has_earlier()), (1, false));
+    }
+}
+
+#[test]
+fn the_last_driver_that_is_left_is_not_taken_for_the_one_that_is_gone() {
+    let mut left = noted(attempt(1, ended(3, "Error")), 0, 0);
+    left.status.as_mut().unwrap().phase = Some("Failed".into());
+    let seen = |kind: &str, failed: i32| {
+        of_job(json!({"failed": failed, "conditions": finished(kind)["conditions"]}), vec![left.clone()])
+    };
+    let observed = seen("Failed", 2);
+    let state = State::of(&observed, &after(200));
+    let outcome = state.outcome().unwrap();
+    assert_eq!(outcome.message, "its Job failed: Job has reached it (attempt 2 of 3)");
+    assert_eq!((outcome.driver_exit_code, state.node), (None, None));
+    let earlier = &state.attempt.unwrap().earlier;
+    assert_eq!((earlier.len(), earlier[0].number, earlier[0].exit_code), (1, Some(1), Some(3)));
+    assert!(driver_of_attempt(&observed, 1).is_some() && driver_of_attempt(&observed, 2).is_none());
+    let succeeded = State::of(&seen("Complete", 1), &after(200));
+    assert_eq!(succeeded.outcome().unwrap().message, "its Job is complete (attempt 2 of 3)");
 }
 
 #[test]

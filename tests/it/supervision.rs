@@ -203,6 +203,57 @@ fn all_attempts_failed_is_exit_code_1_with_the_last_ones_reason() {
 }
 
 #[test]
+fn an_attempt_whose_pod_is_gone_is_told_of_as_far_as_the_job_knows() {
+    let ns = Namespace::new("gone");
+    let [first, last] = ["first", "last"].map(|name| {
+        let path = job(&ns, name, &retries(1), "echo trying; exit 7");
+        ns.sparkctl().arg("submit").arg(&path).arg("--detach").assert().code(0);
+        name
+    });
+    let failed = |name: &str| -> Vec<String> {
+        let is_failed = |pod: &Value| {
+            pod["metadata"]["labels"]["sparkoperator.k8s.io/app-name"] == name && pod["status"]["phase"] == "Failed"
+        };
+        drivers(&ns).iter().filter(|pod| is_failed(pod)).map(|pod| text(&pod["metadata"]["name"])).collect()
+    };
+    let delete = |pod: &str| cluster().api.delete(&format!("{}/{pod}", ns.core("pods"))).expect("deleting a driver");
+    let gone = "attempt 1: its pod is gone; the Job counted 1 failure";
+    let earlier = ns.wait_for("a failed attempt", || failed(first).pop());
+    delete(&earlier);
+    ns.wait_for("a word of it", || {
+        let told = ns.sparkctl().args(["status", first]).assert().code(0);
+        String::from_utf8_lossy(&told.get_output().stdout).contains(gone).then_some(())
+    });
+    let latest = ns.wait_for("the last attempt's end", || {
+        let pods = failed(last);
+        let is_over =
+            job_object(&ns, last)?["status"]["conditions"].as_array()?.iter().any(|at| at["type"] == "Failed");
+        pods.get(1).filter(|_| is_over).cloned()
+    });
+    delete(&latest);
+
+    let junit = file(&ns, "junit.xml");
+    let attached = ns.sparkctl().args(["attach", first, "--output", "json", "--junit"]).arg(&junit).assert().code(1);
+    let lines = String::from_utf8_lossy(&attached.get_output().stdout).into_owned();
+    let result: Value = serde_json::from_str(lines.lines().last().expect("a result")).expect("JSON");
+    let attempt = json!({"number": 2, "of": 2, "earlier": [], "gone": {"failed": 1, "succeeded": 0, "lost": 0}});
+    assert_eq!(result["attempt"], attempt, "{lines}");
+    let report = std::fs::read_to_string(junit).expect("a report");
+    assert!(report.contains(&format!("<rerunFailure type=\"Gone\" message=\"{gone}\">")), "{report}");
+    ns.sparkctl().args(["describe", first]).assert().code(0).stdout(contains(gone).and(contains("2 of 2")));
+    ns.sparkctl().args(["logs", first, "--attempt", "2"]).assert().code(0).stdout("trying\n");
+    let missing = ns.sparkctl().args(["logs", first, "--attempt", "1"]).assert();
+    missing.failure().stderr(contains("attempt 1 of first: there is no driver of it, or its pod is gone"));
+
+    // What is left of the other is an earlier attempt's, and not taken for the end.
+    ns.wait_for("the last driver gone", || (failed(last).len() == 1).then_some(()));
+    let told = ns.sparkctl().args(["status", last]).assert().code(0);
+    told.stdout(contains("last failed: its Job failed: ").and(contains(
+        "(attempt 2 of 2)\n  attempt 1  Failed: the driver exited with code 7\nlast failed at attempt 2 of 2\n",
+    )));
+}
+
+#[test]
 fn the_same_key_is_the_same_run() {
     let ns = Namespace::new("keyed");
     let path = job(&ns, "nightly", "", "echo once; exit 4");
