@@ -81,6 +81,10 @@ fn rows(application: &Application, observed: &Observed, state: &State) -> Vec<St
     let driver = state::latest_driver(observed);
     row("driver", driver.and_then(|pod| pod.metadata.name.as_deref()).unwrap_or_default());
     row("by", observed.driver.as_ref().map_or("sparkctl", submitter));
+    let changes = state::changed_by_admission(observed);
+    if !changes.is_empty() {
+        row("changed", &report::changed("the driver's pod", &changes));
+    }
     row("pod group", application.pod_group.as_deref().unwrap_or_default());
     row("created", &observed.created().map(|time| time.to_string()).unwrap_or_default());
     row("node", state.node.as_deref().unwrap_or_default());

@@ -80,6 +80,10 @@ struct Following<'a> {
     progress: Option<mpsc::Receiver<Vec<Stage>>>,
     /// Whether it was told that there are more logs than are followed.
     crowd_is_told: bool,
+    /// Uid of the driver whose pod was compared with its Job's template.
+    compared: Option<String>,
+    /// In what it differed, as it was told.
+    changes: Vec<String>,
 }
 
 impl<'a> Following<'a> {
@@ -97,6 +101,8 @@ impl<'a> Following<'a> {
             asked: BTreeSet::new(),
             progress: None,
             crowd_is_told: false,
+            compared: None,
+            changes: Vec::new(),
         })
     }
 
@@ -118,6 +124,7 @@ impl<'a> Following<'a> {
         loop {
             let state = self.state();
             self.voice.state(&state)?;
+            self.tell_changes()?;
             if state.outcome().is_some() {
                 return Ok(Over::Ended(Box::new(state)));
             }
@@ -140,6 +147,24 @@ impl<'a> Following<'a> {
                 _ = judge.tick() => self.ask_for_stages(&state),
             }
         }
+    }
+
+    /// Says what the cluster changed in the pod that a Job's controller made: once for all attempts that it did the same to.
+    fn tell_changes(&mut self) -> Result<()> {
+        let observed = self.sight.observed();
+        let Some(driver) = observed.driver.as_ref().filter(|_| observed.job.is_some()) else { return Ok(()) };
+        if driver.metadata.uid == self.compared {
+            return Ok(());
+        }
+        let changes = state::changed_by_admission(observed);
+        self.compared = driver.metadata.uid.clone();
+        if changes.is_empty() || changes == self.changes {
+            return Ok(());
+        }
+        let what = format!("driver pod {}", driver.metadata.name.as_deref().unwrap_or_default());
+        self.voice.note(&report::changed(&what, &changes))?;
+        self.changes = changes;
+        Ok(())
     }
 
     /// Has Spark asked for its stages while the driver runs and somebody sees them.

@@ -208,10 +208,7 @@ impl Submit {
         };
         if !submitted.changed.is_empty() {
             let what = application.carrier.called();
-            talk::warn(&format!(
-                "a webhook or another rule of the cluster changed {what}: {}",
-                submitted.changed.join("; ")
-            ));
+            talk::warn(&report::changed(&what, &submitted.changed));
         }
         if let Some(since) = submitted.since {
             let key = self.identity.run_key.as_deref().unwrap_or_default();

@@ -48,6 +48,11 @@ pub enum Progress {
     Quiet,
 }
 
+/// What admission changed in an object.
+pub fn changed(what: &str, changes: &[String]) -> String {
+    format!("a webhook or another rule of the cluster changed {what}: {}", changes.join("; "))
+}
+
 /// `41s`, `7m 12s`, `2h 3m`.
 pub fn span(duration: SignedDuration) -> String {
     let seconds = duration.as_secs().max(0);

@@ -3,6 +3,7 @@
 //! [`State::of`] is total and looks at nothing but its arguments, so that a missed, repeated or
 //! reordered event does no harm, and a second `sparkctl` says the same as the first.
 
+mod admission;
 mod around;
 mod attempts;
 mod container;
@@ -27,6 +28,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
+pub use admission::changed_by_admission;
 pub use around::{Around, Claims, Finding, Look, Nodes, worth_a_look};
 pub use attempts::{Attempt, Count, Earlier, driver_of_attempt, latest_driver};
 pub use executors::{Executors, Fallen, executor_called, executor_has_ended, executor_has_log, executor_id};

@@ -490,6 +490,23 @@ fn the_last_driver_that_is_left_is_not_taken_for_the_one_that_is_gone() {
 }
 
 #[test]
+fn a_driver_is_compared_with_the_template_of_its_job() {
+    let changed = |service_account: &str| {
+        let made = json!({"serviceAccountName": service_account, "nodeName": "n1", "hostname": "pi-0"});
+        let mut observed = of_job(json!({}), vec![attempt(1, driver(made, json!({})))]);
+        let template = json!({"spec": {
+            "serviceAccountName": "spark",
+            "containers": [{"name": "spark-kubernetes-driver", "resources": {"limits": {"memory": "896Mi"}}}],
+        }});
+        observed.job.as_mut().unwrap().spec.as_mut().unwrap().template = serde_json::from_value(template).unwrap();
+        changed_by_admission(&observed)
+    };
+    assert_eq!(changed("spark"), [""; 0]);
+    assert_eq!(changed("default"), [r#"spec.serviceAccountName is "default", and in its Job "spark""#]);
+    assert_eq!(changed_by_admission(&seen(driver(json!({}), json!({})))), [""; 0]);
+}
+
+#[test]
 fn a_deleted_job_is_lost() {
     let observed =
         Observed { job_is_gone: true, ..of_job(json!({}), vec![attempt(1, placed(json!({"running": {}})))]) };

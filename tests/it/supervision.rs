@@ -99,7 +99,7 @@ fn a_driver_that_fails_twice_succeeds_at_its_third_attempt_with_the_client_gone(
     assert!(earlier.iter().all(|attempt| attempt["reason"] == "the driver exited with code 3"), "{lines}");
     assert!(earlier.iter().all(|attempt| attempt["exitCode"] == 3 && attempt["ended"].is_string()), "{lines}");
     assert_eq!(earlier.iter().map(|attempt| attempt["number"].as_u64()).collect::<Vec<_>>(), [Some(1), Some(2)]);
-    assert!(lines.contains("done at last"), "{lines}");
+    assert!(lines.contains("done at last") && !lines.contains("rule of the cluster changed"), "{lines}");
     let report = std::fs::read_to_string(junit).expect("a report");
     assert!(report.contains("tests=\"4\" failures=\"0\""), "{report}");
     for (number, attempt) in [(1, &earlier[0]), (2, &earlier[1])] {
