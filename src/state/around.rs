@@ -197,11 +197,12 @@ pub(super) fn claims(around: &Around) -> Option<String> {
             ));
         };
         let classes = claims.classes.as_ref()?;
-        let there = if classes.is_empty() { "none".into() } else { classes.join(", ") };
+        let there =
+            if classes.is_empty() { "there are none".into() } else { format!("there is: {}", classes.join(", ")) };
         let is_pending = claim.pointer("/status/phase").and_then(Value::as_str) == Some("Pending");
         match claim.pointer("/spec/storageClassName").and_then(Value::as_str).filter(|_| is_pending) {
             Some(class) if !class.is_empty() && !classes.iter().any(|known| known == class) => Some(format!(
-                "PersistentVolumeClaim {name} waits for StorageClass {class}, which does not exist; there is: {there}"
+                "PersistentVolumeClaim {name} waits for StorageClass {class}, which does not exist; {there}"
             )),
             _ => None,
         }

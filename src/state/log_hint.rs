@@ -53,6 +53,9 @@ pub fn log_hint(log: &str) -> Option<String> {
             "the image has no file system for {scheme}, or one for another Hadoop: add its jar to the image or to deps.packages, in the version of the image's Hadoop"
         ));
     }
+    if says("exec format error") {
+        return Some("the image is for another architecture than the node's, or its entrypoint is no program: aim at nodes of its architecture, or build it for theirs".into());
+    }
     if says("Failed to load class") || says("can't open file") || says("Cannot load main class from JAR") {
         return Some("local:/// is a path inside the image: is the file there, and mainClass in it? A path without it is a file of this machine".into());
     }

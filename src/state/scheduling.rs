@@ -35,7 +35,7 @@ pub(super) fn unschedulable(pod: &Pod) -> Option<String> {
 
 /// `0/4 nodes are available: 1 Insufficient cpu, 3 node(s) had untolerated taint {a: b}. preemption: …`
 /// as `no node of 4 fits: 3 had untolerated taint {a: b}; 1 Insufficient cpu`, the commonest first.
-/// Other sentences are returned as they are.
+/// Of others, the sentence after it.
 fn shortened(message: &str) -> String {
     match blockers(message) {
         Some((nodes, blockers)) if !blockers.is_empty() => {
@@ -43,7 +43,10 @@ fn shortened(message: &str) -> String {
             format!("no node of {nodes} fits: {}", parts.join("; "))
         }
         Some((0, _)) => "the cluster has no node".into(),
-        _ => message.trim().trim_end_matches('.').to_owned(),
+        _ => {
+            let said = message.split_once("nodes are available: ").map_or(message, |(_, said)| said);
+            said.split(". ").next().unwrap_or_default().trim().trim_end_matches('.').to_owned()
+        }
     }
 }
 

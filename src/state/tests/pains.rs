@@ -280,19 +280,25 @@ fn an_image_says_why_it_cannot_be_pulled() {
     let hint = wait_of(&observed, now).hint.unwrap();
     assert!(hint.ends_with("; the pod gives hub, own, of which hub is not there; there is also mirror"), "{hint}");
     let classes = [
-        ("rpc error: code = NotFound desc = failed to pull: spark:4.1: not found", "there is no such image"),
-        ("unauthorized: authentication required", "the registry refuses these credentials"),
-        ("x509: certificate signed by unknown authority", "the registry's certificate is not trusted"),
-        ("429 Too Many Requests - toomanyrequests: rate limit", "the registry limits the rate of pulls"),
-        ("dial tcp: lookup registry.invalid: no such host", "the registry cannot be reached from the node"),
-        ("no match for platform in manifest: not found", "it has no variant for the node's architecture"),
+        ("image-unauthorized", "the registry refuses these credentials"),
+        ("image-denied", "the registry refuses these credentials"),
+        ("image-untrusted", "the registry's certificate is not trusted"),
+        ("image-limited", "the registry limits the rate of pulls"),
+        ("image-nohost", "the registry cannot be reached from the node"),
+        ("image-platform", "it has no variant for the node's architecture"),
     ];
-    for (said, class) in classes {
-        let wait = waiting(&waiting_container("ErrImagePull", said), 5);
-        assert_eq!(wait.message, format!("image spark:4.1 cannot be pulled: {class}"));
+    for (name, class) in classes {
+        let (observed, now) = recorded(name);
+        let message = wait_of(&observed, now).message;
+        assert!(message.ends_with(&format!(" cannot be pulled: {class}")), "{name}: {message}");
     }
-    let outcome = outcome(&waiting_container("InvalidImageName", "couldn't parse image name"));
+    // Docker Hub's own words.
+    let limited = "429 Too Many Requests - toomanyrequests: You have reached your pull rate limit";
+    let wait = waiting(&waiting_container("ErrImagePull", limited), 5);
+    assert_eq!(wait.message, "image spark:4.1 cannot be pulled: the registry limits the rate of pulls");
+    let outcome = end_of("image-name");
     assert_eq!(outcome.ending, Ending::CouldNotStart);
+    assert_eq!(outcome.message, "`Spark:4.1:1` is not an image name");
 }
 
 #[test]
@@ -448,6 +454,8 @@ fn taints_and_labels_have_their_hints() {
         wait_of(&observed, now).hint.unwrap(),
         "no node has the labels asked for (type=compote): nodes have type=compute (1), type=driver (1); did you mean compute?"
     );
+    let (observed, now) = recorded("tainted");
+    assert!(wait_of(&observed, now).hint.unwrap().ends_with("or add a toleration"));
     let hint = |message: &str| waiting(&seen(unscheduled(message)), 5).hint.unwrap();
     let taint = "0/2 nodes are available: 2 node(s) had untolerated taint {dedicated: spark}.";
     assert!(hint(taint).contains("toleration"));
@@ -457,20 +465,21 @@ fn taints_and_labels_have_their_hints() {
 
 #[test]
 fn each_way_of_being_taken_away_is_named() {
-    let reasons = [
-        ("PreemptionByScheduler", "preempted by work of a higher priority"),
-        ("EvictionByEvictionAPI", "evicted (node drained, or moved by an autoscaler)"),
-        ("DeletionByTaintManager", "driven off its node by a taint"),
-        ("DeletionByPodGC", "its node is gone"),
-        ("TerminationByKubelet", "ended by its node (pressure, or shutdown)"),
+    let ways = [
+        ("preempted", "preempted by work of a higher priority: default-scheduler: preempting to accommodate"),
+        ("evicted", "evicted (node drained, or moved by an autoscaler): Eviction API: evicting"),
+        ("taint", "driven off its node by a taint: Taint manager: deleting due to NoExecute taint"),
+        ("gone", "its node is gone: PodGC: node no longer exists"),
+        ("critical", "ended by its node (pressure, or shutdown): Pod was preempted by Kubelet to accommodate"),
     ];
-    for (reason, words) in reasons {
-        let mut pod = ended(143, "Error");
-        let condition = json!({"type": "DisruptionTarget", "status": "True", "reason": reason, "message": "m"});
-        let conditions = pod.status.as_mut().unwrap().conditions.as_mut().unwrap();
-        conditions.push(serde_json::from_value(condition).unwrap());
-        let outcome = outcome(&seen(pod));
-        assert_eq!((outcome.ending, outcome.message), (Ending::Lost, format!("{words}: m")));
+    for (name, words) in ways {
+        let (mut observed, now) = recorded(name);
+        let pod = observed.driver.clone().unwrap();
+        observed.delete_pod(pod);
+        let state = State::of(&observed, &Terms { now, patience: PATIENCE, start_timeout: None });
+        let outcome = state.outcome().unwrap_or_else(|| panic!("{name} has not ended"));
+        assert_eq!(outcome.ending, Ending::Lost, "{name}");
+        assert!(outcome.message.starts_with(words), "{name}: {}", outcome.message);
     }
 }
 
@@ -543,8 +552,13 @@ fn an_unbound_claim_is_named() {
         wait_of(&observed, now).hint.unwrap(),
         "PersistentVolumeClaim data waits for StorageClass fast, which does not exist; there is: gp3"
     );
-    let message = "0/2 nodes are available: pod has unbound immediate PersistentVolumeClaims.";
-    assert!(waiting(&seen(unscheduled(message)), 5).hint.unwrap().contains("kubectl get pvc"));
+    let (mut observed, now) = recorded("unbound");
+    let wait = wait_of(&observed, now);
+    assert_eq!(wait.message, "pod has unbound immediate PersistentVolumeClaims");
+    assert!(wait.hint.unwrap().contains("kubectl get pvc"));
+    let claim = json!({"spec": {"storageClassName": "fast"}, "status": {"phase": "Pending"}});
+    observed.around.take(Finding::Claims(Claims { all: [("data".into(), Some(claim))].into(), classes: Some(vec![]) }));
+    assert!(wait_of(&observed, now).hint.unwrap().ends_with("which does not exist; there are none"));
     let pod = placed(json!({"waiting": {"reason": "ContainerCreating"}}));
     let attached = event("FailedAttachVolume", "Multi-Attach error for volume \"v\"", 5);
     assert!(waiting(&with_event(seen(pod), attached), 30).hint.unwrap().contains("ReadWriteMany"));
@@ -581,8 +595,8 @@ fn a_deadline_of_the_pod_is_named() {
 fn a_file_that_is_not_in_the_image_is_explained() {
     assert!(hint_of("python3: can't open file '/app.py': [Errno 2]").contains("a path inside the image"));
     assert!(hint_of("Error: Failed to load class org.example.Main.").contains("mainClass"));
-    let hint = outcome(&seen(ended(126, "Error"))).hint.unwrap();
-    assert!(hint.contains("Spark image"));
+    assert!(end_of("exit126").hint.unwrap().contains("Spark image"));
+    assert!(hint_of(include_str!("recorded/format.log")).contains("architecture"));
     let arch = placed(json!({"terminated": {"exitCode": 128, "reason": "StartError", "message": "exec format error"}}));
     assert!(outcome(&seen(arch)).hint.unwrap().contains("architecture"));
 }
@@ -611,7 +625,7 @@ fn a_user_that_may_not_be_root_is_explained() {
 #[test]
 fn a_heap_that_is_too_small_is_told_from_a_killed_container() {
     assert!(hint_of("java.lang.OutOfMemoryError: Java heap space").contains("heap"));
-    assert!(outcome(&seen(ended(52, "Error"))).hint.unwrap().contains("driver.memory"));
+    assert!(end_of("exit52").hint.unwrap().contains("raise driver.memory"));
 }
 
 #[test]
