@@ -301,7 +301,7 @@ pub(super) fn what(job: &Job, observed: &Observed, terms: &Terms) -> What {
         What::Ended(outcome) if outcome.ending == Ending::Succeeded && !forever && phase(driver) != Some("Failed") => {
             What::Ended(with_attempt(outcome, observed))
         }
-        What::Ended(outcome) => What::Waiting(between(&as_counted(outcome, job), observed)),
+        What::Ended(outcome) => What::Waiting(between(&as_counted(outcome, job), driver, job, observed)),
         other => other,
     }
 }
@@ -368,9 +368,11 @@ fn suspended() -> Waiting {
     }
 }
 
-/// An attempt has ended, and the next is not there yet.
-fn between(outcome: &Outcome, observed: &Observed) -> Waiting {
-    let words = Attempt::of(observed).and_then(|attempt| attempt.words()).unwrap_or_else(|| "the attempt".into());
+/// An attempt has ended, and the next is not there yet, or the Job's own end.
+fn between(outcome: &Outcome, driver: &Pod, job: &Job, observed: &Observed) -> Waiting {
+    let attempt = Attempt::of(observed);
+    let words = attempt.as_ref().and_then(Attempt::words).unwrap_or_else(|| "the attempt".into());
+    let is_last = attempt.is_some_and(|attempt| attempt.of == Some(attempt.number)) && !is_ignored(driver, job);
     let ended = match outcome.ending {
         Ending::Succeeded => "succeeded",
         Ending::Lost => "was lost",
@@ -379,7 +381,8 @@ fn between(outcome: &Outcome, observed: &Observed) -> Waiting {
     Waiting {
         reason: Reason::Retry,
         message: format!("{words} {ended}: {}", outcome.message),
-        hint: Some("the Job controller makes the next driver after 10 s, then twice as long each time".into()),
+        hint: (!is_last)
+            .then(|| "the Job controller makes the next driver after 10 s, then twice as long each time".into()),
         since: None,
     }
 }

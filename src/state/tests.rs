@@ -393,6 +393,14 @@ fn a_failed_attempt_is_not_the_end() {
     let waiting = waiting(&of_job(json!({}), vec![attempt(1, ended(3, "Error"))]), 60);
     assert_eq!(waiting.reason, Reason::Retry);
     assert_eq!(waiting.message, "attempt 1 of 3 failed: the driver exited with code 3");
+    assert!(waiting.hint.unwrap().contains("makes the next driver"));
+}
+
+#[test]
+fn after_the_last_attempt_there_is_no_next_unless_it_was_lost() {
+    let hint = |code: i32| waiting(&of_job(json!({}), vec![noted(attempt(3, ended(code, "Error")), 2, 0)]), 60).hint;
+    assert_eq!(hint(3), None);
+    assert!(hint(143).is_some());
 }
 
 #[test]
