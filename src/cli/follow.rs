@@ -395,6 +395,7 @@ impl<'a> Following<'a> {
 
     /// Leaves an application that has not ended. Returns the exit code.
     async fn left(&mut self, why: &str, leave: Leave, code: u8) -> Result<u8> {
+        let state = self.state();
         let (outcome, mut lines) = match leave {
             Leave::Detach => {
                 ("Detached", vec![format!("{why}: application {} runs on in the cluster", self.application.name)])
@@ -409,10 +410,11 @@ impl<'a> Following<'a> {
             }
         };
         let message = lines[0].clone();
+        lines.extend(report::earlier_attempts(&state));
         if leave == Leave::Detach {
             lines.extend(report::next_steps(self.application, program()));
         }
-        self.voice.left(outcome, &message, &lines, code)?;
+        self.voice.left(outcome, &message, &lines, code, Some(&state))?;
         Ok(code)
     }
 }

@@ -139,7 +139,7 @@ impl<'a> Told<'a> {
         let name = self.application.name.clone();
         let left = |told: &mut Self, why: &str, code: u8| {
             let message = format!("{why}: {name} was stopped");
-            told.voice.left("Deleted", &message, std::slice::from_ref(&message), code)?;
+            told.voice.left("Deleted", &message, std::slice::from_ref(&message), code, None)?;
             Ok(code)
         };
         let (outcome, durations) = match run {

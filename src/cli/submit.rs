@@ -246,7 +246,8 @@ impl Submit {
     /// Says that the run does not begin, because of earlier ones.
     fn skip(&self, application: &Application, earlier: &str) -> Result<()> {
         let message = format!("{} is skipped: an earlier run goes on ({earlier})", application.name);
-        let record = report::Json::new(application).left("Skipped", &message, self.overlap.skipped(), Timestamp::now());
+        let code = self.overlap.skipped();
+        let record = report::Json::new(application).left("Skipped", &message, code, None, Timestamp::now());
         self.follow.papers.submitted(application, &message, &record)?;
         match self.follow.output() {
             Output::Json => super::write(&mut std::io::stdout().lock(), &format!("{record}\n")),
@@ -320,7 +321,7 @@ impl Submit {
     /// What a script reads after --detach.
     fn receipt(&self, application: &Application) -> Result<()> {
         let message = format!("{} runs on", application.carrier.called());
-        let record = report::Json::new(application).left("Submitted", &message, 0, Timestamp::now());
+        let record = report::Json::new(application).left("Submitted", &message, 0, None, Timestamp::now());
         self.follow.papers.submitted(application, &message, &record)?;
         let line = match self.follow.output() {
             Output::Json => format!("{record}\n"),

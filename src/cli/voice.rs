@@ -168,18 +168,27 @@ impl Voice {
         self.hand_in(&record, &end)
     }
 
-    /// Leaves an application that has not ended.
-    pub fn left(&mut self, outcome: &str, message: &str, lines: &[String], code: u8) -> Result<()> {
+    /// Leaves an application that has not ended, with what it had come to so far as that is known.
+    pub fn left(
+        &mut self,
+        outcome: &str,
+        message: &str,
+        lines: &[String],
+        code: u8,
+        state: Option<&State>,
+    ) -> Result<()> {
         self.end_section();
         self.end_view();
         let Application { name, namespace, .. } = &self.application;
-        let record = Json::new(&self.application).left(outcome, message, code, Timestamp::now());
+        let record = Json::new(&self.application).left(outcome, message, code, state, Timestamp::now());
         let end = End {
             app: name.clone(),
             namespace: namespace.clone(),
             outcome: outcome.into(),
             exit_code: code,
             message: message.into(),
+            durations: state.map(|state| state.durations).unwrap_or_default(),
+            attempt: state.and_then(|state| state.attempt.clone()),
             ..End::default()
         };
         match &self.form {

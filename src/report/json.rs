@@ -73,15 +73,20 @@ impl Json {
         self.line("result", body, now)
     }
 
-    /// The last line of a sparkctl that leaves before the application's end.
-    pub fn left(&self, outcome: &str, message: &str, exit_code: u8, now: Timestamp) -> Value {
-        let body = json!({
+    /// The last line of a sparkctl that leaves before the application's end, with what that had come to if it was followed.
+    pub fn left(&self, outcome: &str, message: &str, exit_code: u8, state: Option<&State>, now: Timestamp) -> Value {
+        let mut body = json!({
             "outcome": outcome,
             "exitCode": exit_code,
             "driverExitCode": null,
             "retryable": false,
             "message": clean(message),
         });
+        if let Some(state) = state {
+            body["attempt"] = json!(state.attempt.as_ref().map(attempt));
+            body["executors"] = executors(&state.executors);
+            body["durations"] = durations(&state.durations);
+        }
         self.line("result", body, now)
     }
 

@@ -203,6 +203,25 @@ fn all_attempts_failed_is_exit_code_1_with_the_last_ones_reason() {
 }
 
 #[test]
+fn who_leaves_between_attempts_is_told_of_those_so_far() {
+    let ns = Namespace::new("left");
+    let path = job(&ns, "slow", &retries(3), "exit 7");
+    let [result, junit] = ["result.json", "junit.xml"].map(|name| file(&ns, name));
+    let mut submit = ns.sparkctl();
+    submit.arg("submit").arg(&path).args(["--timeout", "25s", "--on-timeout", "delete", "--result-file"]).arg(&result);
+    let run = submit.arg("--junit").arg(&junit).assert().code(124);
+    let first = "attempt 1  Failed: the driver exited with code 7\n";
+    run.stderr(contains("--timeout is over: application slow is deleted\n").and(contains(first)));
+    let result = std::fs::read_to_string(result).expect("a result");
+    let result: Value = serde_json::from_str(&result).expect("JSON");
+    assert_eq!((&result["outcome"], &result["attempt"]["earlier"][0]["exitCode"]), (&json!("Deleted"), &json!(7)));
+    assert!(result["durations"].is_object(), "{result}");
+    let report = std::fs::read_to_string(junit).expect("a report");
+    let runs = ["<failure type=\"Deleted\"", "<rerunFailure type=\"Failed\" message=\"attempt 1: "];
+    assert!(runs.iter().all(|part| report.contains(part)), "{report}");
+}
+
+#[test]
 fn an_attempt_whose_pod_is_gone_is_told_of_as_far_as_the_job_knows() {
     let ns = Namespace::new("gone");
     let [first, last] = ["first", "last"].map(|name| {
