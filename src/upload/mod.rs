@@ -8,6 +8,8 @@ mod journal;
 mod refused;
 #[cfg(feature = "upload")]
 mod store;
+#[cfg(feature = "upload")]
+mod web;
 
 use anyhow::Result;
 

@@ -20,7 +20,7 @@ pub fn told(doing: String, place: &str, error: anyhow::Error) -> anyhow::Error {
     let failure = match &answer {
         Some(answer) if answer.may_pass() => Failure::Unreached(answer.words.clone()),
         Some(answer) => Failure::NotSent(answer.words.clone()),
-        None => match asked(&words) {
+        None => match asked(&words).or_else(|| asked(place)) {
             Some(address) => Failure::Unreached(format!("no answer from {address}: {last}")),
             None => Failure::NotSent(last),
         },
@@ -44,15 +44,21 @@ impl Answer {
         let status = line.get(..3)?.parse().ok()?;
         let words = match (element(body, "Code"), element(body, "Message")) {
             (Some(code), Some(message)) => format!("{message} ({status}, {code})"),
-            _ if body.trim().is_empty() => line.to_owned(),
+            // A page for browsers says no more than its status.
+            _ if body.trim().is_empty() || body.trim_start().starts_with('<') => line.to_owned(),
             _ => format!("{line}: {}", body.trim().chars().take(300).collect::<String>()),
         };
         Some(Answer { status, words })
     }
 
     fn may_pass(&self) -> bool {
-        self.status.is_server_error() || self.status == StatusCode::TOO_MANY_REQUESTS
+        may_pass(self.status)
     }
+}
+
+/// Whether the same request may be answered otherwise later.
+pub fn may_pass(status: StatusCode) -> bool {
+    status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED || status == StatusCode::TOO_MANY_REQUESTS
 }
 
 /// The first line of an element's text. Azure adds a request's number and the time in further ones.
@@ -90,7 +96,7 @@ fn hint(scheme: &str, words: &str, answer: Option<&Answer>) -> Option<String> {
     match answer.map(|answer| answer.status.as_u16()) {
         Some(401 | 403) => Some(format!("who uploads must be allowed to read and write there: {rights}")),
         Some(404) => Some("make the bucket first, or correct the URL of --upload".into()),
-        Some(405) => Some("this server takes no files: --upload wants a WebDAV server, or one like it".into()),
+        Some(405 | 501) => Some("this server takes no files: --upload wants a WebDAV server, or one like it".into()),
         Some(_) => None,
         None => asked(words).map(|_| match scheme {
             "s3" | "s3a" => "can it be reached from here? AWS_ENDPOINT_URL names an S3 that is not Amazon's".into(),

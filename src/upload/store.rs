@@ -14,13 +14,17 @@ use object_store::local::LocalFileSystem;
 use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
 use object_store::signer::Signer;
-use object_store::{ClientOptions, ObjectStore, ObjectStoreExt, ObjectStoreScheme, WriteMultipart};
+use object_store::{
+    BackoffConfig, ClientOptions, ObjectStore, ObjectStoreExt, ObjectStoreScheme, PutPayload, RetryConfig,
+    WriteMultipart,
+};
 use reqwest::Url;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
 use super::aws::Profile;
 use super::journal::{Journal, Torn};
 use super::refused;
+use super::web;
 use crate::job::local_files::{LocalFile, LocalFiles};
 
 /// How long a signed address is good: an application may wait for its place and start executors late.
@@ -126,7 +130,7 @@ impl Store {
                 let mut base = url.clone();
                 base.set_path("");
                 let options = ClientOptions::new().with_allow_http(url.scheme() == "http");
-                Arc::new(HttpBuilder::new().with_url(base).with_client_options(options).build()?)
+                Arc::new(HttpBuilder::new().with_url(base).with_client_options(options).with_retry(soon()).build()?)
             }
             ObjectStoreScheme::Local => Arc::new(LocalFileSystem::new()),
             _ => bail!("expected s3://, gs://, abfss://, https:// or file://"),
@@ -154,10 +158,15 @@ impl Store {
         }
         let reading = || format!("reading {}", file.path.display());
         // One request is all that one part is worth.
-        if !self.takes_parts || file.size <= PART {
+        if file.size <= PART {
             let content = tokio::fs::read(&file.path).await.with_context(reading)?;
             self.client.put(path, content.into()).await?;
             return Ok(());
+        }
+        if !self.takes_parts {
+            // Makes the folders above it.
+            self.client.put(path, PutPayload::default()).await?;
+            return web::put(file, place, &bar).await;
         }
         let mut source = tokio::fs::File::open(&file.path).await.with_context(reading)?;
         let mut parts = WriteMultipart::new_with_chunk_size(self.client.put_multipart(path).await?, PART as usize);
@@ -262,6 +271,12 @@ fn is_refused(error: &anyhow::Error) -> bool {
         Some(error) => error.to_string().contains("InvalidPart") || error.to_string().contains("InvalidBlockList"),
         None => false,
     }
+}
+
+/// A server that knows nothing of PUT says so as if it were out of order, and is not asked ten times.
+fn soon() -> RetryConfig {
+    let backoff = BackoffConfig { init_backoff: Duration::from_millis(500), ..BackoffConfig::default() };
+    RetryConfig { max_retries: 3, backoff, ..RetryConfig::default() }
 }
 
 /// Where in its store an address leads to.

@@ -1,5 +1,6 @@
 //! A WebDAV server and a folder that the pods mount.
 
+use predicates::prelude::*;
 use predicates::str::contains;
 
 use super::{HOST, Server};
@@ -10,7 +11,7 @@ use crate::support::Namespace;
 fn runs_a_large_jar_by_a_web_server() {
     let ns = Namespace::new("own-web");
     let (folder, root) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
-    let jar = application(folder.path(), 3 << 20);
+    let jar = application(folder.path(), 12 << 20);
     // wsgidav, of PyPI.
     let (_server, address) = Server::start(|port| {
         let module = ["-m", "wsgidav.server.server_cli", "--auth", "anonymous", "--host", HOST, "--port"];
@@ -20,10 +21,26 @@ fn runs_a_large_jar_by_a_web_server() {
     });
     let store = format!("{address}/team/jars");
     let run = of_application(&ns, "loud", &jar).args(["--logs", "--upload", &store]).args(LOUD).assert();
-    let said = contains(format!("uploaded loud.jar (3.00 MiB) to {store}/"));
+    let said = contains(format!("uploaded loud.jar (12.00 MiB) to {store}/"));
     run.code(0).stdout(contains("loud: [OWN, JAR]")).stderr(said);
     let run = of_application(&ns, "again", &jar).args(["--upload", &store, "--detach"]).args(LOUD).assert();
-    run.code(0).stderr(contains(format!("loud.jar (3.00 MiB) is at {store}/")));
+    run.code(0).stderr(contains(format!("loud.jar (12.00 MiB) is at {store}/")));
+}
+
+#[test]
+fn tells_a_server_that_takes_no_files() {
+    let ns = Namespace::new("own-reader");
+    let folder = tempfile::tempdir().expect("a folder");
+    let jar = application(folder.path(), 9 << 20);
+    let (_server, address) = Server::start(|port| {
+        let mut command = Server::python(&["-m", "http.server", "--bind", HOST]);
+        command.arg(port.to_string());
+        command
+    });
+    let run = of_application(&ns, "loud", &jar).args(["--upload", &address]).args(LOUD).assert();
+    let said = contains("501 Not Implemented").count(1).and(contains("hint: this server takes no files"));
+    run.code(3).stderr(said);
+    assert_eq!(ns.left(), [""; 0]);
 }
 
 #[test]

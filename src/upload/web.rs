@@ -1,0 +1,68 @@
+//! Files to a server that takes them whole, by HTTP's PUT: read as they are sent, however large they are.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use futures_util::stream;
+use http::header::CONTENT_LENGTH;
+use indicatif::ProgressBar;
+use object_store::Error;
+use reqwest::{Body, Client, Response};
+use tokio::io::AsyncReadExt;
+
+use super::refused;
+use crate::job::local_files::LocalFile;
+
+/// Pauses before a file is sent again.
+const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(15)];
+
+/// Sends a file to its place, and sends it again where that may help.
+///
+/// # Errors
+/// The file cannot be read. The server refuses it, or does not answer again and again.
+pub async fn put(file: &LocalFile, place: &str, bar: &ProgressBar) -> Result<()> {
+    let client = Client::new();
+    let mut pauses = PAUSES.into_iter();
+    loop {
+        let source = tokio::fs::File::open(&file.path).await;
+        let source = source.with_context(|| format!("reading {}", file.path.display()))?;
+        let request = client.put(place).header(CONTENT_LENGTH, file.size).body(body(source, bar.clone()));
+        let sent = request.send().await;
+        match pauses.next().filter(|_| may_pass(&sent)) {
+            Some(pause) => tokio::time::sleep(pause).await,
+            None => return Ok(judged(sent).await?),
+        }
+        bar.reset();
+    }
+}
+
+fn body(source: tokio::fs::File, bar: ProgressBar) -> Body {
+    Body::wrap_stream(stream::try_unfold((source, bar), async |(mut source, bar)| {
+        let mut piece = vec![0; 1 << 20];
+        let read = source.read(&mut piece).await?;
+        piece.truncate(read);
+        bar.inc(read as u64);
+        std::io::Result::Ok((read > 0).then_some((piece, (source, bar))))
+    }))
+}
+
+fn may_pass(sent: &reqwest::Result<Response>) -> bool {
+    match sent {
+        Ok(answer) => refused::may_pass(answer.status()),
+        Err(_) => true,
+    }
+}
+
+/// The answer as the clients of stores tell it.
+async fn judged(sent: reqwest::Result<Response>) -> object_store::Result<()> {
+    let source: Box<dyn std::error::Error + Send + Sync> = match sent {
+        Ok(answer) if answer.status().is_success() => return Ok(()),
+        Ok(answer) => {
+            let status = answer.status();
+            let said = answer.text().await.unwrap_or_default();
+            format!("Server returned non-2xx status code: {status}: {said}").into()
+        }
+        Err(error) => error.without_url().into(),
+    };
+    Err(Error::Generic { store: "HTTP", source })
+}
