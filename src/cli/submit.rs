@@ -156,8 +156,9 @@ impl Submit {
             }
         }
         let mut applications = Vec::new();
-        for job in &jobs {
-            match self.submit(job, &cluster, &interrupt).await {
+        // Each goes once it is submitted, and with it what was packed for it: the following may take hours.
+        for job in jobs {
+            match self.submit(&job, &cluster, &interrupt).await {
                 Ok(Submission::Runs(application)) => applications.push(application),
                 Ok(Submission::Skipped) => skipped = self.overlap.skipped(),
                 Err(error) if applications.is_empty() => return Err(error),

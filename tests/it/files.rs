@@ -1,8 +1,9 @@
 //! Files that are on the submitter's machine alone.
 
 use std::io::Write;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use predicates::prelude::*;
 use predicates::str::contains;
@@ -58,6 +59,22 @@ spark.stop()
     let maps = cluster().api.items(&ns.core("configmaps"));
     let files = maps.iter().find(|map| !map["binaryData"].is_null()).expect("the files' ConfigMap");
     assert!(files["binaryData"]["my-marker.jar"].is_string(), "{files}");
+}
+
+#[test]
+fn keeps_nothing_of_a_packed_folder_while_it_follows() {
+    let (ns, folder) = (Namespace::new("own-folder"), tempfile::tempdir().expect("a folder"));
+    let (modules, temporary) = (modules(folder.path()), folder.path().join("tmp"));
+    std::fs::create_dir(&temporary).expect("a folder");
+    let mut command = ns.command();
+    command.args(["submit", "examples/python-pi.yaml", "--node-affinity", "no=where", "--py-files", &modules]);
+    let mut waiting = command.env("TMPDIR", &temporary).stderr(Stdio::null()).spawn().expect("sparkctl");
+    let events = || cluster().api.items(&ns.core("events"));
+    ns.wait_for("a wait", || events().iter().any(|event| event["reason"] == "FailedScheduling").then_some(()));
+    let left = std::fs::read_dir(&temporary).expect("the folder").count();
+    waiting.kill().expect("it follows");
+    assert_eq!(waiting.wait().expect("its end").signal(), Some(9));
+    assert_eq!(left, 0);
 }
 
 /// A package, and a folder with a package that has no `__init__.py`, as `--py-files` takes them.
