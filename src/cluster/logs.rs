@@ -312,17 +312,30 @@ fn timestamped(raw: &[u8]) -> Option<(Timestamp, &[u8])> {
     Some((at, &raw[space + 1..]))
 }
 
-/// The last lines of the log of a pod's Spark container: at most `lines`, and at most 64 KiB.
+/// How much of a log's end is read to explain a failure.
+const TAIL: usize = 64 * 1024;
+
+/// The last lines of the log of a pod's Spark container: at most `lines`, and at most 64 KiB. What is not UTF-8 is
+/// replaced: a program may print what it likes.
 ///
 /// # Errors
 /// The pod is gone, its log is not readable, or there is no answer.
 pub async fn log_tail(cluster: &Cluster, pod: &Pod, lines: usize) -> Result<String, Failure> {
     let params = LogParams { tail_lines: i64::try_from(lines).ok(), ..log_of(state::spark_container(pod)) };
     let (pods, pod) = place(cluster, pod);
-    let tail = in_time(ANSWER_TIMEOUT, pods.logs(&pod, &params)).await?;
-    let from = tail.len().saturating_sub(64 * 1024);
-    let from = (from..=tail.len()).find(|at| tail.is_char_boundary(*at)).unwrap_or_default();
-    Ok(tail[from..].to_owned())
+    let mut stream = in_time(ANSWER_TIMEOUT, pods.log_stream(&pod, &params)).await?;
+    let mut tail = Vec::new();
+    let mut buffer = vec![0; TAIL];
+    loop {
+        let read = tokio::time::timeout(ANSWER_TIMEOUT, stream.read(&mut buffer)).await;
+        match read.map_err(|_| Failure::NoAnswer("nothing more of the log comes".into()))? {
+            Ok(0) => return Ok(String::from_utf8_lossy(&tail).into_owned()),
+            Ok(read) => tail.extend_from_slice(&buffer[..read]),
+            Err(error) => return Err(Failure::NoAnswer(error.to_string())),
+        }
+        let surplus = tail.len().saturating_sub(TAIL);
+        tail.drain(..surplus);
+    }
 }
 
 /// Which part of a container's log to copy.

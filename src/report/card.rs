@@ -1,7 +1,7 @@
 use k8s_openapi::jiff::SignedDuration;
 
 use super::talk::{BAD, FAINT, GOOD};
-use super::{clean, span};
+use super::{clean, clean_line, span};
 use crate::manifests::Application;
 use crate::state::{Durations, Earlier, Ending, Fallen, Outcome, State, What, telling};
 
@@ -59,7 +59,11 @@ fn end_of_log(whose: &str, log: &str) -> Vec<String> {
         return Vec::new();
     }
     let head = format!("  {FAINT}end of {whose}{FAINT:#}");
-    std::iter::once(head).chain(tail.iter().map(|line| format!("  {FAINT}|{FAINT:#} {}", clean(line)))).collect()
+    std::iter::once(head).chain(tail.iter().map(|line| log_line(line))).collect()
+}
+
+fn log_line(line: &str) -> String {
+    format!("  {FAINT}|{FAINT:#} {}", clean_line(line)).trim_end().to_owned()
 }
 
 fn heading(ending: Ending) -> &'static str {

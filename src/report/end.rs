@@ -1,6 +1,6 @@
 use k8s_openapi::jiff::SignedDuration;
 
-use super::{card, clean};
+use super::{card, clean, clean_line};
 use crate::state::{Attempt, Durations, Earlier, Ending};
 
 /// How following came to its end, for those who read it afterwards: a pipeline's page, a test report.
@@ -99,7 +99,7 @@ pub fn junit_suite(end: &End) -> String {
         });
     }
     if let Some(log) = &end.log {
-        let lines: Vec<String> = log.lines().map(|line| escaped(&clean(line))).collect();
+        let lines: Vec<String> = log.lines().map(|line| escaped(&clean_line(line))).collect();
         xml.push_str(&format!("  <system-out>{}</system-out>\n", lines.join("\n")));
     }
     xml.push_str("</testsuite>\n");

@@ -14,6 +14,7 @@ use k8s_openapi::jiff::SignedDuration;
 pub use card::{Card, durations, earlier_attempts, earlier_drivers, next_steps, summary};
 pub use ci::Ci;
 pub use clean::clean;
+use clean::clean_line;
 pub use end::{End, annotation, junit_suite, step_outputs, step_summary};
 pub use json::Json;
 pub use plain::{Plain, executor_words, words};

@@ -92,6 +92,20 @@ fn a_refusal_is_in_the_result_file_too() {
 }
 
 #[test]
+fn a_log_of_any_bytes_is_shown_with_its_indentation() {
+    let ns = Namespace::new("bytes");
+    let trace = "Traceback (most recent call last):\\n  File \\\"a.py\\\", line 1, in f\\nValueError: no\\n";
+    let long = "head -c 5000 /dev/zero | tr '\\0' x; echo";
+    let job = job(&ns, "bytes", &format!("{long}; printf '\\374ber\\n\\n'; printf \"{trace}\"; exit 1"));
+    let run = ns.sparkctl().arg("submit").arg(&job).assert().code(1);
+    let said = String::from_utf8_lossy(&run.get_output().stderr).into_owned();
+    assert!(said.contains("  exception  ValueError: no\n"), "{said}");
+    assert!(said.contains("  | \u{fffd}ber\n  |\n"), "{said}");
+    assert!(said.contains("  |   File \"a.py\", line 1, in f\n"), "{said}");
+    assert!(said.lines().all(|line| line.chars().count() < 500), "{said}");
+}
+
+#[test]
 fn quiet_says_nothing_of_a_success() {
     let ns = Namespace::new("quiet");
     let run = ns.sparkctl().args(["submit", "--progress", "quiet"]).arg(job(&ns, "quiet", "echo x")).assert();
