@@ -65,8 +65,11 @@ impl Observed {
         match role(&pod) {
             "driver" => self.take_driver(pod, Some(Gone::Seen)),
             "executor" => {
-                self.executors.remove(&name(&pod));
-                self.take_departed(pod);
+                let before = self.executors.remove(&name(&pod));
+                // Spark deletes what has failed, too: that it was told to stop then excuses nothing.
+                let has_failed = |pod: &Pod| executors::failure(pod, None).is_some();
+                let failed = before.filter(|before| has_failed(before) && !has_failed(&pod));
+                self.take_departed(failed.unwrap_or(pod));
             }
             _ => {}
         }

@@ -330,6 +330,15 @@ fn an_executor_that_was_told_to_stop_has_not_failed() {
 }
 
 #[test]
+fn an_executor_that_failed_before_spark_deleted_it_has_failed() {
+    let killed = |deleted: bool| executor("e1", deleted, json!({"terminated": {"exitCode": 137, "reason": "Error"}}));
+    let mut observed = seen(placed(json!({"running": {}})));
+    observed.apply_pod(killed(false));
+    observed.delete_pod(killed(true));
+    assert_eq!(State::of(&observed, &after(60)).executors.failed, 1);
+}
+
+#[test]
 fn the_last_exception_is_pythons_last_line_or_javas_own() {
     let python = "a\nTraceback (most recent call last):\n  File \"pi.py\", line 3\n    1/0\nZeroDivisionError: division by zero\nlater\n";
     assert_eq!(last_exception(python).unwrap(), "ZeroDivisionError: division by zero");
