@@ -29,6 +29,9 @@ pub fn last_exception(log: &str) -> Option<String> {
     if let Some(error) = r_error(&lines) {
         return Some(error);
     }
+    if let Some(error) = python_chain(&lines) {
+        return Some(error);
+    }
     let at = python_exception(&lines).or_else(|| java_exception(&lines)).or_else(|| plain_error(&lines))?;
     let found = lines[at].trim();
     let found = found.strip_prefix(CAUSE).unwrap_or(found);
@@ -53,8 +56,22 @@ fn continues_trace(line: &str) -> bool {
     line.is_empty() || line.starts_with(['\t', ' ', ':']) || line.starts_with(CAUSE)
 }
 
+/// What Python says between an exception and the one that was raised `from` it.
+const RAISED_FROM: &str = "The above exception was the direct cause of the following exception:";
+
+/// An exception that was raised from another, with the first one of such a row.
+fn python_chain(lines: &[&str]) -> Option<String> {
+    let last = lines[python_exception(lines)?].trim();
+    let before = &lines[..lines.iter().rposition(|line| line.starts_with(TRACEBACK))?];
+    let end = before.iter().rposition(|line| !line.trim().is_empty()).filter(|end| before[*end] == RAISED_FROM)?;
+    let cause = last_exception(&before[..end].join("\n"))?;
+    Some(format!("{last}, caused by {}", cause.rsplit(", caused by ").next()?))
+}
+
+const TRACEBACK: &str = "Traceback (most recent call last)";
+
 fn python_exception(lines: &[&str]) -> Option<usize> {
-    let start = lines.iter().rposition(|line| line.starts_with("Traceback (most recent call last)"))? + 1;
+    let start = lines.iter().rposition(|line| line.starts_with(TRACEBACK))? + 1;
     let end = lines[start..].iter().position(|line| !line.starts_with(char::is_whitespace) && !line.is_empty())?;
     Some(start + end)
 }

@@ -348,6 +348,20 @@ fn the_last_exception_is_pythons_last_line_or_javas_own() {
 }
 
 #[test]
+fn an_exception_that_was_raised_from_another_is_told_with_its_cause() {
+    let raised_from = "\nThe above exception was the direct cause of the following exception:\n\n";
+    let raised = |error: &str| format!("Traceback (most recent call last):\n  File \"a.py\", line 1, in f\n{error}\n");
+    let log = [raised("KeyError: 'x'"), raised("ValueError: y"), raised("RuntimeError: z")].join(raised_from);
+    assert_eq!(last_exception(&log).unwrap(), "RuntimeError: z, caused by KeyError: 'x'");
+    let javas = raised("py4j.protocol.Py4JJavaError: An error occurred while calling o1.f.\n: java.io.IOException: no");
+    let log = [javas, raised("RuntimeError: z")].join(raised_from);
+    assert_eq!(last_exception(&log).unwrap(), "RuntimeError: z, caused by java.io.IOException: no");
+    let log = [raised("KeyError: 'x'"), raised("ValueError: y")]
+        .join("\nDuring handling of the above exception, another exception occurred:\n\n");
+    assert_eq!(last_exception(&log).unwrap(), "ValueError: y");
+}
+
+#[test]
 fn the_last_exception_of_r_is_its_last_error() {
     let long = "Error in writeBin(value, con) : \n  can only write to a binary connection\nCalls: word -> writeBin\nExecution halted\n";
     assert_eq!(last_exception(long).unwrap(), "Error in writeBin(value, con) : can only write to a binary connection");
