@@ -30,6 +30,8 @@ pub fn refusal_hint(message: &str, namespace: &str) -> Option<String> {
         "this is a rule of the cluster's administrators: the webhook's name says whose".into()
     } else if says("because it is being terminated") {
         format!("namespace {namespace} is being deleted: choose another with -n")
+    } else if says("is forbidden: User") && namespace.is_empty() {
+        "the right is missing for all namespaces together: choose one with -n".into()
     } else if says("is forbidden: User") {
         format!(
             "the right is missing in namespace {namespace}: an administrator grants it: {} setup prints the Role",
@@ -42,4 +44,16 @@ pub fn refusal_hint(message: &str, namespace: &str) -> Option<String> {
     } else {
         return None;
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::refusal_hint;
+
+    #[test]
+    fn a_right_for_all_namespaces_is_not_called_one_of_a_namespace_without_a_name() {
+        let hint = |namespace| refusal_hint("pods is forbidden: User \"jo\" cannot list resource", namespace).unwrap();
+        assert!(hint("jobs").starts_with("the right is missing in namespace jobs: "));
+        assert!(hint("").ends_with("choose one with -n"));
+    }
 }
