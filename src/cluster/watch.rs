@@ -107,6 +107,8 @@ where
             let stream = match in_time(ANSWER_TIMEOUT, self.api.watch(&params, &version)).await {
                 Ok(stream) => stream,
                 Err(failure) if failure.code() == 410 => return self.pause(course).await,
+                // Who may list, and not watch, lists now and then.
+                Err(failure) if failure.code() == 403 => return self.stumble(failure, course).await,
                 Err(failure) => {
                     self.stumble(failure, course).await?;
                     continue;

@@ -9,6 +9,7 @@ use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::{Value, json};
 
+use crate::proxy::{Fate, Proxy};
 use crate::support::{Namespace, cluster, short_job};
 
 #[test]
@@ -103,6 +104,19 @@ fn a_log_of_any_bytes_is_shown_with_its_indentation() {
     assert!(said.contains("  | \u{fffd}ber\n  |\n"), "{said}");
     assert!(said.contains("  |   File \"a.py\", line 1, in f\n"), "{said}");
     assert!(said.lines().all(|line| line.chars().count() < 500), "{said}");
+}
+
+#[test]
+fn pods_that_may_be_listed_and_not_watched_are_followed_to_their_end() {
+    let ns = Namespace::new("unwatched");
+    ns.sparkctl().args(["submit", "--detach"]).arg(job(&ns, "unwatched", "sleep 5; exit 3")).assert().code(0);
+    let proxy = Proxy::start(|asked| match asked.path.contains("watch=true") {
+        true => Fate::Refused("pods is forbidden: User \"jo\" cannot watch resource \"pods\""),
+        false => Fate::Passed,
+    });
+    let mut attach = ns.command();
+    attach.env("KUBECONFIG", proxy.kubeconfig(&ns)).args(["attach", "unwatched"]);
+    assert_eq!(proxy.run(&mut attach).status.code(), Some(1));
 }
 
 #[test]
