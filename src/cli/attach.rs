@@ -20,6 +20,11 @@ pub struct Attach {
 
 impl Attach {
     pub async fn run(self) -> Result<u8> {
+        self.follow.papers.begin()?;
+        self.follow.told(self.join().await)
+    }
+
+    async fn join(&self) -> Result<u8> {
         let interrupt = Interrupt::listen()?;
         let cluster = connect(self.place.options()).await?;
         let found = find(&cluster, &self.name).await?;

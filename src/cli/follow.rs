@@ -40,7 +40,7 @@ pub(super) const LOG_TAIL: usize = 500;
 /// Returns sparkctl's exit code.
 ///
 /// # Errors
-/// Stdout cannot be written to, other than that its reader has gone.
+/// The file for the log cannot be opened.
 pub async fn follow(
     cluster: &Cluster,
     application: &Application,
@@ -48,8 +48,8 @@ pub async fn follow(
     interrupt: &Interrupt,
 ) -> Result<u8> {
     let mut following = Following::begin(cluster, application, options)?;
-    let leaving = following.until_it_ends(interrupt).await?;
-    following.conclude(leaving, interrupt).await
+    let over = following.until_it_ends(interrupt).await;
+    Ok(following.conclude(over, interrupt).await)
 }
 
 /// Why following is over.
@@ -118,31 +118,31 @@ impl<'a> Following<'a> {
         State::of(self.sight.observed(), &self.terms())
     }
 
-    async fn until_it_ends(&mut self, interrupt: &Interrupt) -> Result<Over> {
+    async fn until_it_ends(&mut self, interrupt: &Interrupt) -> Over {
         let deadline = self.options.timeout.map(|timeout| Instant::now() + timeout);
         let mut judge = tokio::time::interval(JUDGE);
         loop {
             let state = self.state();
-            self.voice.state(&state)?;
-            self.tell_changes()?;
+            self.voice.state(&state);
+            self.tell_changes();
             if state.outcome().is_some() {
-                return Ok(Over::Ended(Box::new(state)));
+                return Over::Ended(Box::new(state));
             }
             self.sight.look_around(&state, &self.terms());
-            self.begin_logs(&state, interrupt).await?;
+            self.begin_logs(&state, interrupt).await;
             if state.is_between_attempts() {
                 self.logs.all_ended();
             }
             tokio::select! {
                 change = self.sight.changed() => match change {
                     Ok(Change::Objects) => {}
-                    Ok(Change::Stumble(why)) => self.voice.note(&why)?,
-                    Err(failure) => return Ok(Over::OutOfSight(failure.to_string())),
+                    Ok(Change::Stumble(why)) => self.voice.note(&why),
+                    Err(failure) => return Over::OutOfSight(failure.to_string()),
                 },
-                (source, heard) = self.logs.next() => self.show(&source, heard)?,
+                (source, heard) = self.logs.next() => self.show(&source, heard),
                 Some(Ok((executor, Some(log)))) = self.asking.join_next() => self.fallen = Some((executor, log)),
-                signal = interrupt.heard() => return Ok(Over::Interrupted(signal.exit_code())),
-                () = until(deadline) => return Ok(Over::TimedOut),
+                signal = interrupt.heard() => return Over::Interrupted(signal.exit_code()),
+                () = until(deadline) => return Over::TimedOut,
                 stages = next_stages(&mut self.progress) => self.voice.stages(&stages),
                 _ = judge.tick() => self.ask_for_stages(&state),
             }
@@ -150,21 +150,20 @@ impl<'a> Following<'a> {
     }
 
     /// Says what the cluster changed in the pod that a Job's controller made: once for all attempts that it did the same to.
-    fn tell_changes(&mut self) -> Result<()> {
+    fn tell_changes(&mut self) {
         let observed = self.sight.observed();
-        let Some(driver) = observed.driver.as_ref().filter(|_| observed.job.is_some()) else { return Ok(()) };
+        let Some(driver) = observed.driver.as_ref().filter(|_| observed.job.is_some()) else { return };
         if driver.metadata.uid == self.compared {
-            return Ok(());
+            return;
         }
         let changes = state::changed_by_admission(observed);
         self.compared = driver.metadata.uid.clone();
         if changes.is_empty() || changes == self.changes {
-            return Ok(());
+            return;
         }
         let what = format!("driver pod {}", driver.metadata.name.as_deref().unwrap_or_default());
-        self.voice.note(&report::changed(&what, &changes))?;
+        self.voice.note(&report::changed(&what, &changes));
         self.changes = changes;
-        Ok(())
     }
 
     /// Has Spark asked for its stages while the driver runs and somebody sees them.
@@ -193,27 +192,26 @@ impl<'a> Following<'a> {
     }
 
     /// Begins to read the logs that are wanted of containers that have been started.
-    async fn begin_logs(&mut self, state: &State, interrupt: &Interrupt) -> Result<()> {
+    async fn begin_logs(&mut self, state: &State, interrupt: &Interrupt) {
         self.ask_for_last_words(state);
         if !self.options.reads_logs() && !self.voice.is_live() {
-            return Ok(());
+            return;
         }
         let is_new = |pod: &&Pod| !self.logs.has(pod.metadata.name.as_deref().unwrap_or_default());
         let driver = self.sight.observed().driver.as_ref().filter(|_| state.driver_has_log());
         if let Some(driver) = driver.filter(is_new).cloned() {
             // The log of an earlier attempt is shown to its end before that of the next.
-            self.take_rest_of_logs(interrupt).await?;
+            self.take_rest_of_logs(interrupt).await;
             self.tail.clear();
             self.logs.begin(DRIVER, &driver);
             self.sight.hears_log();
         }
         if self.options.logs == Some(Whose::All) {
-            self.begin_logs_of_executors()?;
+            self.begin_logs_of_executors();
         }
-        Ok(())
     }
 
-    fn begin_logs_of_executors(&mut self) -> Result<()> {
+    fn begin_logs_of_executors(&mut self) {
         let Observed { driver, executors, .. } = self.sight.observed();
         let mut is_crowded = false;
         for (name, pod) in executors {
@@ -234,9 +232,8 @@ impl<'a> Following<'a> {
         if is_crowded && !std::mem::replace(&mut self.crowd_is_told, true) {
             let note =
                 format!("{MANY_LOGS} logs are followed at once: those of further executors come when one has ended");
-            self.voice.note(&note)?;
+            self.voice.note(&note);
         }
-        Ok(())
     }
 
     /// Asks for the end of the log of an executor that has just failed.
@@ -251,11 +248,11 @@ impl<'a> Following<'a> {
         });
     }
 
-    fn show(&mut self, source: &Source, heard: Heard) -> Result<()> {
+    fn show(&mut self, source: &Source, heard: Heard) {
         let line = match heard {
             Heard::Line(line) => line,
             Heard::Trouble(what) => return self.voice.note(&what),
-            Heard::End => return Ok(()),
+            Heard::End => return,
         };
         let shown = (self.options.logs == Some(Whose::All)).then_some(&**source);
         if &**source != DRIVER {
@@ -272,10 +269,10 @@ impl<'a> Following<'a> {
         if self.tail.len() > LOG_TAIL {
             self.tail.pop_front();
         }
-        self.voice.log(&line, shown)
+        self.voice.log(&line, shown);
     }
 
-    async fn conclude(mut self, over: Over, interrupt: &Interrupt) -> Result<u8> {
+    async fn conclude(mut self, over: Over, interrupt: &Interrupt) -> u8 {
         match over {
             Over::Ended(state) => self.ended(*state, interrupt).await,
             Over::OutOfSight(why) => {
@@ -287,10 +284,10 @@ impl<'a> Following<'a> {
         }
     }
 
-    async fn ended(&mut self, state: State, interrupt: &Interrupt) -> Result<u8> {
+    async fn ended(&mut self, state: State, interrupt: &Interrupt) -> u8 {
         self.look_again(&state).await;
-        self.begin_logs(&self.state(), interrupt).await?;
-        self.take_rest_of_logs(interrupt).await?;
+        self.begin_logs(&self.state(), interrupt).await;
+        self.take_rest_of_logs(interrupt).await;
         self.take_last_events().await;
         self.sight.look_around_now(&state, &self.terms()).await;
         // What is known of an end does not become less by what comes after it.
@@ -307,7 +304,7 @@ impl<'a> Following<'a> {
         self.told(&state, exception.as_deref(), log.as_deref())
     }
 
-    async fn take_rest_of_logs(&mut self, interrupt: &Interrupt) -> Result<()> {
+    async fn take_rest_of_logs(&mut self, interrupt: &Interrupt) {
         self.logs.all_ended();
         // A pod that was taken away may have left its last lines in the stream, and none that can be asked for.
         let last_words = self.sight.observed().gone.map(|_| Instant::now() + LAST_WORDS);
@@ -315,10 +312,10 @@ impl<'a> Following<'a> {
         loop {
             tokio::select! {
                 heard = self.logs.rest() => match heard {
-                    Some((source, heard)) => self.show(&source, heard)?,
-                    None => return Ok(()),
+                    Some((source, heard)) => self.show(&source, heard),
+                    None => return,
                 },
-                () = until(last_words) => return Ok(()),
+                () = until(last_words) => return,
                 // It ends soon after its driver, if nothing keeps it.
                 Ok(_) = self.sight.changed(), if left_alone.is_some() => {
                     left_alone = left_alone.filter(|_| self.has_open_executors());
@@ -326,7 +323,7 @@ impl<'a> Following<'a> {
                 () = until(left_alone) => {
                     return self.voice.note("executors run on without their driver: their logs are followed no longer");
                 }
-                _ = interrupt.heard() => return Ok(()),
+                _ = interrupt.heard() => return,
             }
         }
     }
@@ -371,7 +368,7 @@ impl<'a> Following<'a> {
     }
 
     /// Says how it ended. Returns the exit code.
-    fn told(&mut self, state: &State, exception: Option<&str>, log: Option<&str>) -> Result<u8> {
+    fn told(&mut self, state: &State, exception: Option<&str>, log: Option<&str>) -> u8 {
         let outcome = state.outcome().cloned().unwrap_or_else(|| Outcome::out_of_sight("no outcome"));
         let code = match (self.options.exit_code_from, outcome.ending, outcome.driver_exit_code) {
             (Some(ExitCodeFrom::Driver), Ending::Failed, Some(code)) => u8::try_from(code).unwrap_or(1),
@@ -389,12 +386,12 @@ impl<'a> Following<'a> {
             log: log.filter(|_| self.options.logs.is_none()),
             executor_log,
         };
-        self.voice.result(state, &card, log, code)?;
-        Ok(code)
+        self.voice.result(state, &card, log, code);
+        code
     }
 
     /// Leaves an application that has not ended. Returns the exit code.
-    async fn left(&mut self, why: &str, leave: Leave, code: u8) -> Result<u8> {
+    async fn left(&mut self, why: &str, leave: Leave, code: u8) -> u8 {
         let state = self.state();
         let (outcome, mut lines) = match leave {
             Leave::Detach => {
@@ -414,8 +411,8 @@ impl<'a> Following<'a> {
         if leave == Leave::Detach {
             lines.extend(report::next_steps(self.application, program()));
         }
-        self.voice.left(outcome, &message, &lines, code, Some(&state))?;
-        Ok(code)
+        self.voice.left(outcome, &message, &lines, code, Some(&state));
+        code
     }
 }
 

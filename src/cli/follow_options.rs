@@ -3,6 +3,8 @@
 use std::io::IsTerminal;
 use std::time::Duration;
 
+use anyhow::Result;
+
 use super::papers::PapersOptions;
 use super::time::duration;
 use crate::report::{Ci, Output, Progress};
@@ -70,6 +72,29 @@ impl FollowOptions {
             on_timeout: Leave::Detach,
             exit_code_from: None,
             papers: PapersOptions::default(),
+        }
+    }
+
+    /// What a command came to, with its error, if that ended it, noted wherever a result is.
+    ///
+    /// # Errors
+    /// That of the command; or it cannot be written to stdout.
+    pub fn told(&self, run: Result<u8>) -> Result<u8> {
+        run.or_else(|error| {
+            self.refused(&error)?;
+            Err(error)
+        })
+    }
+
+    /// Notes an error that ended a command before there was an application to follow.
+    ///
+    /// # Errors
+    /// It cannot be written to stdout.
+    pub fn refused(&self, error: &anyhow::Error) -> Result<()> {
+        let record = self.papers.refused(error);
+        match self.output() {
+            Output::Json => super::print([record]),
+            Output::Text | Output::Quiet => Ok(()),
         }
     }
 

@@ -43,7 +43,7 @@ impl Local {
     /// Runs the job to its end. Returns sparkctl's exit code.
     ///
     /// # Errors
-    /// There is more than one job, or stdout cannot be written to.
+    /// There is more than one job.
     pub async fn run(&self, jobs: &[Job], cores: Option<u32>, options: &FollowOptions) -> Result<u8> {
         let [job] = jobs else { bail!("--local runs one job, and here are {}", jobs.len()) };
         let draws = std::io::stderr().is_terminal() && options.output() == Output::Text;
@@ -51,21 +51,21 @@ impl Local {
         let job = LocalJob::of(job, cores, self.local_in);
         let mut told = Told::of(&job, options)?;
         if !job.without_effect.is_empty() {
-            told.voice.note(&format!("no effect on this machine: {}", job.without_effect.join(", ")))?;
+            told.voice.note(&format!("no effect on this machine: {}", job.without_effect.join(", ")));
         }
-        told.state(What::Starting("finding Spark and Java".into()), Durations::default())?;
+        told.state(What::Starting("finding Spark and Java".into()), Durations::default());
         let (events, mut heard) = mpsc::channel(WAITING);
         let mut run = std::pin::pin!(local::run(job, environment, options.timeout, events));
         let outcome = loop {
             tokio::select! {
-                Some(event) = heard.recv() => told.event(event)?,
+                Some(event) = heard.recv() => told.event(event),
                 outcome = &mut run => break outcome,
             }
         };
         while let Ok(event) = heard.try_recv() {
-            told.event(event)?;
+            told.event(event);
         }
-        told.end(outcome)
+        Ok(told.end(outcome))
     }
 }
 
@@ -91,34 +91,33 @@ impl<'a> Told<'a> {
         Ok(Self { application, options, voice, log: DriverLog::default() })
     }
 
-    fn event(&mut self, event: Event) -> Result<()> {
+    fn event(&mut self, event: Event) {
         match event {
             Event::Note(text) => self.voice.note(&text),
             Event::Running(on) => {
-                self.voice.note(&format!("with {on}"))?;
-                self.state(What::Running, Durations::default())
+                self.voice.note(&format!("with {on}"));
+                self.state(What::Running, Durations::default());
             }
             Event::Output(which, piece) => self.output(which, &piece),
         }
     }
 
     /// The driver's output is this process's, but for JSON, which has stdout for itself.
-    fn output(&mut self, which: local::Output, piece: &[u8]) -> Result<()> {
+    fn output(&mut self, which: local::Output, piece: &[u8]) {
         let lines = self.log.lines(which, piece);
         match (self.options.output(), which) {
             (Output::Json, _) if self.options.logs.is_some() => {
-                lines.into_iter().try_for_each(|text| self.voice.log(&Line { at: None, text }, None))
+                lines.into_iter().for_each(|text| self.voice.log(&Line { at: None, text }, None));
             }
             (Output::Text | Output::Quiet, local::Output::Stdout) => self.voice.data(piece),
             _ => {
                 // Nobody is left to be told that stderr is closed.
                 let _ = std::io::stderr().write_all(piece);
-                Ok(())
             }
         }
     }
 
-    fn state(&mut self, what: What, durations: Durations) -> Result<()> {
+    fn state(&mut self, what: What, durations: Durations) {
         self.voice.state(&State {
             what,
             executors: Executors::default(),
@@ -126,21 +125,21 @@ impl<'a> Told<'a> {
             attempt: None,
             node: None,
             lingers: None,
-        })
+        });
     }
 
     /// Says how it ended. Returns the exit code.
-    fn end(mut self, run: Result<local::Outcome>) -> Result<u8> {
+    fn end(mut self, run: Result<local::Outcome>) -> u8 {
         if self.options.output() == Output::Json && self.options.logs.is_some() {
             for text in self.log.rest() {
-                self.voice.log(&Line { at: None, text }, None)?;
+                self.voice.log(&Line { at: None, text }, None);
             }
         }
         let name = self.application.name.clone();
         let left = |told: &mut Self, why: &str, code: u8| {
             let message = format!("{why}: {name} was stopped");
-            told.voice.left("Deleted", &message, std::slice::from_ref(&message), code, None)?;
-            Ok(code)
+            told.voice.left("Deleted", &message, std::slice::from_ref(&message), code, None);
+            code
         };
         let (outcome, durations) = match run {
             Err(error) => (could_not_start(&format!("{error:#}")), Durations::default()),
@@ -163,7 +162,7 @@ impl<'a> Told<'a> {
         let what = What::Ended(outcome.clone());
         let state =
             State { what, executors: Executors::default(), durations, attempt: None, node: None, lingers: None };
-        self.voice.state(&state)?;
+        self.voice.state(&state);
         let card = Card {
             application: &self.application,
             outcome: &outcome,
@@ -173,8 +172,8 @@ impl<'a> Told<'a> {
             executor_log: None,
         };
         let tail = self.log.tail();
-        self.voice.result(&state, &card, Some(&tail), code)?;
-        Ok(code)
+        self.voice.result(&state, &card, Some(&tail), code);
+        code
     }
 }
 

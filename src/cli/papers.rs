@@ -1,6 +1,7 @@
 //! What is left in files for those who come later: the result, a test report, a pipeline's pages.
 
-use std::io::Write;
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::failure;
 use crate::manifests::Application;
-use crate::report::{self, Ci, End};
+use crate::report::{self, Ci, End, talk};
 
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Results")]
@@ -33,27 +34,23 @@ impl PapersOptions {
         self.ci.detected(|name| std::env::var(name).ok())
     }
 
-    /// Takes away what an earlier run has left: nobody is to read it for this one's.
+    /// Takes away what an earlier run has left, which nobody is to read for this one's; and refuses, while nothing has
+    /// been done, what could not be written at the end.
     ///
     /// # Errors
-    /// A file of that name cannot be taken away.
-    pub fn clear(&self) -> Result<()> {
-        for path in [&self.result_file, &self.junit].into_iter().flatten() {
-            match std::fs::remove_file(path) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(error).with_context(|| format!("writing {}", path.display()));
-                }
-                _ => {}
-            }
+    /// A file of that name cannot be written.
+    pub fn begin(&self) -> Result<()> {
+        for path in [&self.result_file, &self.junit].into_iter().flatten().filter(|path| !leads_elsewhere(path)) {
+            begin(path).with_context(|| format!("writing {}", path.display()))?;
+        }
+        if let Some(path) = self.log_file.as_ref().filter(|path| !leads_elsewhere(path)) {
+            File::create(path).with_context(|| format!("creating the log file {}", path.display()))?;
         }
         Ok(())
     }
 
     /// Notes an application that nobody follows.
-    ///
-    /// # Errors
-    /// A file cannot be written.
-    pub fn submitted(&self, application: &Application, message: &str, record: &Value) -> Result<()> {
+    pub fn submitted(&self, application: &Application, message: &str, record: &Value) {
         let end = End {
             app: application.name.clone(),
             namespace: application.namespace.clone(),
@@ -61,14 +58,11 @@ impl PapersOptions {
             message: message.into(),
             ..End::default()
         };
-        Papers::of(self).hand_in(record, &end)
+        Papers::of(self).hand_in(record, &end);
     }
 
-    /// Notes an error that ended a command before there was an application to follow.
-    ///
-    /// # Errors
-    /// A file cannot be written.
-    pub fn refused(&self, error: &anyhow::Error) -> Result<()> {
+    /// Notes an error that ended a command before there was an application to follow. Returns the result that it is.
+    pub fn refused(&self, error: &anyhow::Error) -> Value {
         let code = failure::exit_code(error);
         let (outcome, message) = (failure::outcome(error), format!("{error:#}"));
         let record = json!({
@@ -79,9 +73,10 @@ impl PapersOptions {
         let end = End { app: "sparkctl".into(), outcome: outcome.into(), exit_code: code, message, ..End::default() };
         let papers = Papers::of(self);
         if papers.ci == Ci::Github {
-            report::annotation(&end).iter().for_each(|line| report::talk::line(line));
+            report::annotation(&end).iter().for_each(|line| talk::line(line));
         }
-        papers.hand_in(&record, &end)
+        papers.hand_in(&record, &end);
+        record
     }
 }
 
@@ -97,24 +92,18 @@ impl Papers {
         Papers { result_file: options.result_file.clone(), junit: options.junit.clone(), ci: options.ci() }
     }
 
-    /// Adds an end to each file.
-    ///
-    /// # Errors
-    /// A file cannot be written.
-    pub fn hand_in(&self, record: &Value, end: &End) -> Result<()> {
-        if let Some(path) = &self.result_file {
-            let before = std::fs::read_to_string(path).unwrap_or_default();
-            replace(path, &format!("{before}{record}\n"))?;
-        }
-        if let Some(path) = &self.junit {
-            let before = std::fs::read_to_string(path).unwrap_or_default();
-            replace(path, &with_suite(&before, &report::junit_suite(end)))?;
-        }
-        if self.ci == Ci::Github {
+    /// Adds an end to each file. One that cannot be written, on a full disk, is told, and changes nothing of the end.
+    pub fn hand_in(&self, record: &Value, end: &End) {
+        let result = self.result_file.as_ref().map(|path| add(path, |before| format!("{before}{record}\n")));
+        let suite = || report::junit_suite(end);
+        let junit = self.junit.as_ref().map(|path| add(path, |before| with_suite(before, &suite())));
+        let github = (self.ci == Ci::Github).then(|| {
             append("GITHUB_STEP_SUMMARY", &report::step_summary(end))?;
-            append("GITHUB_OUTPUT", &report::step_outputs(end))?;
+            append("GITHUB_OUTPUT", &report::step_outputs(end))
+        });
+        for error in [result, junit, github].into_iter().flatten().filter_map(Result::err) {
+            talk::warn(&format!("{error:#}"));
         }
-        Ok(())
     }
 }
 
@@ -127,29 +116,60 @@ fn with_suite(report: &str, suite: &str) -> String {
     format!("{before}{suite}{JUNIT_TAIL}")
 }
 
+/// Whether a path names no file of its own, but a pipe, a device, or what this process has open: it can be written to,
+/// and neither be read, nor taken away, nor replaced.
+pub(super) fn leads_elsewhere(path: &Path) -> bool {
+    let open = ["/dev/stdout", "/dev/stderr", "/dev/fd", "/proc"];
+    let is_special = |metadata: std::fs::Metadata| !metadata.is_file() && !metadata.is_dir();
+    open.iter().any(|open| path.starts_with(open)) || path.metadata().is_ok_and(is_special)
+}
+
+/// Takes a file away. What is mounted there, as a pod's /dev/termination-log is, can only be emptied.
+fn begin(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() == ErrorKind::ResourceBusy => File::create(path).map(|_| ()),
+        Err(error) if error.kind() == ErrorKind::NotFound => tempfile::tempfile_in(folder(path)).map(|_| ()),
+        taken => taken,
+    }
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Has a file hold what becomes of its text.
+fn add(path: &Path, change: impl Fn(&str) -> String) -> Result<()> {
+    let written = match leads_elsewhere(path) {
+        true => OpenOptions::new().append(true).open(path).and_then(|mut out| out.write_all(change("").as_bytes())),
+        false => replace(path, &change(&std::fs::read_to_string(path).unwrap_or_default())),
+    };
+    written.with_context(|| format!("writing {}", path.display()))
+}
+
 /// Writes a file whole or not at all: whoever reads it sees the old one or the new one.
-fn replace(path: &Path, text: &str) -> Result<()> {
-    let doing = || format!("writing {}", path.display());
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+fn replace(path: &Path, text: &str) -> io::Result<()> {
     let mut file = tempfile::Builder::new()
         .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
-        .tempfile_in(folder)
-        .with_context(doing)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all()).with_context(doing)?;
-    file.persist(path).with_context(doing)?;
-    Ok(())
+        .tempfile_in(folder(path))?;
+    file.write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all())?;
+    match file.persist(path) {
+        Err(kept) if kept.error.kind() == ErrorKind::ResourceBusy => std::fs::write(path, text),
+        persisted => Ok(persisted.map(|_| ())?),
+    }
 }
 
 /// Appends to the file that an environment variable names.
 fn append(variable: &str, text: &str) -> Result<()> {
     let Some(path) = std::env::var_os(variable).filter(|path| !path.is_empty()) else { return Ok(()) };
-    let file = std::fs::OpenOptions::new().append(true).create(true).open(&path);
+    let file = OpenOptions::new().append(true).create(true).open(&path);
     file.and_then(|mut file| file.write_all(text.as_bytes())).with_context(|| format!("writing {variable}"))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{replace, with_suite};
+    use std::path::Path;
+
+    use super::{PapersOptions, add, leads_elsewhere, replace, with_suite};
 
     #[test]
     fn adds_suites_to_one_report() {
@@ -169,5 +189,26 @@ mod tests {
         replace(&path, "new").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "new");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_is_no_file_of_its_own_is_written_to_and_neither_read_nor_replaced() {
+        // To read this one, too, would never come to an end.
+        assert!(add(Path::new("/dev/full"), |before| format!("{before}x")).is_err());
+        assert!(add(Path::new("/dev/null"), |before| format!("{before}x")).is_ok());
+        assert!(leads_elsewhere(Path::new("/dev/stdout")) && leads_elsewhere(Path::new("/dev/fd/3")));
+        let options = PapersOptions { result_file: Some("/dev/null".into()), ..PapersOptions::default() };
+        options.begin().unwrap();
+        assert!(!Path::new("/dev/null").metadata().unwrap().is_file());
+    }
+
+    #[test]
+    fn what_could_not_be_written_at_the_end_is_refused_at_the_beginning() {
+        let refused = |path: &str| {
+            let options = PapersOptions { result_file: Some(path.into()), ..PapersOptions::default() };
+            options.begin().unwrap_err().to_string()
+        };
+        assert_eq!(refused("/no/such/folder/r.json"), "writing /no/such/folder/r.json");
+        assert_eq!(refused("src"), "writing src");
     }
 }

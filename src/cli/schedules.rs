@@ -130,6 +130,11 @@ async fn known(cluster: &Cluster, name: &str) -> Result<Schedule> {
 
 impl Run {
     pub async fn run(self) -> Result<u8> {
+        self.follow.papers.begin()?;
+        self.follow.told(self.begin().await)
+    }
+
+    async fn begin(&self) -> Result<u8> {
         let interrupt = Interrupt::listen()?;
         let cluster = connect(self.place.options()).await?;
         let schedule = known(&cluster, &self.name).await?;

@@ -95,7 +95,7 @@ enum Submission {
 impl Submit {
     pub async fn run(mut self) -> Result<u8> {
         self.sources.stay = self.local.cores().is_some();
-        self.follow.papers.clear()?;
+        self.follow.papers.begin()?;
         if let Some(ping) = &self.ping {
             ping.start().await;
         }
@@ -103,10 +103,7 @@ impl Submit {
         if let Some(ping) = &self.ping {
             ping.end(*run.as_ref().unwrap_or(&1)).await;
         }
-        if let Err(error) = &run {
-            self.follow.papers.refused(error)?;
-        }
-        run
+        self.follow.told(run)
     }
 
     async fn attempt(&self) -> Result<u8> {
@@ -164,7 +161,7 @@ impl Submit {
                 Err(error) if applications.is_empty() => return Err(error),
                 // What was submitted before it goes on, and is spoken of.
                 Err(error) => {
-                    self.follow.papers.refused(&error)?;
+                    self.follow.refused(&error)?;
                     let code = failure::tell(&error);
                     for application in &applications {
                         report::next_steps(application, program()).iter().for_each(|step| talk::line(step));
@@ -249,7 +246,7 @@ impl Submit {
         let message = format!("{} is skipped: an earlier run goes on ({earlier})", application.name);
         let code = self.overlap.skipped();
         let record = report::Json::new(application).left("Skipped", &message, code, None, Timestamp::now());
-        self.follow.papers.submitted(application, &message, &record)?;
+        self.follow.papers.submitted(application, &message, &record);
         match self.follow.output() {
             Output::Json => super::write(&mut std::io::stdout().lock(), &format!("{record}\n")),
             Output::Text | Output::Quiet => {
@@ -323,7 +320,7 @@ impl Submit {
     fn receipt(&self, application: &Application) -> Result<()> {
         let message = format!("{} runs on", application.carrier.called());
         let record = report::Json::new(application).left("Submitted", &message, 0, None, Timestamp::now());
-        self.follow.papers.submitted(application, &message, &record)?;
+        self.follow.papers.submitted(application, &message, &record);
         let line = match self.follow.output() {
             Output::Json => format!("{record}\n"),
             Output::Text | Output::Quiet => format!("{}\n", application.name),

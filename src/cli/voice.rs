@@ -1,7 +1,9 @@
 //! How it is said: the one place that writes, to the terminal, to files, to a pipeline's pages.
 
-use std::fs::File;
-use std::io::{ErrorKind, IsTerminal, Write, stdout};
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, IsTerminal, Write, stderr, stdout};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::MetadataExt;
 
 use anyhow::{Context, Result};
 use k8s_openapi::jiff::Timestamp;
@@ -24,13 +26,15 @@ pub struct Voice {
     form: Form,
     ci: Ci,
     papers: Papers,
-    /// A copy of the log.
-    log_file: Option<File>,
+    /// A copy of the log, and whether it ends within a line.
+    log_file: Option<(File, bool)>,
     /// Whether lines of a log are said, and not only kept.
     says_log: bool,
     /// Whether the log's section is open.
     in_section: bool,
-    /// The reader of stdout has gone: nothing more is written to it.
+    /// Whether what stdout has of the log ends within a line.
+    is_within_line: bool,
+    /// The reader of stdout has gone, or its disk is full: nothing more is written to it.
     unheard: bool,
 }
 
@@ -53,8 +57,10 @@ impl Voice {
             Output::Json => Form::Json(Json::new(application)),
             Output::Quiet => Form::Quiet,
         };
-        let create = |path: &std::path::PathBuf| {
-            File::create(path).with_context(|| format!("creating the log file {}", path.display()))
+        // Several applications of one submission have one log file.
+        let open = |path: &std::path::PathBuf| {
+            let file = OpenOptions::new().append(true).create(true).open(path);
+            file.with_context(|| format!("creating the log file {}", path.display()))
         };
         let PapersOptions { log_file, .. } = &options.papers;
         Ok(Voice {
@@ -62,26 +68,26 @@ impl Voice {
             form,
             ci: options.papers.ci(),
             papers: Papers::of(&options.papers),
-            log_file: log_file.as_ref().map(create).transpose()?,
+            log_file: log_file.as_ref().map(open).transpose()?.map(|file| (file, false)),
             says_log: options.logs.is_some(),
             in_section: false,
+            is_within_line: false,
             unheard: false,
         })
     }
 
-    pub fn state(&mut self, state: &State) -> Result<()> {
+    pub fn state(&mut self, state: &State) {
         let now = Timestamp::now();
         match &mut self.form {
             Form::Text(plain) => plain.lines(state, now).iter().for_each(|line| talk::line(line)),
             Form::Json(json) => {
                 if let Some(line) = json.state(state, now) {
-                    return self.json(&line);
+                    self.json(&line);
                 }
             }
             Form::Live(live) => live.state(state),
             Form::Quiet => {}
         }
-        Ok(())
     }
 
     /// What Spark says of its stages, for those who see them.
@@ -96,29 +102,34 @@ impl Voice {
         matches!(self.form, Form::Live(_))
     }
 
-    pub fn note(&mut self, text: &str) -> Result<()> {
+    pub fn note(&mut self, text: &str) {
         match &self.form {
             Form::Live(_) => talk::line(&report::clean(text)),
             Form::Text(plain) => talk::line(&plain.line("note", &report::clean(text), Timestamp::now())),
-            Form::Json(json) => return self.json(&json.note(text, Timestamp::now())),
+            Form::Json(json) => self.json(&json.note(text, Timestamp::now())),
             Form::Quiet => {}
         }
-        Ok(())
     }
 
-    /// A line of a log; `source` is said before it where there are several.
-    pub fn log(&mut self, line: &Line, source: Option<&str>) -> Result<()> {
+    /// A line of a log; `source` is said before it where there are several. What ended within a line is the end of it
+    /// when another line comes.
+    pub fn log(&mut self, line: &Line, source: Option<&str>) {
         let prefix = source.map(|source| format!("{source} | ")).unwrap_or_default();
-        if let Some(file) = &mut self.log_file {
-            file.write_all(prefix.as_bytes())
-                .and_then(|()| file.write_all(&line.text))
-                .context("writing the log file")?;
+        let text = [prefix.as_bytes(), &line.text].concat();
+        let is_whole = text.ends_with(b"\n");
+        let new_line = |was_within: bool| if was_within { "\n".as_bytes() } else { b"" };
+        if let Some((file, is_within)) = &mut self.log_file {
+            let start = new_line(std::mem::replace(is_within, !is_whole));
+            if let Err(error) = file.write_all(&[start, &text].concat()) {
+                talk::warn(&format!("writing the log file: {error}: nothing more is written to it"));
+                self.log_file = None;
+            }
         }
         if let (false, Form::Live(live)) = (self.says_log, &mut self.form) {
             live.log(&String::from_utf8_lossy(&line.text));
         }
         if !self.says_log {
-            return Ok(());
+            return;
         }
         if let Form::Json(json) = &self.form {
             let at = line.at.unwrap_or_else(Timestamp::now);
@@ -129,18 +140,20 @@ impl Voice {
             let start = self.ci.section_start(SECTION, "Spark's log", Timestamp::now().as_second());
             start.iter().for_each(|start| talk::command(start));
         }
-        let line = [prefix.as_bytes(), &line.text].concat();
-        self.data(&self.ci.harmless(&line))
+        // A part of a line would be erased by the view, which is drawn at the beginning of its line.
+        let ends = !is_whole && self.is_live() && stdout().is_terminal();
+        let start = new_line(std::mem::replace(&mut self.is_within_line, !is_whole && !ends));
+        self.data(&[start, &self.ci.harmless(&text), new_line(ends)].concat());
     }
 
-    pub fn result(&mut self, state: &State, card: &Card, log: Option<&str>, code: u8) -> Result<()> {
+    pub fn result(&mut self, state: &State, card: &Card, log: Option<&str>, code: u8) {
         self.end_section();
         self.end_view();
         let now = Timestamp::now();
         let succeeded = card.outcome.ending == Ending::Succeeded;
         let record = Json::new(card.application).result(card.outcome, state, card.exception, code, now);
         match &self.form {
-            Form::Json(_) => self.json(&record)?,
+            Form::Json(_) => self.json(&record),
             Form::Quiet if succeeded => {}
             Form::Text(_) | Form::Live(_) if succeeded => {
                 report::earlier_attempts(state).iter().for_each(|line| talk::line(line));
@@ -165,18 +178,11 @@ impl Voice {
             attempt: state.attempt.clone(),
             log: log.map(Into::into),
         };
-        self.hand_in(&record, &end)
+        self.hand_in(&record, &end);
     }
 
     /// Leaves an application that has not ended, with what it had come to so far as that is known.
-    pub fn left(
-        &mut self,
-        outcome: &str,
-        message: &str,
-        lines: &[String],
-        code: u8,
-        state: Option<&State>,
-    ) -> Result<()> {
+    pub fn left(&mut self, outcome: &str, message: &str, lines: &[String], code: u8, state: Option<&State>) {
         self.end_section();
         self.end_view();
         let Application { name, namespace, .. } = &self.application;
@@ -192,17 +198,17 @@ impl Voice {
             ..End::default()
         };
         match &self.form {
-            Form::Json(_) => self.json(&record)?,
+            Form::Json(_) => self.json(&record),
             Form::Text(_) | Form::Live(_) | Form::Quiet => lines.iter().for_each(|line| talk::line(line)),
         }
-        self.hand_in(&record, &end)
+        self.hand_in(&record, &end);
     }
 
-    fn hand_in(&self, record: &Value, end: &End) -> Result<()> {
+    fn hand_in(&self, record: &Value, end: &End) {
         if self.ci == Ci::Github {
             report::annotation(end).iter().for_each(|line| talk::line(line));
         }
-        self.papers.hand_in(record, end)
+        self.papers.hand_in(record, end);
     }
 
     /// Ends a view, so that what is said now remains.
@@ -214,32 +220,43 @@ impl Voice {
 
     fn end_section(&mut self) {
         if std::mem::take(&mut self.in_section) {
+            // What is said now, be it to people or to a pipeline's page, begins a line.
+            if self.is_within_line && (self.ci != Ci::None || stdout_is_stderr()) {
+                self.data(b"\n");
+            }
             let end = self.ci.section_end(SECTION, Timestamp::now().as_second());
             end.iter().for_each(|end| talk::command(end));
         }
     }
 
-    fn json(&mut self, line: &Value) -> Result<()> {
-        self.data(format!("{line}\n").as_bytes())
+    fn json(&mut self, line: &Value) {
+        self.data(format!("{line}\n").as_bytes());
     }
 
-    /// Data, on stdout. A reader that has seen enough does not end the application's following.
-    pub fn data(&mut self, bytes: &[u8]) -> Result<()> {
+    /// Data, on stdout. Neither a reader that has seen enough nor a full disk ends the application's following.
+    pub fn data(&mut self, bytes: &[u8]) {
         if self.unheard {
-            return Ok(());
+            return;
         }
-        // A log's last line may be a part of one, which the view, drawn at the beginning of its line, would erase.
-        let end: &[u8] = if self.is_live() && !bytes.ends_with(b"\n") && stdout().is_terminal() { b"\n" } else { b"" };
         let write = || {
             let mut out = stdout().lock();
-            out.write_all(bytes).and_then(|()| out.write_all(end)).and_then(|()| out.flush())
+            out.write_all(bytes).and_then(|()| out.flush())
         };
-        match talk::aside(write) {
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => {
-                self.unheard = true;
-                Ok(())
+        if let Err(error) = talk::aside(write) {
+            self.unheard = true;
+            if error.kind() != ErrorKind::BrokenPipe {
+                talk::warn(&format!("writing to stdout: {error}: nothing more is written to it"));
             }
-            written => written.context("writing to stdout"),
         }
     }
+}
+
+/// Whether both go to one place, a terminal or a pipe.
+fn stdout_is_stderr() -> bool {
+    let place = |fd: BorrowedFd| {
+        let metadata = File::from(fd.try_clone_to_owned().ok()?).metadata().ok()?;
+        Some((metadata.dev(), metadata.ino()))
+    };
+    let stdout = place(stdout().as_fd());
+    stdout.is_some() && stdout == place(stderr().as_fd())
 }

@@ -30,7 +30,9 @@ fn a_pod_submits_to_its_own_namespace_by_its_service_account() {
             "containers": [{
                 "name": "sparkctl",
                 "image": cluster().spark_image(),
-                "command": ["/program/sparkctl", "submit", "--detach", "/examples/jvm-pi.yaml"],
+                "command": [
+                    "/program/sparkctl", "submit", "--detach", "/examples/jvm-pi.yaml", "--result-file", "/dev/termination-log",
+                ],
                 "resources": {"requests": {"cpu": "10m"}},
                 "securityContext": {"runAsUser": 0},
                 "volumeMounts": [
@@ -49,4 +51,7 @@ fn a_pod_submits_to_its_own_namespace_by_its_service_account() {
     });
     assert_eq!(ended["status"]["phase"], "Succeeded", "{:#}", ended["status"]);
     assert_eq!(ns.driver()["metadata"]["name"], "jvm-pi-driver");
+    // That file is mounted: it can be written, and not be replaced.
+    let message = &ended["status"]["containerStatuses"][0]["state"]["terminated"]["message"];
+    assert!(message.as_str().is_some_and(|text| text.contains("\"outcome\":\"Submitted\"")), "{message}");
 }

@@ -93,6 +93,50 @@ fn a_refusal_is_in_the_result_file_too() {
 }
 
 #[test]
+fn an_attach_that_finds_nothing_leaves_its_result_in_place_of_an_earlier_one() {
+    let ns = Namespace::new("found-nothing");
+    let result = file(&ns, "r.json");
+    std::fs::write(&result, "{\"outcome\":\"Succeeded\"}\n").expect("an earlier result");
+    let run = ns.sparkctl().args(["attach", "nothing", "--progress", "json", "--result-file"]).arg(&result).assert();
+    let run = run.code(6);
+    let written = std::fs::read(&result).expect("a result");
+    assert_eq!(run.get_output().stdout, written);
+    let record: Value = serde_json::from_slice(&written).expect("one object");
+    assert_eq!((&record["outcome"], &record["exitCode"]), (&"Unknown".into(), &6.into()));
+    let run =
+        ns.sparkctl().args(["submit", "--result-file", "/no/such/folder/r.json"]).arg(job(&ns, "x", "true")).assert();
+    run.code(2).stderr(contains("writing /no/such/folder/r.json"));
+    assert!(cluster().api.items(&ns.core("pods")).is_empty(), "it was submitted");
+}
+
+#[test]
+fn a_full_disk_changes_nothing_of_an_applications_end() {
+    let ns = Namespace::new("no-room");
+    let result = file(&ns, "r.json");
+    let full = || std::fs::File::options().write(true).open("/dev/full").expect("a full disk");
+    let mut submit = ns.command();
+    submit.args(["submit", "--logs", "--log-file", "/dev/full", "--junit", "/dev/full", "--result-file"]);
+    let output =
+        submit.arg(&result).arg(job(&ns, "no-room", "echo x; exit 3")).stdout(full()).output().expect("sparkctl");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    for what in ["to stdout", "the log file", "/dev/full"] {
+        assert!(said.contains(&format!("warning: writing {what}: No space left on device")), "{what}: {said}");
+    }
+    let record: Value = serde_json::from_slice(&std::fs::read(&result).expect("a result")).expect("one object");
+    assert_eq!((&record["outcome"], &record["driverExitCode"]), (&"Failed".into(), &3.into()));
+}
+
+#[test]
+fn a_log_that_ends_within_a_line_is_followed_by_a_new_one() {
+    let ns = Namespace::new("within");
+    let run = ns.sparkctl().args(["submit", "--logs", "--ci", "github"]).arg(job(&ns, "within", "printf x")).assert();
+    run.code(0).stdout("x\n").stderr(contains("\n::endgroup::\n"));
+    // Into a pipe of its own it is copied as it is.
+    ns.sparkctl().args(["attach", "within", "--logs", "--ci", "none"]).assert().code(0).stdout("x");
+}
+
+#[test]
 fn a_log_of_any_bytes_is_shown_with_its_indentation() {
     let ns = Namespace::new("bytes");
     let trace = "Traceback (most recent call last):\\n  File \\\"a.py\\\", line 1, in f\\nValueError: no\\n";
