@@ -162,11 +162,7 @@ impl<'a> Row<'a> {
     }
 
     fn cells(&self, namespaces: bool, wide: bool) -> Vec<String> {
-        let reason = match &self.state.what {
-            What::Waiting(waiting) => format!("{}: {}", waiting.reason.word(), waiting.message),
-            What::Ended(outcome) if outcome.ending.exit_code() != 0 => outcome.message.clone(),
-            _ => String::new(),
-        };
+        let reason = self.reason().unwrap_or_default();
         let Application { name, namespace, id, .. } = self.application;
         let namespace = namespaces.then(|| namespace.clone());
         let usual = [
@@ -182,7 +178,16 @@ impl<'a> Row<'a> {
             id.clone(),
         ];
         let more = more.into_iter().filter(|_| wide);
-        namespace.into_iter().chain(usual).chain(more).chain([clean(&reason)]).collect()
+        namespace.into_iter().chain(usual).chain(more).chain([reason]).collect()
+    }
+
+    /// Why it waits, or failed.
+    fn reason(&self) -> Option<String> {
+        match &self.state.what {
+            What::Waiting(waiting) => Some(clean(&format!("{}: {}", waiting.reason.word(), waiting.message))),
+            What::Ended(outcome) if outcome.ending != Ending::Succeeded => Some(clean(&outcome.message)),
+            _ => None,
+        }
     }
 
     fn driver_name(&self) -> &str {
@@ -199,6 +204,8 @@ impl<'a> Row<'a> {
             "id": self.application.id,
             "driver": self.driver_name(),
             "state": self.state.what.word(),
+            "reason": self.reason(),
+            "exitCode": self.state.outcome().map(|outcome| outcome.ending.exit_code()),
             "attempt": self.state.attempt.as_ref().map(|attempt| attempt.number),
             "created": self.created.map(|created| created.to_string()),
             "executors": { "running": executors.running, "pending": executors.pending, "failed": executors.failed },

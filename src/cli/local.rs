@@ -163,14 +163,7 @@ impl<'a> Told<'a> {
         let state =
             State { what, executors: Executors::default(), durations, attempt: None, node: None, lingers: None };
         self.voice.state(&state);
-        let card = Card {
-            application: &self.application,
-            outcome: &outcome,
-            last_failure: None,
-            exception: exception.as_deref(),
-            log: None,
-            executor_log: None,
-        };
+        let card = Card { exception: exception.as_deref(), ..Card::of(&self.application, &outcome) };
         let tail = self.log.tail();
         self.voice.result(&state, &card, Some(&tail), code);
         code

@@ -1,4 +1,3 @@
-use std::io::Write;
 use std::num::NonZeroUsize;
 
 use anyhow::{Result, bail};
@@ -54,6 +53,9 @@ impl Logs {
                 return follow(&cluster, &application, &FollowOptions::log_only(), &interrupt).await;
             }
             let Some(driver) = &driver else { bail!("{} has no driver's pod yet, and no log", application.name) };
+            if driver.spec.as_ref().is_none_or(|spec| spec.node_name.is_none()) {
+                bail!("the driver of {} has no node yet, and no log", application.name);
+            }
             self.copy(&cluster, driver).await?;
             return Ok(0);
         };
@@ -68,7 +70,8 @@ impl Logs {
 
     async fn copy(&self, cluster: &Cluster, pod: &Pod) -> Result<()> {
         let part = Part { tail: self.tail.map(i64::from), previous: self.previous };
-        whole_log(cluster, pod, part, &mut std::io::stdout().lock()).await
+        let mut out = std::io::stdout().lock();
+        whole_log(cluster, pod, part, |piece| super::pass(&mut out, piece)).await
     }
 }
 
@@ -114,7 +117,8 @@ async fn follow_executor(cluster: &Cluster, application: &Application, pod: &Pod
     loop {
         tokio::select! {
             heard = logs.rest() => match heard {
-                Some((_, Heard::Line(line))) => out.write_all(&line.text).and_then(|()| out.flush())?,
+                Some((_, Heard::Line(line))) if super::pass(&mut out, &line.text)? => {}
+                Some((_, Heard::Line(_))) => return Ok(0),
                 Some((_, Heard::Trouble(what))) => talk::warn(&what),
                 Some((_, Heard::End)) => {}
                 None => return Ok(0),

@@ -187,9 +187,14 @@ impl Cli {
 
 /// Writes data to stdout. A reader that has seen enough is no failure.
 fn write(out: &mut impl Write, text: &str) -> Result<()> {
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        written => written.context("writing to stdout"),
+    pass(out, text.as_bytes()).map(|_| ())
+}
+
+/// Writes a part of the data to stdout. Whether its reader wants the rest.
+fn pass(out: &mut impl Write, part: &[u8]) -> Result<bool> {
+    match out.write_all(part).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        written => written.map(|()| true).context("writing to stdout"),
     }
 }
 

@@ -7,7 +7,7 @@ use super::interrupt::Interrupt;
 use super::place::Place;
 use super::time::{duration, until};
 use crate::cluster::{self, Change, connect, find};
-use crate::report::{self, talk};
+use crate::report::{self, Card, talk};
 use crate::state::{Ending, PATIENCE, State, Terms, What};
 
 /// Wait for an application to run, to succeed, or to end
@@ -63,6 +63,10 @@ impl Wait {
             let terms = Terms { now: cluster.now(), patience: PATIENCE, start_timeout: None };
             let state = State::of(sight.observed(), &terms);
             if let Some(code) = self.goal.reached(&state) {
+                let outcome = state.outcome().filter(|outcome| outcome.ending != Ending::Succeeded);
+                if let Some(outcome) = outcome {
+                    Card::of(&application, outcome).lines().iter().for_each(|line| talk::line(line));
+                }
                 talk::line(&report::summary(&application, &state));
                 return Ok(code);
             }
@@ -77,7 +81,7 @@ impl Wait {
                 },
                 signal = interrupt.heard() => return Ok(signal.exit_code()),
                 () = until(deadline) => {
-                    talk::line(&format!("--timeout is over: {} is {}", application.name, state.what.word()));
+                    talk::line(&format!("--timeout is over: {}  {}", application.name, report::words(&state).0));
                     return Ok(124);
                 }
                 _ = judge.tick() => {}

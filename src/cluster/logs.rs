@@ -347,11 +347,16 @@ pub struct Part {
     pub previous: bool,
 }
 
-/// Copies the log of a pod's Spark container as it is so far.
+/// Copies the log of a pod's Spark container as it is so far, as long as somebody takes it.
 ///
 /// # Errors
-/// The log cannot be read, or the writer fails.
-pub async fn whole_log(cluster: &Cluster, pod: &Pod, part: Part, out: &mut impl std::io::Write) -> anyhow::Result<()> {
+/// The log cannot be read, or taken.
+pub async fn whole_log(
+    cluster: &Cluster,
+    pod: &Pod,
+    part: Part,
+    mut take: impl FnMut(&[u8]) -> anyhow::Result<bool>,
+) -> anyhow::Result<()> {
     let container = state::spark_container(pod);
     let params = LogParams { tail_lines: part.tail, previous: part.previous, ..log_of(container) };
     let (pods, pod) = place(cluster, pod);
@@ -363,7 +368,8 @@ pub async fn whole_log(cluster: &Cluster, pod: &Pod, part: Part, out: &mut impl 
         let read = tokio::time::timeout(cluster.watch_timeout, stream.read(&mut buffer));
         match read.await.with_context(|| format!("reading the log of {pod}: nothing more comes"))?? {
             0 => return Ok(()),
-            read => out.write_all(&buffer[..read])?,
+            read if take(&buffer[..read])? => {}
+            _ => return Ok(()),
         }
     }
 }

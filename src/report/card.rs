@@ -25,7 +25,12 @@ pub struct Card<'a> {
     pub executor_log: Option<&'a str>,
 }
 
-impl Card<'_> {
+impl<'a> Card<'a> {
+    /// What the outcome alone tells.
+    pub fn of(application: &'a Application, outcome: &'a Outcome) -> Card<'a> {
+        Card { application, outcome, last_failure: None, exception: None, log: None, executor_log: None }
+    }
+
     pub fn lines(&self) -> Vec<String> {
         let mut lines = vec![format!(
             "{BAD}{} {}{BAD:#}: {}",

@@ -151,6 +151,35 @@ fn a_log_of_any_bytes_is_shown_with_its_indentation() {
 }
 
 #[test]
+fn a_log_can_be_read_in_part_and_that_there_is_none_is_said() {
+    let ns = Namespace::new("in-part");
+    let run = ns.sparkctl().args(["submit", "--progress", "quiet"]).arg(job(&ns, "in-part", "seq 100000")).assert();
+    run.code(0);
+    let mut logs = ns.command();
+    let mut logs = logs.args(["logs", "in-part"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("logs");
+    let mut first = String::new();
+    BufReader::new(logs.stdout.take().expect("stdout")).read_line(&mut first).expect("a line");
+    let output = logs.wait_with_output().expect("its end");
+    assert_eq!((first.as_str(), output.status.code(), output.stderr.as_slice()), ("1\n", Some(0), &b""[..]));
+    let unplaced = job_with(&ns, "unplaced", "true", &json!({"nodeSelector": {"pool": "nowhere"}}));
+    ns.sparkctl().args(["submit", "--detach"]).arg(unplaced).assert().code(0);
+    ns.sparkctl().args(["logs", "unplaced"]).assert().code(2).stderr(contains("has no node yet, and no log"));
+    let run = ns.sparkctl().args(["wait", "unplaced", "--timeout", "2s"]).assert();
+    run.code(124).stderr(contains("--timeout is over: unplaced  waiting  Unschedulable"));
+}
+
+#[test]
+fn a_wait_for_what_has_failed_says_why() {
+    let ns = Namespace::new("wait-failed");
+    ns.sparkctl().args(["submit", "--detach"]).arg(job(&ns, "wait-failed", "exit 3")).assert().code(0);
+    let run = ns.sparkctl().args(["wait", "wait-failed", "--for", "succeeded"]).assert();
+    run.code(1).stderr(contains("wait-failed failed: the driver exited with code 3\n"));
+    let list = ns.sparkctl().args(["list", "-o", "json"]).assert().code(0);
+    let row: Value = serde_json::from_slice(&list.get_output().stdout).expect("one object");
+    assert_eq!((&row["reason"], &row["exitCode"]), (&"the driver exited with code 3".into(), &1.into()));
+}
+
+#[test]
 fn pods_that_may_be_listed_and_not_watched_are_followed_to_their_end() {
     let ns = Namespace::new("unwatched");
     ns.sparkctl().args(["submit", "--detach"]).arg(job(&ns, "unwatched", "sleep 5; exit 3")).assert().code(0);
