@@ -54,7 +54,9 @@ impl Observed {
         match role(&pod) {
             "driver" => self.take_driver(pod, None),
             "executor" => {
-                self.executors.insert(name(&pod), pod);
+                let name = name(&pod);
+                let before = self.executors.remove(&name);
+                self.executors.insert(name, later(before, pod));
             }
             _ => {}
         }
@@ -66,10 +68,7 @@ impl Observed {
             "driver" => self.take_driver(pod, Some(Gone::Seen)),
             "executor" => {
                 let before = self.executors.remove(&name(&pod));
-                // Spark deletes what has failed, too: that it was told to stop then excuses nothing.
-                let has_failed = |pod: &Pod| executors::failure(pod, None).is_some();
-                let failed = before.filter(|before| has_failed(before) && !has_failed(&pod));
-                self.take_departed(failed.unwrap_or(pod));
+                self.take_departed(later(before, pod));
             }
             _ => {}
         }
@@ -97,8 +96,11 @@ impl Observed {
         let before = std::mem::take(&mut self.executors);
         pods.into_iter().for_each(|pod| self.apply_pod(pod));
         for (name, pod) in before {
-            if !self.executors.contains_key(&name) {
-                self.take_departed(pod);
+            match self.executors.remove(&name) {
+                None => self.take_departed(pod),
+                Some(now) => {
+                    self.executors.insert(name, later(Some(pod), now));
+                }
             }
         }
     }
@@ -155,6 +157,13 @@ impl Observed {
         let age = |pod: &Pod| (pod.metadata.creation_timestamp.as_ref().map(|time| time.0), name(pod));
         self.driver.as_ref().is_none_or(|known| known.metadata.uid == pod.metadata.uid || age(known) <= age(pod))
     }
+}
+
+/// An executor as it is now, or as it was when it failed: Spark deletes what has failed, too, and that it is told to
+/// stop then excuses nothing.
+fn later(before: Option<Pod>, pod: Pod) -> Pod {
+    let has_failed = |pod: &Pod| executors::failure(pod, None).is_some();
+    before.filter(|before| has_failed(before) && !has_failed(&pod)).unwrap_or(pod)
 }
 
 fn role(pod: &Pod) -> &str {

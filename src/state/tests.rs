@@ -333,9 +333,14 @@ fn an_executor_that_was_told_to_stop_has_not_failed() {
 fn an_executor_that_failed_before_spark_deleted_it_has_failed() {
     let killed = |deleted: bool| executor("e1", deleted, json!({"terminated": {"exitCode": 137, "reason": "Error"}}));
     let mut observed = seen(placed(json!({"running": {}})));
+    let failed = |observed: &Observed| State::of(observed, &after(60)).executors.failed;
     observed.apply_pod(killed(false));
+    observed.apply_pod(killed(true));
+    assert_eq!(failed(&observed), 1);
+    observed.relist_pods(vec![placed(json!({"running": {}})), killed(true)]);
+    assert_eq!(failed(&observed), 1);
     observed.delete_pod(killed(true));
-    assert_eq!(State::of(&observed, &after(60)).executors.failed, 1);
+    assert_eq!(failed(&observed), 1);
 }
 
 #[test]
