@@ -1,6 +1,6 @@
 use anyhow::Result;
 use k8s_openapi::api::core::v1::Event;
-use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use super::Form;
 use super::list::table;
@@ -46,11 +46,13 @@ impl Events {
 /// A table of events.
 pub fn lines(events: &[Event], now: Timestamp) -> Vec<String> {
     let head = ["AGE", "TYPE", "REASON", "OBJECT", "MESSAGE"].map(str::to_owned).to_vec();
+    // In whole seconds, as most of them are noted.
+    let age = |at: Timestamp| span(SignedDuration::from_secs(now.as_second() - at.as_second()));
     let row = |event: &Event| {
         let count = event.count.filter(|count| *count > 1).map(|count| format!(" (x{count})")).unwrap_or_default();
         let object = &event.involved_object;
         vec![
-            state::event_time(event).map(|time| span(now.duration_since(time))).unwrap_or_default(),
+            state::event_time(event).map(age).unwrap_or_default(),
             event.type_.clone().unwrap_or_default(),
             format!("{}{count}", event.reason.clone().unwrap_or_default()),
             format!(

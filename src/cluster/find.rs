@@ -161,8 +161,15 @@ fn own(mut all: Vec<Event>, application: &Application, observed: &Observed) -> V
             name == application.carrier.name() || Some(name) == application.pod_group.as_deref() || is_executor();
         is_own && event_time(event).is_none_or(|at| from.is_none_or(|from| at >= from - CLOCKS))
     });
-    all.sort_by_key(event_time);
+    all.sort_by_key(order);
     all
+}
+
+/// Events in their order: nodes note whole seconds, the scheduler its microseconds too, and within a second their names'
+/// ends count, the nanosecond of each.
+fn order(event: &Event) -> (Option<i64>, Option<u64>) {
+    let end = event.metadata.name.as_deref().and_then(|name| Some(name.rsplit_once('.')?.1));
+    (event_time(event).map(|at| at.as_second()), end.and_then(|end| u64::from_str_radix(end, 16).ok()))
 }
 
 /// How much the clocks of a cluster's nodes may differ.
@@ -335,4 +342,29 @@ pub(super) fn encoded(text: &str) -> String {
         if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
     };
     text.bytes().map(encoded).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::Event;
+    use serde_json::json;
+
+    use super::order;
+
+    #[test]
+    fn events_of_one_second_are_in_the_order_in_which_they_were_noted() {
+        let event = |reason: &str, name: &str, times: serde_json::Value| {
+            let mut event = json!({"metadata": {"name": name}, "involvedObject": {}, "reason": reason});
+            event.as_object_mut().unwrap().extend(times.as_object().unwrap().clone());
+            serde_json::from_value::<Event>(event).unwrap()
+        };
+        let whole = |at: &str| json!({"lastTimestamp": at});
+        let mut events = [
+            event("Started", "x.18ece0667eebc3f5", whole("2026-11-30T16:44:42Z")),
+            event("FailedMount", "x.18ece0664e4e1705", whole("2026-11-30T16:44:41Z")),
+            event("Scheduled", "x.18ece0663fa324ce", json!({"eventTime": "2026-11-30T16:44:41.172912Z"})),
+        ];
+        events.sort_by_key(order);
+        assert_eq!(events.map(|event| event.reason.unwrap()), ["Scheduled", "FailedMount", "Started"]);
+    }
 }
