@@ -79,9 +79,12 @@ impl Wait {
                         return Ok(Ending::Unknown.exit_code());
                     }
                 },
-                signal = interrupt.heard() => return Ok(signal.exit_code()),
+                signal = interrupt.heard() => {
+                    talk::line(&format!("interrupted: application {} is left as it is: {}", application.name, report::words(&state).0));
+                    return Ok(signal.exit_code());
+                }
                 () = until(deadline) => {
-                    talk::line(&format!("--timeout is over: {}  {}", application.name, report::words(&state).0));
+                    talk::line(&format!("--timeout is over: {}: {}", application.name, report::words(&state).0));
                     return Ok(124);
                 }
                 _ = judge.tick() => {}

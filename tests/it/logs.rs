@@ -37,8 +37,8 @@ fn executors_that_come_and_go_are_heard_to_their_ends() {
     let kept = || std::fs::read_to_string(&log).unwrap_or_default();
     let until = |line: &str| ns.wait_for(line, || kept().lines().any(|kept| kept == line).then_some(()));
     until("driver | 1");
-    // One that ends, and beside it one that comes late and is taken away; and one that is still there at the end.
-    ns.add_executor(1, "for i in $(seq 200); do echo $i; sleep 0.02; done");
+    // One that ends, within a line, and beside it one that comes late and is taken away; and one that is still there at the end.
+    ns.add_executor(1, "for i in $(seq 199); do echo $i; sleep 0.02; done; printf 200");
     until("exec-1 | 1");
     ns.add_executor(2, "for i in $(seq 50); do echo $i; done; sleep 1000");
     until("exec-2 | 50");

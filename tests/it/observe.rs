@@ -164,8 +164,25 @@ fn a_log_can_be_read_in_part_and_that_there_is_none_is_said() {
     let unplaced = job_with(&ns, "unplaced", "true", &json!({"nodeSelector": {"pool": "nowhere"}}));
     ns.sparkctl().args(["submit", "--detach"]).arg(unplaced).assert().code(0);
     ns.sparkctl().args(["logs", "unplaced"]).assert().code(2).stderr(contains("has no node yet, and no log"));
+}
+
+#[test]
+fn a_wait_that_is_left_says_what_for() {
+    let ns = Namespace::new("wait-left");
+    let unplaced = job_with(&ns, "unplaced", "true", &json!({"nodeSelector": {"pool": "nowhere"}}));
+    ns.sparkctl().args(["submit", "--detach"]).arg(unplaced).assert().code(0);
     let run = ns.sparkctl().args(["wait", "unplaced", "--timeout", "2s"]).assert();
-    run.code(124).stderr(contains("--timeout is over: unplaced  waiting  Unschedulable"));
+    run.code(124).stderr(contains("--timeout is over: unplaced: waiting  Unschedulable"));
+    let mut wait = ns.command();
+    let wait = wait.args(["wait", "unplaced"]).stderr(Stdio::piped()).spawn().expect("wait");
+    // Longer than it takes to listen to signals, and to see the pod.
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    let pid = wait.id().to_string();
+    std::process::Command::new("kill").args(["-INT", &pid]).status().expect("kill");
+    let output = wait.wait_with_output().expect("its end");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    assert!(said.contains("interrupted: application unplaced is left as it is: waiting  Unschedulable"), "{said}");
 }
 
 #[test]
@@ -328,6 +345,8 @@ fn events_of_executors_that_are_gone_are_listed() {
         String::from_utf8_lossy(&output.stdout).into_owned()
     };
     let events = says("events");
+    let scheduled = |events: &str| events.find("Scheduled").expect("it was") < events.find("Started").expect("it was");
+    assert!(scheduled(&events), "{events}");
     assert!(events.contains("pod/gone-0123-exec-1") && events.contains("pod/gone-0123-driver"), "{events}");
     assert!(!events.contains("another-0123-exec-1"), "{events}");
     assert!(says("describe").contains("pod/gone-0123-exec-1"));
