@@ -63,15 +63,25 @@ fn most_of_the_fields_at_once_reach_driver_and_executors() {
     }
     let image = cluster().spark_image();
     let version = image.rsplit(':').next().unwrap();
-    let mut command = ns.sparkctl();
-    command.args(["submit", "tests/it/translation/most.yaml", "--logs"]);
-    for (name, value) in
-        [("IMAGE", image.as_str()), ("VERSION", version), ("BUSYBOX", cluster().variable("BUSYBOX_IMAGE"))]
-    {
-        command.args(["--set", &format!("{name}={value}")]);
-    }
-    // What the API server completes and writes its own way is nothing that was changed.
-    let run = command.assert().code(0).stdout(contains("SEEN {")).stderr(contains("rule of the cluster changed").not());
+    let submit = |arguments: &[&str]| {
+        let mut command = ns.sparkctl();
+        command.arg("submit").args(arguments);
+        for (name, value) in
+            [("IMAGE", image.as_str()), ("VERSION", version), ("BUSYBOX", cluster().variable("BUSYBOX_IMAGE"))]
+        {
+            command.args(["--set", &format!("{name}={value}")]);
+        }
+        command
+    };
+    // What the API server completes and writes its own way is nothing that was changed, in a Job's pod or in a bare one.
+    let unchanged = || contains("rule of the cluster changed").not();
+    let file = std::fs::read_to_string("tests/it/translation/most.yaml").unwrap();
+    let bare = file.replace("{type: OnFailure, onFailureRetries: 1}", "{type: Never}");
+    assert_ne!(file, bare);
+    submit(&["-", "--name", "bare", "--detach"]).write_stdin(bare).assert().code(0).stderr(unchanged());
+    ns.sparkctl().args(["delete", "bare"]).assert().code(0);
+    let run = submit(&["tests/it/translation/most.yaml", "--logs"]).assert();
+    let run = run.code(0).stdout(contains("SEEN {")).stderr(unchanged());
     let log = String::from_utf8_lossy(&run.get_output().stdout).into_owned();
     let seen: Value = log
         .lines()
