@@ -11,7 +11,12 @@ use crate::support::{Namespace, cluster, text};
 #[test]
 fn runs_the_seeds_pi_as_a_mere_submitter() {
     let ns = Namespace::new("seed");
-    let run = ns.submitter().args(["submit", "examples/pyspark-pi.yaml", "--logs"]).assert();
+    // On a busy machine, too, neither executor is late for the work.
+    let whole =
+        ["spark.scheduler.minRegisteredResourcesRatio=1.0", "spark.scheduler.maxRegisteredResourcesWaitingTime=300s"];
+    let mut submit = ns.submitter();
+    submit.args(["submit", "examples/pyspark-pi.yaml", "--logs", "--conf", whole[0], "--conf", whole[1]]);
+    let run = submit.assert();
     run.code(0).stdout(contains("Pi is roughly 3.1")).stderr(contains("pyspark-pi succeeded"));
 
     let driver = ns.driver();
