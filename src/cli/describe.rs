@@ -130,7 +130,7 @@ async fn explained(cluster: &Cluster, application: &Application, observed: &Obse
         None => None,
     };
     let log = tail(observed.driver.as_ref().filter(|_| state.driver_has_log())).await;
-    let last = state.executors.last_failure.as_ref();
+    let last = state.executors.telling.as_ref();
     let fallen = last.and_then(|last| observed.executors.get(&last.name));
     let executor_log = tail(fallen.filter(|pod| state::executor_has_log(pod))).await;
     let exception = log.as_deref().and_then(state::last_exception);

@@ -238,7 +238,7 @@ impl<'a> Following<'a> {
 
     /// Asks for the end of the log of an executor that has just failed.
     fn ask_for_last_words(&mut self, state: &State) {
-        let Some(last) = &state.executors.last_failure else { return };
+        let Some(last) = &state.executors.telling else { return };
         let pod = self.sight.observed().executors.get(&last.name).filter(|pod| state::executor_has_log(pod));
         let Some(pod) = pod.filter(|_| self.asked.insert(last.name.clone())).cloned() else { return };
         let (cluster, name) = (self.cluster.clone(), last.name.clone());
@@ -374,7 +374,7 @@ impl<'a> Following<'a> {
             (Some(ExitCodeFrom::Driver), Ending::Failed, Some(code)) => u8::try_from(code).unwrap_or(1),
             (_, ending, _) => ending.exit_code(),
         };
-        let failures = state.executors.last_failure.as_ref();
+        let failures = state.executors.telling.as_ref();
         let is_last = |name: &str| failures.is_some_and(|last| last.name == name);
         let executor_log = self.fallen.as_ref().filter(|(name, _)| is_last(name)).map(|(_, log)| log.as_str());
         let outcome = outcome.with_hint_of(log, &state.executors, executor_log);

@@ -40,7 +40,7 @@ impl Status {
                 let mut lines = plain.lines(&state, now);
                 if let Some(outcome) = state.outcome() {
                     let failed = outcome.ending != Ending::Succeeded;
-                    let last_failure = state.executors.last_failure.as_ref();
+                    let last_failure = state.executors.telling.as_ref();
                     let card = Card { last_failure, ..Card::of(&application, outcome) };
                     lines.extend(if failed { card.lines() } else { Vec::new() });
                     lines.extend(report::earlier_attempts(&state));

@@ -140,7 +140,7 @@ pub fn worth_a_look(state: &State, observed: &Observed, terms: &Terms) -> BTreeS
     if last.is_some_and(|last| last.exit_code == Some(NOT_STARTED)) {
         looks.insert(Look::Way);
     }
-    if last.is_some_and(|last| last.lacks_memory)
+    if state.executors.telling.as_ref().is_some_and(|telling| telling.lacks_memory)
         || observed.driver.as_ref().is_some_and(|pod| container::lacks_memory(pod, container::Role::Driver))
     {
         looks.insert(Look::Settings);

@@ -22,6 +22,8 @@ pub struct Executors {
     pub starved: bool,
     /// The failure that was last.
     pub last_failure: Option<Fallen>,
+    /// The failure that tells most of them all.
+    pub telling: Option<Fallen>,
 }
 
 /// An executor that failed.
@@ -57,6 +59,7 @@ impl Executors {
         let starved = running == 0 && pending().any(|pod| scheduling::unschedulable(pod).is_some() && waits(pod));
         let unplaced = pending().find(|pod| scheduling::unschedulable(pod).is_some());
         let last_failure = failures.iter().max_by_key(|fallen| (fallen.at, &fallen.name)).cloned();
+        let telling = telling(&failures).cloned();
         let cut_off = last_failure.as_ref().and_then(|last| cut_off(last, observed));
         Executors {
             pending: pending().count(),
@@ -66,10 +69,11 @@ impl Executors {
             starved,
             hint: starvation(unplaced.filter(|_| starved), observed)
                 .or_else(|| cut_off.clone())
-                .or_else(|| repeated(&failures, last_failure.as_ref()?, running))
-                .or_else(|| last_failure.as_ref().and_then(|last| last.hint.clone())),
+                .or_else(|| telling.as_ref()?.hint.clone())
+                .or_else(|| repeated(&failures, telling.as_ref()?, running)),
             cut_off,
             last_failure,
+            telling,
         }
     }
 }
@@ -93,13 +97,25 @@ fn cut_off(last: &Fallen, observed: &Observed) -> Option<String> {
     way::cut_off(observed.driver.as_ref()?, executor, observed.around.way.as_ref()?)
 }
 
-/// Executors that fail one after another, each like the last, never bring an application to its end.
-fn repeated(failures: &[Fallen], last: &Fallen, running: usize) -> Option<String> {
+/// The last of those that most are like. One that ended with 1 tells less than another: so do those, too, that come when
+/// the driver has given up.
+fn telling(failures: &[Fallen]) -> Option<&Fallen> {
+    let rank =
+        |fallen: &&Fallen| (alike(failures, fallen), fallen.exit_code != Some(1), fallen.at, fallen.name.clone());
+    failures.iter().max_by_key(rank)
+}
+
+fn alike(failures: &[Fallen], fallen: &Fallen) -> usize {
+    failures.iter().filter(|other| other.exit_code == fallen.exit_code).count()
+}
+
+/// Executors that fail one after another, in the same way, never bring an application to its end.
+fn repeated(failures: &[Fallen], telling: &Fallen, running: usize) -> Option<String> {
     if failures.len() < MANY || running > 0 {
         return None;
     }
-    let alike = failures.iter().filter(|fallen| fallen.exit_code == last.exit_code).count();
-    let code = last.exit_code.map(|code| format!(" with exit code {code}")).unwrap_or_default();
+    let alike = alike(failures, telling);
+    let code = telling.exit_code.map(|code| format!(" with exit code {code}")).unwrap_or_default();
     Some(format!(
         "{alike} of {} executors failed{code}: the cause is in their logs, or in the driver's service and DNS if they end within seconds; spark.executor.maxNumFailures bounds it",
         failures.len()

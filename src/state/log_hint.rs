@@ -70,13 +70,17 @@ pub fn log_hint(log: &str) -> Option<String> {
             "the heap was too small: raise memory, or keep less in it (collect(), broadcasts, wide rows)".into(),
         );
     }
-    if says("Max number of executor failures") {
-        return Some(format!(
+    None
+}
+
+/// What to try where the log says no more than that executors failed.
+pub fn executors_hint(log: &str) -> Option<String> {
+    log.contains("Max number of executor failures").then(|| {
+        format!(
             "executors failed again and again: the cause is in their logs ({} logs --executor, while they are there)",
             program()
-        ));
-    }
-    None
+        )
+    })
 }
 
 /// Which kind of storage lacks its classes.

@@ -1,7 +1,7 @@
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, Pod};
 
 use super::container::{self, Role};
-use super::log_hint::log_hint;
+use super::log_hint::{executors_hint, log_hint};
 use super::meaning::exit_code_meaning;
 use super::{Executors, Gone, Observed, Terms, Waiting, has_passed, memory, scheduling, waiting};
 use crate::spark::Conf;
@@ -83,7 +83,10 @@ impl Outcome {
         let is_failure = self.ending == Ending::Failed;
         let cause = || executors.cut_off.clone().or_else(|| log.and_then(log_hint));
         let of_executors = || executor_log.and_then(log_hint).or_else(|| executors.hint.clone());
-        let hint = || cause().or_else(of_executors).filter(|_| is_failure);
+        let hint = || {
+            let hint = cause().or_else(of_executors).or_else(|| log.and_then(executors_hint));
+            hint.filter(|_| is_failure)
+        };
         Outcome { hint: self.hint.clone().or_else(hint), ..self }
     }
 

@@ -344,6 +344,29 @@ fn an_executor_that_failed_before_spark_deleted_it_has_failed() {
 }
 
 #[test]
+fn what_executors_die_of_tells_more_than_that_the_last_one_found_no_driver() {
+    let mut observed = seen(placed(json!({"running": {}})));
+    let code = |code: i32| json!({"terminated": {"exitCode": code, "reason": "Error"}});
+    let end = |observed: &mut Observed, name: &str, state: Value| {
+        observed.apply_pod(executor(name, false, state));
+        State::of(observed, &after(60)).executors
+    };
+    end(&mut observed, "e1", code(137));
+    let executors = end(&mut observed, "e2", code(1));
+    assert_eq!(executors.last_failure.unwrap().name, "e2");
+    assert_eq!(executors.telling.unwrap().name, "e1");
+    assert!(executors.hint.unwrap().contains("memory"));
+    let executors = end(&mut observed, "e3", code(1));
+    assert_eq!(executors.telling.unwrap().name, "e3");
+    let log = "SparkException: Max number of executor failures (3) reached";
+    let executors = end(&mut observed, "e4", code(137));
+    let outcome = Outcome::plain(Ending::Failed, "").with_hint_of(Some(log), &executors, None);
+    assert!(outcome.hint.unwrap().contains("raise executor.memoryOverhead"));
+    let outcome = Outcome::plain(Ending::Failed, "").with_hint_of(Some(log), &Executors::default(), None);
+    assert!(outcome.hint.unwrap().starts_with("executors failed again and again"));
+}
+
+#[test]
 fn the_last_exception_is_pythons_last_line_or_javas_own() {
     let python = "a\nTraceback (most recent call last):\n  File \"pi.py\", line 3\n    1/0\nZeroDivisionError: division by zero\nlater\n";
     assert_eq!(last_exception(python).unwrap(), "ZeroDivisionError: division by zero");
