@@ -129,7 +129,9 @@ async fn explained(cluster: &Cluster, application: &Application, observed: &Obse
         Some(pod) => log_tail(cluster, pod, LOG_TAIL).await.ok(),
         None => None,
     };
-    let log = tail(observed.driver.as_ref().filter(|_| state.driver_has_log())).await;
+    let failed_init = observed.driver.as_ref().and_then(state::failed_init);
+    let has_log = state.driver_has_log() || failed_init.is_some();
+    let log = tail(observed.driver.as_ref().filter(|_| has_log)).await;
     let last = state.executors.telling.as_ref();
     let fallen = last.and_then(|last| observed.executors.get(&last.name));
     let executor_log = tail(fallen.filter(|pod| state::executor_has_log(pod))).await;
@@ -141,6 +143,7 @@ async fn explained(cluster: &Cluster, application: &Application, observed: &Obse
         last_failure: last,
         exception: exception.as_deref(),
         log: log.as_deref(),
+        failed_init,
         executor_log: executor_log.as_deref(),
     };
     std::iter::once(String::new()).chain(card.lines()).collect()

@@ -298,6 +298,7 @@ impl<'a> Following<'a> {
         };
         let log = match outcome.ending {
             Ending::Failed | Ending::Lost | Ending::Unknown => self.end_of_log().await,
+            Ending::CouldNotStart if self.failed_init().is_some() => self.end_of_log().await,
             Ending::Succeeded | Ending::CouldNotStart => None,
         };
         let exception = log.as_deref().filter(|_| outcome.ending == Ending::Failed).and_then(state::last_exception);
@@ -357,6 +358,10 @@ impl<'a> Following<'a> {
         }
     }
 
+    fn failed_init(&self) -> Option<&str> {
+        state::latest_driver(self.sight.observed()).and_then(state::failed_init)
+    }
+
     /// The log's last lines: from the cluster, or as they came if the pod is gone.
     async fn end_of_log(&self) -> Option<String> {
         let driver = state::latest_driver(self.sight.observed())?;
@@ -378,12 +383,14 @@ impl<'a> Following<'a> {
         let is_last = |name: &str| failures.is_some_and(|last| last.name == name);
         let executor_log = self.fallen.as_ref().filter(|(name, _)| is_last(name)).map(|(_, log)| log.as_str());
         let outcome = outcome.with_hint_of(log, &state.executors, executor_log);
+        let failed_init = self.failed_init().map(str::to_owned);
         let card = Card {
             application: self.application,
             outcome: &outcome,
             last_failure: failures.filter(|_| outcome.ending == Ending::Failed),
             exception,
-            log: log.filter(|_| self.options.logs.is_none()),
+            log: log.filter(|_| self.options.logs.is_none() || failed_init.is_some()),
+            failed_init: failed_init.as_deref(),
             executor_log,
         };
         self.voice.result(state, &card, log, code);

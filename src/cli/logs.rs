@@ -69,6 +69,9 @@ impl Logs {
     }
 
     async fn copy(&self, cluster: &Cluster, pod: &Pod) -> Result<()> {
+        if let Some(name) = state::failed_init(pod) {
+            talk::line(&format!("init container {name} failed, and Spark's own was not started: this is its log"));
+        }
         let part = Part { tail: self.tail.map(i64::from), previous: self.previous };
         let mut out = std::io::stdout().lock();
         whole_log(cluster, pod, part, |piece| super::pass(&mut out, piece)).await

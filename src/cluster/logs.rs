@@ -321,7 +321,7 @@ const TAIL: usize = 64 * 1024;
 /// # Errors
 /// The pod is gone, its log is not readable, or there is no answer.
 pub async fn log_tail(cluster: &Cluster, pod: &Pod, lines: usize) -> Result<String, Failure> {
-    let params = LogParams { tail_lines: i64::try_from(lines).ok(), ..log_of(state::spark_container(pod)) };
+    let params = LogParams { tail_lines: i64::try_from(lines).ok(), ..log_of(telling_container(pod)) };
     let (pods, pod) = place(cluster, pod);
     let mut stream = in_time(ANSWER_TIMEOUT, pods.log_stream(&pod, &params)).await?;
     let mut tail = Vec::new();
@@ -357,7 +357,7 @@ pub async fn whole_log(
     part: Part,
     mut take: impl FnMut(&[u8]) -> anyhow::Result<bool>,
 ) -> anyhow::Result<()> {
-    let container = state::spark_container(pod);
+    let container = telling_container(pod);
     let params = LogParams { tail_lines: part.tail, previous: part.previous, ..log_of(container) };
     let (pods, pod) = place(cluster, pod);
     let mut stream = in_time(ANSWER_TIMEOUT, pods.log_stream(&pod, &params))
@@ -372,6 +372,11 @@ pub async fn whole_log(
             _ => return Ok(()),
         }
     }
+}
+
+/// Spark's own container, or the init container for whose failure that was not started.
+fn telling_container(pod: &Pod) -> &str {
+    state::failed_init(pod).unwrap_or_else(|| state::spark_container(pod))
 }
 
 fn log_of(container: &str) -> LogParams {

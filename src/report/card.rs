@@ -21,6 +21,8 @@ pub struct Card<'a> {
     pub exception: Option<&'a str>,
     /// The end of the driver's log, if it was not shown already.
     pub log: Option<&'a str>,
+    /// The init container that the log is of, where that failed, instead of the driver's own.
+    pub failed_init: Option<&'a str>,
     /// The end of the log of the executor that failed last.
     pub executor_log: Option<&'a str>,
 }
@@ -28,7 +30,15 @@ pub struct Card<'a> {
 impl<'a> Card<'a> {
     /// What the outcome alone tells.
     pub fn of(application: &'a Application, outcome: &'a Outcome) -> Card<'a> {
-        Card { application, outcome, last_failure: None, exception: None, log: None, executor_log: None }
+        Card {
+            application,
+            outcome,
+            last_failure: None,
+            exception: None,
+            log: None,
+            failed_init: None,
+            executor_log: None,
+        }
     }
 
     pub fn lines(&self) -> Vec<String> {
@@ -52,7 +62,8 @@ impl<'a> Card<'a> {
             lines.extend(end_of_log(&format!("the log of executor {}", last.name), log));
         }
         if let Some(log) = self.log {
-            lines.extend(end_of_log("the driver's log", log));
+            let whose = self.failed_init.map(|name| format!("the log of init container {name}"));
+            lines.extend(end_of_log(whose.as_deref().unwrap_or("the driver's log"), log));
         }
         lines
     }

@@ -61,6 +61,15 @@ pub(super) fn statuses(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
     init.into_iter().chain(main).flatten()
 }
 
+/// The init container that failed, and its exit code: Spark's own is then never started.
+pub fn failed_init(pod: &Pod) -> Option<(&str, i32)> {
+    let init = pod.status.as_ref()?.init_container_statuses.as_ref()?;
+    init.iter().find_map(|status| {
+        let end = status.state.as_ref()?.terminated.as_ref().filter(|end| end.exit_code != 0)?;
+        Some((status.name.as_str(), end.exit_code))
+    })
+}
+
 /// Containers that still run although Spark's own has ended: sidecars that nobody told to stop.
 pub(super) fn still_running(pod: &Pod, role: Role) -> Vec<&str> {
     let own = spark_status(pod, role).map(|status| &status.name);

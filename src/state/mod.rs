@@ -161,6 +161,12 @@ pub fn spark_container(pod: &Pod) -> &str {
     container::spark_name(pod, if is_executor { container::Role::Executor } else { container::Role::Driver })
 }
 
+/// The init container that failed, for which a pod's own containers were not started: its log tells why.
+pub fn failed_init(pod: &Pod) -> Option<&str> {
+    let has_failed = outcome::phase(pod) == Some("Failed");
+    container::failed_init(pod).filter(|_| has_failed).map(|(name, _)| name)
+}
+
 /// The port of a driver's Spark UI.
 pub fn ui_port(driver: &Pod) -> u16 {
     let container = container::spark_container(driver, container::Role::Driver);

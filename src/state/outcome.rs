@@ -185,11 +185,8 @@ impl Outcome {
         if let Some(why) = disruption(driver) {
             return Outcome { hint: disk_hint(&why), ..Outcome::plain(Ending::Lost, &why) };
         }
-        let init = driver.status.as_ref().and_then(|status| status.init_container_statuses.as_ref());
-        let failed_init = init.into_iter().flatten().find_map(|status| {
-            let end = status.state.as_ref()?.terminated.as_ref().filter(|end| end.exit_code != 0)?;
-            Some(format!("init container {} exited with code {}", status.name, end.exit_code))
-        });
+        let failed_init = container::failed_init(driver);
+        let failed_init = failed_init.map(|(name, code)| format!("init container {name} exited with code {code}"));
         if let (None, Some(why)) = (&failed_init, overdue(driver)) {
             return Outcome::plain(Ending::Failed, &why);
         }

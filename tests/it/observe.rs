@@ -167,6 +167,21 @@ fn a_log_can_be_read_in_part_and_that_there_is_none_is_said() {
 }
 
 #[test]
+fn an_init_container_that_failed_is_heard() {
+    let ns = Namespace::new("init");
+    let prepare = json!([{
+        "name": "prepare", "image": cluster().variable("BUSYBOX_IMAGE"),
+        "command": ["/bin/sh", "-c", "echo no data of yesterday; exit 5"],
+    }]);
+    let job = job_with(&ns, "init", "true", &json!({"initContainers": prepare}));
+    let run = ns.sparkctl().args(["submit", "--logs"]).arg(job).assert();
+    let heard = "  end of the log of init container prepare\n  | no data of yesterday\n";
+    run.code(4).stderr(contains(format!("init container prepare exited with code 5\n{heard}")));
+    ns.sparkctl().args(["describe", "init"]).assert().code(0).stdout(contains(heard));
+    ns.sparkctl().args(["logs", "init"]).assert().code(0).stdout("no data of yesterday\n").stderr(contains("its log"));
+}
+
+#[test]
 fn a_wait_that_is_left_says_what_for() {
     let ns = Namespace::new("wait-left");
     let unplaced = job_with(&ns, "unplaced", "true", &json!({"nodeSelector": {"pool": "nowhere"}}));
