@@ -4,10 +4,12 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use anyhow::Result;
+use k8s_openapi::jiff::Timestamp;
 
 use super::papers::PapersOptions;
 use super::time::duration;
-use crate::report::{Ci, Output, Progress};
+use crate::manifests::Application;
+use crate::report::{Ci, Json, Output, Progress, talk};
 use crate::state;
 
 /// What becomes of an application that sparkctl leaves before its end.
@@ -78,23 +80,27 @@ impl FollowOptions {
     /// What a command came to, with its error, if that ended it, noted wherever a result is.
     ///
     /// # Errors
-    /// That of the command; or it cannot be written to stdout.
+    /// That of the command.
     pub fn told(&self, run: Result<u8>) -> Result<u8> {
-        run.or_else(|error| {
-            self.refused(&error)?;
-            Err(error)
-        })
+        run.inspect_err(|error| self.refused(error))
     }
 
     /// Notes an error that ended a command before there was an application to follow.
-    ///
-    /// # Errors
-    /// It cannot be written to stdout.
-    pub fn refused(&self, error: &anyhow::Error) -> Result<()> {
+    pub fn refused(&self, error: &anyhow::Error) {
         let record = self.papers.refused(error);
+        if self.output() == Output::Json {
+            print(&record.to_string());
+        }
+    }
+
+    /// What a script reads of an application that nobody follows: a name, or the result that it is.
+    pub fn receipt(&self, application: &Application, name: &str) {
+        let message = format!("{} runs on", application.carrier.called());
+        let record = Json::new(application).left("Submitted", &message, 0, None, Timestamp::now());
+        self.papers.submitted(application, &message, &record);
         match self.output() {
-            Output::Json => super::print([record]),
-            Output::Text | Output::Quiet => Ok(()),
+            Output::Json => print(&record.to_string()),
+            Output::Text | Output::Quiet => print(name),
         }
     }
 
@@ -119,6 +125,13 @@ impl FollowOptions {
     /// Whether logs are read as they are written, to be said or to be kept.
     pub(super) fn reads_logs(&self) -> bool {
         self.logs.is_some() || self.papers.log_file.is_some()
+    }
+}
+
+/// Prints a line of which nothing depends that is done already.
+fn print(line: &str) {
+    if let Err(error) = super::print([line]) {
+        talk::warn(&format!("{error:#}"));
     }
 }
 

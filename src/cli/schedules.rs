@@ -143,7 +143,7 @@ impl Run {
         let application = cluster::run_now(&cluster, &schedule, &id[id.len() - 8..]).await?;
         talk::line(&format!("{} runs now: {}", self.name, application.carrier.called()));
         if self.detach {
-            super::write(&mut std::io::stdout().lock(), &format!("{}\n", application.carrier.name()))?;
+            self.follow.receipt(&application, application.carrier.name());
             return Ok(0);
         }
         follow(&cluster, &application, &self.follow, &interrupt).await

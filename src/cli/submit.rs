@@ -161,7 +161,7 @@ impl Submit {
                 Err(error) if applications.is_empty() => return Err(error),
                 // What was submitted before it goes on, and is spoken of.
                 Err(error) => {
-                    self.follow.refused(&error)?;
+                    self.follow.refused(&error);
                     let code = failure::tell(&error);
                     for application in &applications {
                         report::next_steps(application, program()).iter().for_each(|step| talk::line(step));
@@ -223,7 +223,7 @@ impl Submit {
             self.next_steps(&application).iter().for_each(|step| talk::line(step));
         }
         if self.detach {
-            self.receipt(&application)?;
+            self.follow.receipt(&application, &application.name);
         }
         Ok(Submission::Runs(application))
     }
@@ -314,18 +314,6 @@ impl Submit {
             Carrier::CronJob { .. } => schedules::next_steps(application),
             Carrier::Pod { .. } | Carrier::Job { .. } => report::next_steps(application, program()),
         }
-    }
-
-    /// What a script reads after --detach.
-    fn receipt(&self, application: &Application) -> Result<()> {
-        let message = format!("{} runs on", application.carrier.called());
-        let record = report::Json::new(application).left("Submitted", &message, 0, None, Timestamp::now());
-        self.follow.papers.submitted(application, &message, &record);
-        let line = match self.follow.output() {
-            Output::Json => format!("{record}\n"),
-            Output::Text | Output::Quiet => format!("{}\n", application.name),
-        };
-        super::write(&mut std::io::stdout().lock(), &line)
     }
 }
 

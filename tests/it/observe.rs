@@ -125,6 +125,10 @@ fn a_full_disk_changes_nothing_of_an_applications_end() {
     }
     let record: Value = serde_json::from_slice(&std::fs::read(&result).expect("a result")).expect("one object");
     assert_eq!((&record["outcome"], &record["driverExitCode"]), (&"Failed".into(), &3.into()));
+    let detached = job(&ns, "detached", "true");
+    let output =
+        ns.command().args(["submit", "--detach"]).arg(detached).stdout(full()).output().expect("sparkctl").status;
+    assert_eq!(output.code(), Some(0));
 }
 
 #[test]
