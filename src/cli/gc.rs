@@ -52,7 +52,8 @@ impl Gc {
             super::print([format!("{done} {}: {}", litter.called, litter.why)])?;
         }
         if found.litter.is_empty() {
-            talk::line("nothing lies about");
+            let where_seen = if found.unseen.is_empty() { "" } else { " where one may look" };
+            talk::line(&format!("nothing lies about{where_seen}"));
         }
         Ok(0)
     }
