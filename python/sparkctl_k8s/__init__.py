@@ -34,7 +34,8 @@ class Event:
     kind: str
     """`state`, `log`, `note` or `result`."""
     time: str
-    application: str
+    application: Optional[str]
+    """None in the result of a submission that was refused: there is none."""
     state: Optional[str] = None
     """Of a state: `Waiting`, `Running`, …"""
     message: Optional[str] = None
@@ -101,7 +102,7 @@ class Run:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             told = json.loads(line)
-            if told["kind"] == "result":
+            if told["kind"] == "result" and told["app"] is not None:
                 self._result = _result(told)
             yield Event(
                 kind=told["kind"],

@@ -29,10 +29,12 @@ assert any(event.line and event.line.startswith("Pi is roughly 3.1") for event i
 assert events[-1].kind == "result", events[-1]
 
 # The name is taken: nothing is submitted.
+events = []
 try:
-    submit(job)
+    submit(job, on_event=events.append)
 except Refused as refused:
     assert refused.exit_code == 3 and "already exists" in str(refused), refused
+    assert [(event.kind, event.application) for event in events] == [("result", None)], events
 else:
     raise AssertionError("the same name twice")
 
