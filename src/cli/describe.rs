@@ -90,8 +90,7 @@ fn rows(application: &Application, observed: &Observed, state: &State) -> Vec<St
     row("node", state.node.as_deref().unwrap_or_default());
     row("state", state.what.word());
     if let Some(attempt) = &state.attempt {
-        let of = attempt.of.map(|of| format!(" of {of}")).unwrap_or_default();
-        row("attempt", &format!("{}{of}", attempt.number));
+        row("attempt", &attempt.place());
         report::earlier_drivers(state).iter().for_each(|(name, end)| row(name, end));
     }
     row("durations", &report::durations(&state.durations));

@@ -3,7 +3,7 @@ use k8s_openapi::jiff::SignedDuration;
 use super::talk::{BAD, FAINT, GOOD};
 use super::{clean, clean_line, span};
 use crate::manifests::Application;
-use crate::state::{Durations, Earlier, Ending, Fallen, Outcome, State, What, telling};
+use crate::state::{Attempt, Durations, Earlier, Ending, Fallen, Outcome, State, What, telling};
 
 /// How many lines of a failed driver's log are shown.
 const LOG_LINES: usize = 15;
@@ -121,17 +121,17 @@ pub fn earlier_attempts(state: &State) -> Vec<String> {
 /// The same, each as the name of its attempt and how it ended.
 pub fn earlier_drivers(state: &State) -> Vec<(String, String)> {
     let Some(attempt) = &state.attempt else { return Vec::new() };
-    let (left_out, latest) = latest(&attempt.earlier);
-    let more = (left_out > 0).then(|| format!("{left_out} more"));
-    let untold = attempt.gone_words().into_iter().chain(more).map(|text| ("earlier".to_owned(), text));
+    let (untold, latest) = latest(attempt);
+    let untold = untold.into_iter().map(|text| ("earlier".to_owned(), text));
     let told = |earlier: &Earlier| (earlier.called(), format!("{}: {}", earlier.ending.word(), earlier.reason));
     untold.chain(latest.iter().map(told)).collect()
 }
 
-/// As many of them as are shown, the last ones, and how many are left out.
-pub(super) fn latest(earlier: &[Earlier]) -> (usize, &[Earlier]) {
-    let left_out = earlier.len().saturating_sub(ATTEMPTS);
-    (left_out, &earlier[left_out..])
+/// As many of them as are shown, the last ones, and before these in words what is not shown one by one.
+pub(super) fn latest(attempt: &Attempt) -> (Vec<String>, &[Earlier]) {
+    let left_out = attempt.earlier.len().saturating_sub(ATTEMPTS);
+    let more = (left_out > 0).then(|| format!("{left_out} more"));
+    (attempt.gone_words().into_iter().chain(more).collect(), &attempt.earlier[left_out..])
 }
 
 /// `queued 2s, starting 3s, ran 41s`.

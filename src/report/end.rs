@@ -120,8 +120,7 @@ pub fn step_summary(end: &End) -> String {
     row("namespace", &end.namespace);
     row("exit code", &end.exit_code.to_string());
     if let Some(attempt) = &end.attempt {
-        let of = attempt.of.map(|of| format!(" of {of}")).unwrap_or_default();
-        row("attempt", &format!("{}{of}", attempt.number));
+        row("attempt", &attempt.place());
     }
     let spans = card::durations(&end.durations);
     if !spans.is_empty() {
@@ -136,10 +135,9 @@ pub fn step_summary(end: &End) -> String {
     let Some(attempt) = end.attempt.as_ref().filter(|attempt| attempt.has_earlier()) else {
         return table;
     };
-    let (left_out, latest) = card::latest(&attempt.earlier);
+    let (untold, latest) = card::latest(attempt);
     table.push_str("| earlier attempt | outcome | reason | exit code | ended |\n| --- | --- | --- | --- | --- |\n");
-    let more = (left_out > 0).then(|| format!("{left_out} more"));
-    for untold in attempt.gone_words().into_iter().chain(more) {
+    for untold in untold {
         table.push_str(&format!("| | | {untold} | | |\n"));
     }
     for earlier in latest {

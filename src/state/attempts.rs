@@ -121,11 +121,13 @@ impl Attempt {
 
     /// `attempt 2 of 4`; nothing where there is but one.
     pub fn words(&self) -> Option<String> {
-        match self.of {
-            Some(1) => None,
-            Some(of) => Some(format!("attempt {} of {of}", self.number)),
-            None => Some(format!("attempt {}", self.number)),
-        }
+        (self.of != Some(1)).then(|| format!("attempt {}", self.place()))
+    }
+
+    /// `2 of 4`, or `2` where there is no last one.
+    pub fn place(&self) -> String {
+        let of = self.of.map(|of| format!(" of {of}")).unwrap_or_default();
+        format!("{}{of}", self.number)
     }
 }
 
