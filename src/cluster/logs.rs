@@ -320,22 +320,17 @@ const TAIL: usize = 64 * 1024;
 ///
 /// # Errors
 /// The pod is gone, its log is not readable, or there is no answer.
-pub async fn log_tail(cluster: &Cluster, pod: &Pod, lines: usize) -> Result<String, Failure> {
-    let params = LogParams { tail_lines: i64::try_from(lines).ok(), ..log_of(telling_container(pod)) };
-    let (pods, pod) = place(cluster, pod);
-    let mut stream = in_time(ANSWER_TIMEOUT, pods.log_stream(&pod, &params)).await?;
+pub async fn log_tail(cluster: &Cluster, pod: &Pod, lines: usize) -> anyhow::Result<String> {
+    let part = Part { tail: i64::try_from(lines).ok(), previous: false };
     let mut tail = Vec::new();
-    let mut buffer = vec![0; TAIL];
-    loop {
-        let read = tokio::time::timeout(ANSWER_TIMEOUT, stream.read(&mut buffer)).await;
-        match read.map_err(|_| Failure::NoAnswer("nothing more of the log comes".into()))? {
-            Ok(0) => return Ok(String::from_utf8_lossy(&tail).into_owned()),
-            Ok(read) => tail.extend_from_slice(&buffer[..read]),
-            Err(error) => return Err(Failure::NoAnswer(error.to_string())),
-        }
+    let take = |piece: &[u8]| {
+        tail.extend_from_slice(piece);
         let surplus = tail.len().saturating_sub(TAIL);
         tail.drain(..surplus);
-    }
+        Ok(true)
+    };
+    copy(cluster, pod, part, ANSWER_TIMEOUT, take).await?;
+    Ok(String::from_utf8_lossy(&tail).into_owned())
 }
 
 /// Which part of a container's log to copy.
@@ -355,6 +350,17 @@ pub async fn whole_log(
     cluster: &Cluster,
     pod: &Pod,
     part: Part,
+    take: impl FnMut(&[u8]) -> anyhow::Result<bool>,
+) -> anyhow::Result<()> {
+    copy(cluster, pod, part, cluster.watch_timeout, take).await
+}
+
+/// Hands on a part of a log as it comes; when nothing comes for so long, that is an error.
+async fn copy(
+    cluster: &Cluster,
+    pod: &Pod,
+    part: Part,
+    silence: Duration,
     mut take: impl FnMut(&[u8]) -> anyhow::Result<bool>,
 ) -> anyhow::Result<()> {
     let container = telling_container(pod);
@@ -365,7 +371,7 @@ pub async fn whole_log(
         .map_err(|failure| Refusal::new(format!("reading the log of {pod}"), failure, &cluster.namespace))?;
     let mut buffer = vec![0; 64 * 1024];
     loop {
-        let read = tokio::time::timeout(cluster.watch_timeout, stream.read(&mut buffer));
+        let read = tokio::time::timeout(silence, stream.read(&mut buffer));
         match read.await.with_context(|| format!("reading the log of {pod}: nothing more comes"))?? {
             0 => return Ok(()),
             read if take(&buffer[..read])? => {}
