@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
 
@@ -100,13 +102,11 @@ fn cut_off(last: &Fallen, observed: &Observed) -> Option<String> {
 /// The last of those that most are like. One that ended with 1 tells less than another: so do those, too, that come when
 /// the driver has given up.
 fn telling(failures: &[Fallen]) -> Option<&Fallen> {
-    let rank =
-        |fallen: &&Fallen| (alike(failures, fallen), fallen.exit_code != Some(1), fallen.at, fallen.name.clone());
-    failures.iter().max_by_key(rank)
-}
-
-fn alike(failures: &[Fallen], fallen: &Fallen) -> usize {
-    failures.iter().filter(|other| other.exit_code == fallen.exit_code).count()
+    let mut alike = BTreeMap::<Option<i32>, usize>::new();
+    failures.iter().for_each(|fallen| *alike.entry(fallen.exit_code).or_default() += 1);
+    failures
+        .iter()
+        .max_by_key(|fallen| (alike[&fallen.exit_code], fallen.exit_code != Some(1), fallen.at, &fallen.name))
 }
 
 /// Executors that fail one after another, in the same way, never bring an application to its end.
@@ -114,7 +114,7 @@ fn repeated(failures: &[Fallen], telling: &Fallen, running: usize) -> Option<Str
     if failures.len() < MANY || running > 0 {
         return None;
     }
-    let alike = alike(failures, telling);
+    let alike = failures.iter().filter(|fallen| fallen.exit_code == telling.exit_code).count();
     let code = telling.exit_code.map(|code| format!(" with exit code {code}")).unwrap_or_default();
     Some(format!(
         "{alike} of {} executors failed{code}: the cause is in their logs, or in the driver's service and DNS if they end within seconds; spark.executor.maxNumFailures bounds it",

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Event, Pod};
@@ -93,16 +93,12 @@ impl Observed {
         if !pods.iter().any(|pod| role(pod) == "driver") {
             self.gone.get_or_insert(Gone::Missed);
         }
-        let before = std::mem::take(&mut self.executors);
+        let listed: BTreeSet<String> = pods.iter().map(name).collect();
         pods.into_iter().for_each(|pod| self.apply_pod(pod));
-        for (name, pod) in before {
-            match self.executors.remove(&name) {
-                None => self.take_departed(pod),
-                Some(now) => {
-                    self.executors.insert(name, later(Some(pod), now));
-                }
-            }
-        }
+        let all = std::mem::take(&mut self.executors).into_iter();
+        let (there, departed): (BTreeMap<_, _>, BTreeMap<_, _>) = all.partition(|(name, _)| listed.contains(name));
+        self.executors = there;
+        departed.into_values().for_each(|pod| self.take_departed(pod));
     }
 
     fn take_departed(&mut self, executor: Pod) {
