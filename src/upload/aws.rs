@@ -27,60 +27,44 @@ struct Credentials {
     session_token: Option<String>,
 }
 
-/// What the AWS CLI's profile adds to the environment.
-#[derive(Default)]
-pub struct Profile {
-    credentials: Option<Credentials>,
-    region: Option<String>,
-}
-
-impl Profile {
-    /// The CLI's, where the environment has no credentials; nothing, where there is no CLI and the machine is
-    /// Amazon's.
-    ///
-    /// # Errors
-    /// There are no credentials, or none any more.
-    pub async fn find() -> Result<Profile> {
-        let environment = AmazonS3Builder::from_env();
-        if has_credentials(&environment) {
-            return Ok(Profile::default());
-        }
-        let Ok(aws) = which::which("aws") else {
-            return match is_there(&environment).await {
-                true => Ok(Profile::default()),
-                false => Err(none("there are none in the environment, and no program aws that knows others")),
-            };
-        };
-        let run = async |arguments: &[&str]| {
-            let output = Command::new(&aws).args(arguments).kill_on_drop(true).output().await;
-            output.with_context(|| format!("running {}", aws.display()))
-        };
-        let (exported, region) = tokio::try_join!(
-            run(&["configure", "export-credentials", "--format", "process"]),
-            run(&["configure", "get", "region"])
-        )?;
-        if !exported.status.success() {
-            return Err(none(&said(&exported.stderr)));
-        }
-        let credentials = serde_json::from_slice(&exported.stdout).context("reading the credentials of aws")?;
-        Ok(Profile { credentials: Some(credentials), region: region_of(&environment, &region) })
+/// A client's settings, which are those of the environment, with what the CLI's profile adds to them: nothing, where
+/// they have credentials, or where there is no CLI and the machine is Amazon's.
+///
+/// # Errors
+/// There are no credentials, or none any more.
+pub async fn with_profile(environment: AmazonS3Builder) -> Result<AmazonS3Builder> {
+    if has_credentials(&environment) {
+        return Ok(environment);
     }
-
-    /// A client's settings with what the profile adds.
-    pub fn of(&self, mut builder: AmazonS3Builder) -> AmazonS3Builder {
-        if let Some(credentials) = &self.credentials {
-            builder = builder
-                .with_access_key_id(&credentials.access_key_id)
-                .with_secret_access_key(&credentials.secret_access_key);
-            if let Some(token) = &credentials.session_token {
-                builder = builder.with_token(token);
-            }
-        }
-        match &self.region {
-            Some(region) => builder.with_region(region),
-            None => builder,
-        }
+    let Ok(aws) = which::which("aws") else {
+        return match is_there(&environment).await {
+            true => Ok(environment),
+            false => Err(none("there are none in the environment, and no program aws that knows others")),
+        };
+    };
+    let run = async |arguments: &[&str]| {
+        let output = Command::new(&aws).args(arguments).kill_on_drop(true).output().await;
+        output.with_context(|| format!("running {}", aws.display()))
+    };
+    let (exported, region) = tokio::try_join!(
+        run(&["configure", "export-credentials", "--format", "process"]),
+        run(&["configure", "get", "region"])
+    )?;
+    if !exported.status.success() {
+        return Err(none(&said(&exported.stderr)));
     }
+    let credentials: Credentials =
+        serde_json::from_slice(&exported.stdout).context("reading the credentials of aws")?;
+    let region = region_of(&environment, &region);
+    let mut settings =
+        environment.with_access_key_id(credentials.access_key_id).with_secret_access_key(credentials.secret_access_key);
+    if let Some(token) = credentials.session_token {
+        settings = settings.with_token(token);
+    }
+    Ok(match region {
+        Some(region) => settings.with_region(region),
+        None => settings,
+    })
 }
 
 /// Whether the environment says whose credentials to take.

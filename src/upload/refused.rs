@@ -18,7 +18,7 @@ pub fn told(doing: String, place: &str, error: anyhow::Error) -> anyhow::Error {
     let last = error.root_cause().to_string();
     let answer = Answer::of(&last);
     let failure = match &answer {
-        Some(answer) if answer.may_pass() => Failure::Unreached(answer.words.clone()),
+        Some(answer) if may_pass(answer.status) => Failure::Unreached(answer.words.clone()),
         Some(answer) => Failure::NotSent(answer.words.clone()),
         None => match asked(&words).or_else(|| asked(place)) {
             Some(address) => Failure::Unreached(format!("no answer from {address}: {last}")),
@@ -28,6 +28,9 @@ pub fn told(doing: String, place: &str, error: anyhow::Error) -> anyhow::Error {
     let hint = hint(place.split(':').next().unwrap_or_default(), &words, answer.as_ref());
     Refusal { hint, ..Refusal::of(doing, failure) }.into()
 }
+
+/// What the client says before the status, and the text, of an answer that is no success.
+pub const ANSWERED: &str = "Server returned non-2xx status code: ";
 
 /// A store's answer.
 #[derive(Debug, PartialEq)]
@@ -39,7 +42,7 @@ struct Answer {
 impl Answer {
     /// `Server returned non-2xx status code: 404 Not Found: <?xml …><Error><Code>…`.
     fn of(last: &str) -> Option<Answer> {
-        let rest = last.strip_prefix("Server returned non-2xx status code: ")?;
+        let rest = last.strip_prefix(ANSWERED)?;
         let (line, body) = rest.split_once(": ").unwrap_or((rest, ""));
         let status = line.get(..3)?.parse().ok()?;
         let words = match (element(body, "Code"), element(body, "Message")) {
@@ -49,10 +52,6 @@ impl Answer {
             _ => format!("{line}: {}", body.trim().chars().take(300).collect::<String>()),
         };
         Some(Answer { status, words })
-    }
-
-    fn may_pass(&self) -> bool {
-        may_pass(self.status)
     }
 }
 

@@ -21,7 +21,7 @@ use object_store::{
 use reqwest::Url;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
-use super::aws::Profile;
+use super::aws;
 use super::journal::{Journal, Torn};
 use super::refused;
 use super::web;
@@ -286,7 +286,7 @@ fn path(place: &str) -> Result<Path> {
 
 /// Amazon's S3, or another where `AWS_ENDPOINT_URL` says so: then by http too.
 async fn amazon() -> Result<AmazonS3Builder> {
-    let builder = Profile::find().await?.of(AmazonS3Builder::from_env());
+    let builder = aws::with_profile(AmazonS3Builder::from_env()).await?;
     let endpoints = [AmazonS3ConfigKey::S3Endpoint, AmazonS3ConfigKey::Endpoint];
     let endpoint = endpoints.iter().find_map(|key| builder.get_config_value(key)).unwrap_or_default();
     Ok(if endpoint.starts_with("http://") { builder.with_allow_http(true) } else { builder })

@@ -60,7 +60,7 @@ async fn judged(sent: reqwest::Result<Response>) -> object_store::Result<()> {
         Ok(answer) => {
             let status = answer.status();
             let said = answer.text().await.unwrap_or_default();
-            format!("Server returned non-2xx status code: {status}: {said}").into()
+            format!("{}{status}: {said}", refused::ANSWERED).into()
         }
         Err(error) => error.without_url().into(),
     };
