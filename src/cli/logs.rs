@@ -80,11 +80,9 @@ impl Logs {
 
 /// The driver of an attempt, as the ends of attempts are told.
 fn find_attempt<'a>(observed: &'a Observed, number: usize, application: &Application) -> Result<&'a Pod, Refusal> {
-    state::driver_of_attempt(observed, number).ok_or_else(|| Refusal {
-        doing: format!("looking for attempt {number} of {}", application.name),
-        failure: Failure::Missing("there is no driver of it, or its pod is gone".into()),
-        hint: None,
-        undone: Vec::new(),
+    state::driver_of_attempt(observed, number).ok_or_else(|| {
+        let failure = Failure::Missing("there is no driver of it, or its pod is gone".into());
+        Refusal::of(format!("looking for attempt {number} of {}", application.name), failure)
     })
 }
 

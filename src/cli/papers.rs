@@ -95,8 +95,7 @@ impl Papers {
     /// Adds an end to each file. One that cannot be written, on a full disk, is told, and changes nothing of the end.
     pub fn hand_in(&self, record: &Value, end: &End) {
         let result = self.result_file.as_ref().map(|path| add(path, |before| format!("{before}{record}\n")));
-        let suite = || report::junit_suite(end);
-        let junit = self.junit.as_ref().map(|path| add(path, |before| with_suite(before, &suite())));
+        let junit = self.junit.as_ref().map(|path| add(path, |before| with_suite(before, &report::junit_suite(end))));
         let github = (self.ci == Ci::Github).then(|| {
             append("GITHUB_STEP_SUMMARY", &report::step_summary(end))?;
             append("GITHUB_OUTPUT", &report::step_outputs(end))
@@ -118,7 +117,7 @@ fn with_suite(report: &str, suite: &str) -> String {
 
 /// Whether a path names no file of its own, but a pipe, a device, or what this process has open: it can be written to,
 /// and neither be read, nor taken away, nor replaced.
-pub(super) fn leads_elsewhere(path: &Path) -> bool {
+fn leads_elsewhere(path: &Path) -> bool {
     let open = ["/dev/stdout", "/dev/stderr", "/dev/fd", "/proc"];
     let is_special = |metadata: std::fs::Metadata| !metadata.is_file() && !metadata.is_dir();
     open.iter().any(|open| path.starts_with(open)) || path.metadata().is_ok_and(is_special)

@@ -7,6 +7,7 @@ use std::process::Stdio;
 
 use predicates::prelude::*;
 use predicates::str::contains;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::proxy::{Fate, Proxy};
@@ -196,8 +197,7 @@ fn a_wait_that_is_left_says_what_for() {
     let wait = wait.args(["wait", "unplaced"]).stderr(Stdio::piped()).spawn().expect("wait");
     // Longer than it takes to listen to signals, and to see the pod.
     std::thread::sleep(std::time::Duration::from_secs(2));
-    let pid = wait.id().to_string();
-    std::process::Command::new("kill").args(["-INT", &pid]).status().expect("kill");
+    kill_process(Pid::from_child(&wait), Signal::INT).expect("a signal");
     let output = wait.wait_with_output().expect("its end");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(130), "{said}");

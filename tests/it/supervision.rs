@@ -414,7 +414,7 @@ fn a_schedule_is_run_by_hand_suspended_and_resumed() {
     let path = schedule(&ns, "yearly", "  schedule: 0 0 1 1 *\n  timeZone: Europe/Berlin", "", "echo a year; exit 0");
     ns.submitter().arg("submit").arg(&path).assert().code(0).stderr(contains("created CronJob yearly"));
     ns.sparkctl().args(["run", "yearly", "--from-schedule", "--logs"]).assert().code(0).stdout("a year\n");
-    let result = crate::observe::file(&ns, "r.json");
+    let result = file(&ns, "r.json");
     let detached = ["run", "yearly", "--from-schedule", "--detach", "--progress", "json", "--result-file"];
     let run = ns.sparkctl().args(detached).arg(&result).assert().code(0);
     run.stdout(
