@@ -3,7 +3,7 @@
 /// Every `$ sparkctl …` of a page is run, and its output compared.
 #[test]
 fn pages_say_what_is_seen() {
-    trycmd::TestCases::new().case("tests/pages/*.md").case("README.md").env("KUBECONFIG", "/nonexistent");
+    trycmd::TestCases::new().case("docs/*.md").case("README.md").env("KUBECONFIG", "/nonexistent");
 }
 
 /// A follower on a full disk has still to come to the application's exit code.

@@ -1,7 +1,7 @@
 //! What must hold whatever is put in: nothing panics, every problem is told at a place of the text, and what passes the
 //! checks is translated, always to the same objects.
 //!
-//! Each function takes bytes of a fuzzer: `tests/fuzz` has a target for each. `cargo test` tries some hundred random
+//! Each function takes bytes of a fuzzer: `fuzz` has a target for each. `cargo test` tries some hundred random
 //! ones; `SPARKCTL_FUZZ_RUNS` is how many, `SPARKCTL_FUZZ_SEED` with which one to begin.
 
 mod mutations;

@@ -12,8 +12,8 @@ pub const SEEDS: [&str; 7] = [
     include_str!("../../examples/own-files.yaml"),
     include_str!("../../tests/it/translation/most.yaml"),
     include_str!("../../tests/it/translation/shapes.yaml"),
-    include_str!("../../tests/pages/nightly.yaml"),
-    include_str!("../../tests/pages/mistakes.yaml"),
+    include_str!("../../docs/nightly.yaml"),
+    include_str!("../../docs/mistakes.yaml"),
 ];
 
 /// What readers of YAML, of quantities, of names, of cron and of variables stumble over.

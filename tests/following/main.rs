@@ -1,4 +1,4 @@
-//! What following costs, and how soon a change is seen: figures for `tests/pages/observation.md`.
+//! What following costs, and how soon a change is seen: figures for `docs/observation.md`.
 //!
 //!     cargo test --test following -- --ignored --nocapture --test-threads 1
 //!

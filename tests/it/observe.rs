@@ -87,7 +87,7 @@ fn a_failure_is_in_every_paper() {
 fn a_refusal_is_in_the_result_file_too() {
     let ns = Namespace::new("refused");
     let result = file(&ns, "r.json");
-    let run = ns.sparkctl().args(["submit", "tests/pages/mistakes.yaml", "--result-file"]).arg(&result).assert();
+    let run = ns.sparkctl().args(["submit", "docs/mistakes.yaml", "--result-file"]).arg(&result).assert();
     run.code(2);
     let record: Value = serde_json::from_slice(&std::fs::read(&result).expect("a result")).expect("one object");
     assert_eq!((&record["outcome"], &record["exitCode"]), (&"Invalid".into(), &2.into()));

@@ -11,7 +11,7 @@ use crate::support::{Namespace, root};
 
 /// The text of the fenced block below a heading of the page, of this language.
 fn block(heading: &str, language: &str) -> String {
-    let page = std::fs::read_to_string(root().join("tests/pages/recipes.md")).expect("the page");
+    let page = std::fs::read_to_string(root().join("docs/recipes.md")).expect("the page");
     let (_, section) = page.split_once(&format!("## {heading}\n")).expect(heading);
     let (_, block) = section.split_once(&format!("```{language}\n")).expect(heading);
     block.split_once("```").expect("the block's end").0.to_owned()

@@ -4,7 +4,7 @@
 //! `cargo bench --bench submission`. It needs the test cluster, `/usr/bin/time`, `kubectl`, Python 3 with
 //! pip, and a Java for spark-submit. No pod of it ever runs: no node has the label that they ask for.
 
-#[path = "../support/mod.rs"]
+#[path = "../tests/support/mod.rs"]
 mod support;
 
 use std::path::{Path, PathBuf};
