@@ -6,15 +6,17 @@
 //! flags ─────┘   (typed)  (pure)       (cluster)  (watches)   (pure)    (text, live, JSON)
 //! ```
 
-mod called;
 mod cli;
 mod cluster;
+pub mod diagnostic;
 mod doctor;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod job;
 mod local;
 mod manifests;
+mod program;
+pub mod redaction;
 mod report;
 mod spark;
 mod state;

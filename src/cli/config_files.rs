@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::job::node::{Node, documents};
-use crate::job::problem::Problem;
+use crate::diagnostic::Problem;
+use crate::job::yaml::{Node, documents};
 use crate::job::{Files, Job, annotation};
 use crate::manifests::{credentials, hadoop};
 use crate::spark::{Conf, conf_dir};

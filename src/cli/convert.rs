@@ -3,8 +3,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
 
-use crate::job::convert::{POD_GROUP_TEMPLATE, Surroundings, convert};
-use crate::job::node;
+use crate::job::from_spark_submit::{POD_GROUP_TEMPLATE, Surroundings, convert};
+use crate::job::yaml;
 use crate::report::talk;
 use crate::spark::command_line::assignments;
 use crate::spark::{CommandLine, Conf, Version, properties};
@@ -166,10 +166,10 @@ fn expand(settings: &mut Conf) -> Result<()> {
 }
 
 /// The PodGroup of a file.
-fn pod_group(path: &str) -> Result<node::Node> {
+fn pod_group(path: &str) -> Result<yaml::Node> {
     let text = std::fs::read_to_string(path).with_context(|| format!("reading {path}"))?;
     let documents =
-        node::documents(&text, &mut Vec::new()).map_err(|problem| anyhow!("reading {path}: {}", problem.message))?;
+        yaml::documents(&text, &mut Vec::new()).map_err(|problem| anyhow!("reading {path}: {}", problem.message))?;
     documents.into_iter().next().with_context(|| format!("reading {path}: there is nothing in it"))
 }
 

@@ -1,7 +1,7 @@
 use anyhow::{Result, bail};
 
-use crate::called::program;
 use crate::job::explain::{self, Entry};
+use crate::program::program;
 
 /// Say what a field of the job file means, and what it becomes
 ///

@@ -13,9 +13,9 @@ use super::follow_options::{ExitCodeFrom, FollowOptions, Leave, Whose};
 use super::interrupt::Interrupt;
 use super::time::until;
 use super::voice::Voice;
-use crate::called::program;
 use crate::cluster::{self, Change, Cluster, Heard, Logs, Sight, Source, Stage};
 use crate::manifests::Application;
+use crate::program::program;
 use crate::report::{self, Card};
 use crate::state::{self, Ending, Finding, Observed, Outcome, State, Stopped, Terms, What};
 

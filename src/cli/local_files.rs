@@ -9,8 +9,8 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::packed::{self, Packed};
+use crate::diagnostic::Problem;
 use crate::job::local_files::{self, CONFIG_MAP_LIMIT, Field, LocalFile, LocalFiles, Named, PY_FILES};
-use crate::job::problem::Problem;
 use crate::job::{Job, Overrides};
 
 /// Spark's own name for `--upload`.

@@ -131,7 +131,7 @@ Exit codes:
 impl Cli {
     /// The command under the name that it was called by: as a plugin of kubectl it is one of its words.
     pub fn called() -> clap::Command {
-        match crate::called::is_plugin() {
+        match crate::program::is_plugin() {
             true => Self::command().bin_name("kubectl spark").display_name("kubectl-spark"),
             false => Self::command(),
         }

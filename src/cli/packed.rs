@@ -9,7 +9,7 @@ use zip::write::SimpleFileOptions;
 use zip::{DateTime, ZipWriter};
 
 use super::local_files::bytes;
-use crate::job::problem::Problem;
+use crate::diagnostic::Problem;
 
 /// What a folder may hold. More is hardly ever meant: a virtual environment, data, a whole checkout.
 const MOST_BYTES: u64 = 256 << 20;

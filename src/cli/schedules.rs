@@ -8,9 +8,9 @@ use super::follow_options::FollowOptions;
 use super::interrupt::Interrupt;
 use super::list;
 use super::place::Place;
-use crate::called::program;
 use crate::cluster::{self, Cluster, Failure, Refusal, Schedule, connect};
 use crate::manifests::Application;
+use crate::program::program;
 use crate::report::{Output, clean, span, talk};
 use crate::state::{Observed, PATIENCE, State, Terms, What};
 

@@ -9,12 +9,12 @@ use clap::Args;
 
 use super::config_files::{self, Directories};
 use super::local_files::{self, Folders};
-use crate::called::program;
-use crate::job::node::place_in;
+use crate::diagnostic::place_in;
+use crate::diagnostic::{Problem, Severity};
 use crate::job::overrides::pair;
-use crate::job::problem::{Problem, Severity};
 use crate::job::{self, Job, Name, Overrides, Variables};
 use crate::local;
+use crate::program::program;
 use crate::report::talk;
 
 /// Where jobs come from.

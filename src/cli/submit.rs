@@ -17,10 +17,10 @@ use super::place::Place;
 use super::render::{Identity, manifests_of, namespace_of};
 use super::schedules;
 use super::source::{self, Source, Sources};
-use crate::called::program;
 use crate::cluster::{self, Cluster, Failure, Refusal, Submitted, Turn};
 use crate::job::Job;
 use crate::manifests::{self, Application, Carrier, Manifests, Needs, Object};
+use crate::program::program;
 use crate::report::{self, Output, talk};
 use crate::upload;
 

@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::request::Call;
 use super::{Cluster, Failure, Refusal, kinds};
-use crate::called::program;
 use crate::manifests::{Application, Carrier, JOB_NAME, NAME_ANNOTATION, SUBMISSION};
+use crate::program::program;
 use crate::report::talk;
 use crate::spark::names;
 use crate::state::{Observed, event_time};

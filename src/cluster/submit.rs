@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::request::{Answer, Call};
 use super::{Cluster, Failure, Refusal, kinds, missing};
-use crate::called::program;
 use crate::manifests::{HOLD, Manifests, Object, RUN_KEY, SPECIFICATION, STAYS_SUSPENDED, difference};
+use crate::program::program;
 use crate::report::talk;
 
 /// How long a request under way may still take when the user interrupts: dropped, its fate were unknown.

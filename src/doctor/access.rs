@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::{Answer, Ask, Check, Facts, Subject, Unread, attributes};
-use crate::called::program;
 use crate::manifests::Needs;
+use crate::program::program;
 
 const OWN: &str = "own rights";
 const ACCOUNT: &str = "service account";

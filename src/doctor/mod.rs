@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::called::program;
 use crate::manifests::{Needs, Object, RUN_KEY, difference};
+use crate::program::program;
 
 /// One look at a cluster.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 use super::{Ask, Check, Facts, Unread, references};
-use crate::called::program;
-use crate::job::problem::nearest;
+use crate::diagnostic::nearest;
 use crate::job::scheduling::Scheduler;
 use crate::manifests::Needs;
+use crate::program::program;
 use crate::state::queue::{self, Lack};
 
 const SCHEDULER: &str = "scheduler";

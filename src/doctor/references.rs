@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{Ask, Check, Facts};
-use crate::called::program;
 use crate::manifests::{KINDS, Needs};
+use crate::program::program;
 
 /// Something of another's that a pod needs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -9,9 +9,10 @@ mod mutations;
 use arbitrary::{Result, Unstructured};
 use serde_json::Value;
 
-use crate::job::convert::{Surroundings, convert};
-use crate::job::node::{self, Place};
-use crate::job::problem::Problem;
+use crate::diagnostic::Problem;
+use crate::diagnostic::{self, Place};
+use crate::job::from_spark_submit::{Surroundings, convert};
+use crate::job::yaml;
 use crate::job::{self, Job, Variables};
 use crate::manifests::{self, Submission};
 use crate::spark::{CommandLine, Conf, properties};
@@ -57,8 +58,8 @@ fn try_command_line(u: &mut Unstructured) -> Result<()> {
     let around = Surroundings { spark_version: mutations::version(u)?, ..Surroundings::default() };
     if let Ok(converted) = convert(&line, settings, &around) {
         let text = yaml(&converted.document);
-        let read = node::documents(&text, &mut Vec::new()).expect("what convert writes is YAML");
-        assert_eq!(read.iter().map(node::Node::json).collect::<Vec<_>>(), [converted.document], "{text}");
+        let read = yaml::documents(&text, &mut Vec::new()).expect("what convert writes is YAML");
+        assert_eq!(read.iter().map(yaml::Node::json).collect::<Vec<_>>(), [converted.document], "{text}");
         judge(&text);
     }
     Ok(())
@@ -92,7 +93,8 @@ fn told(problem: &Problem, text: &str) {
         assert!(problem.path.is_empty() && !problem.message.contains('`'), "no place: {said}");
         return;
     };
-    let characters = line.checked_sub(1).and_then(|line| node::lines(text).nth(line)).map(|line| line.chars().count());
+    let characters =
+        line.checked_sub(1).and_then(|line| diagnostic::lines(text).nth(line)).map(|line| line.chars().count());
     let inside = characters.is_some_and(|characters| (1..=characters + 1).contains(&column));
     assert!(inside, "{line}:{column} is not in the text: {said}");
 }

@@ -3,7 +3,7 @@
 use arbitrary::{Result, Unstructured};
 use serde_json::{Map, Value, json};
 
-use crate::job::node;
+use crate::job::yaml;
 
 /// What is altered.
 pub const SEEDS: [&str; 7] = [
@@ -191,8 +191,8 @@ pub fn altered(u: &mut Unstructured) -> Result<Value> {
 }
 
 fn seed(u: &mut Unstructured) -> Result<Value> {
-    let documents = node::documents(u.choose(&SEEDS)?, &mut Vec::new()).unwrap_or_default();
-    let documents: Vec<Value> = documents.iter().map(node::Node::json).collect();
+    let documents = yaml::documents(u.choose(&SEEDS)?, &mut Vec::new()).unwrap_or_default();
+    let documents: Vec<Value> = documents.iter().map(yaml::Node::json).collect();
     Ok(u.choose(&documents)?.clone())
 }
 

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use super::local_files;
 use super::overrides::PREEMPTABLE;
-use super::problem::{Problem, nearest};
 use super::restart::{CarrierKind, Restart};
 use super::role::RoleSpec;
 use super::schedule::Concurrency;
@@ -12,9 +11,11 @@ use super::scheduling::{KUEUE_QUEUE, Scheduler};
 use super::settings::{self, Known};
 use super::spec::{Language, Mode};
 use super::{Job, Name, placement};
+use crate::diagnostic::{Problem, nearest};
 use crate::manifests::driver::custom_resources;
+use crate::redaction;
 use crate::spark::memory::{self, Role};
-use crate::spark::{Conf, Version, names, quantity, secrets};
+use crate::spark::{Conf, Version, names, quantity};
 
 /// All problems of the job. Paths begin with `spec`, wherever the document has it.
 pub fn job(job: &Job, namespace: &str) -> Vec<Problem> {
@@ -736,7 +737,7 @@ fn setting(job: &Job, key: &str, value: &str, namespace: &str) -> Option<Problem
             }
         }
     }
-    let open = secrets::is_secret_like(key)
+    let open = redaction::is_secret_like(key)
         && !value.is_empty()
         && !key.contains(".secretKeyRef.")
         && !key.contains(".secrets.");

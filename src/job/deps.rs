@@ -1,6 +1,6 @@
 //! `deps`: what the application needs beside its main file.
 
-use super::read::section;
+use super::schema::section;
 use crate::spark::Conf;
 
 section! {

@@ -1,7 +1,7 @@
 //! `driver`.
 
-use super::read::{Texts, section};
 use super::role::RoleSpec;
+use super::schema::{Texts, section};
 use crate::spark::Conf;
 use crate::spark::memory::Role;
 

@@ -1,6 +1,6 @@
 //! `dynamicAllocation`.
 
-use super::read::{Count, Integer, section};
+use super::schema::{Count, Integer, section};
 use crate::spark::Conf;
 
 section! {

@@ -4,8 +4,8 @@
 use serde_json::{Map, Value, json};
 
 use super::explain::{self, Entry};
-use super::read::{Kind, Section};
 use super::schedule::Schedule;
+use super::schema::{Kind, Section};
 use super::{Job, Variables};
 use crate::manifests::{self, Submission};
 

@@ -1,7 +1,7 @@
 //! `executor`.
 
-use super::read::{Positive, section};
 use super::role::RoleSpec;
+use super::schema::{Positive, section};
 use crate::spark::Conf;
 use crate::spark::memory::Role;
 

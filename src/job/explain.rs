@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::problem::nearest;
-use super::read::{Field, Kind, Section};
 use super::schedule::Schedule;
+use super::schema::{Field, Kind, Section};
 use super::spec::Spec;
 use super::{API_VERSION, KINDS, Metadata};
+use crate::diagnostic::nearest;
 
 /// A field with its whole path: `spec.driver.memory`, lists marked by `[]`, mappings by `.KEY`.
 #[derive(Clone, Debug)]

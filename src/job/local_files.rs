@@ -9,7 +9,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tempfile::TempDir;
 
 use super::Job;
-use super::problem::Problem;
+use crate::diagnostic::Problem;
 
 /// What Python finds its modules in.
 pub const PY_FILES: &str = "spark.submit.pyFiles";

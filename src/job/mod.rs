@@ -2,48 +2,47 @@
 
 pub mod annotation;
 mod check;
-pub mod convert;
 mod deps;
 mod driver;
 mod dynamic_allocation;
-pub mod embedded;
 #[cfg(test)]
 mod every_field;
 mod executor;
 pub mod explain;
+pub mod from_spark_submit;
+pub mod kubernetes_type;
 pub mod local_files;
 pub mod monitoring;
-pub mod node;
 pub mod overrides;
 mod placement;
-pub mod problem;
 mod quantities;
-pub mod read;
 pub mod restart;
 pub mod role;
 pub mod schedule;
 pub mod scheduling;
+pub mod schema;
 mod settings;
 pub mod spec;
 pub mod ui;
 mod variables;
 pub mod volumes;
+pub mod yaml;
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::called::program;
+use crate::diagnostic::Problem;
 use crate::manifests::Submission;
+use crate::program::program;
 use crate::spark::{Conf, Version, names};
 use local_files::LocalFiles;
-use node::Node;
 pub use overrides::Overrides;
-use problem::Problem;
-use read::{Reader, Texts};
 use schedule::Schedule;
+use schema::{Reader, Texts};
 use spec::{Language, Spec};
 pub use variables::Variables;
+use yaml::Node;
 
 /// What a user asks for: an application, and how it is to run.
 #[derive(Clone, Debug, Default)]
@@ -111,7 +110,7 @@ pub struct Files {
 /// The jobs of a source, and all that is wrong with them.
 pub fn read(text: &str, variables: &Variables) -> (Vec<Job>, Vec<Problem>) {
     let mut problems = Vec::new();
-    let documents = match node::documents(text, &mut problems) {
+    let documents = match yaml::documents(text, &mut problems) {
         Ok(documents) => documents,
         Err(problem) => {
             problems.push(problem);
@@ -133,7 +132,7 @@ pub fn read(text: &str, variables: &Variables) -> (Vec<Job>, Vec<Problem>) {
 const KINDS: [&str; 2] = ["SparkApplication", "ScheduledSparkApplication"];
 const API_VERSION: &str = "sparkoperator.k8s.io/v1beta2";
 
-read::section! {
+schema::section! {
     /// `metadata`.
     struct Metadata {
         /// Name of the application: its driver is NAME-driver.
@@ -152,7 +151,7 @@ read::section! {
 
 impl Job {
     fn of(document: Node, problems: &mut Vec<Problem>) -> Option<Self> {
-        if !matches!(document.value, node::Value::Map(_)) {
+        if !matches!(document.value, yaml::Value::Map(_)) {
             problems.push(
                 Problem::error(format!("expected a SparkApplication, found {}", document.found())).at(document.place),
             );
@@ -179,7 +178,7 @@ impl Job {
             if !["apiVersion", "kind", "metadata", "spec", "status"].contains(&entry.key.as_str()) {
                 let mut unknown =
                     Problem::error(format!("unknown field `{}`", entry.key)).at(entry.place).of(entry.key.clone());
-                if let Some(word) = problem::nearest(&entry.key, ["apiVersion", "kind", "metadata", "spec"]) {
+                if let Some(word) = crate::diagnostic::nearest(&entry.key, ["apiVersion", "kind", "metadata", "spec"]) {
                     unknown = unknown.help(format!("did you mean `{word}`?"));
                 }
                 reader.problems.push(unknown);
@@ -288,7 +287,7 @@ impl Job {
     pub fn executor_template(&self) -> Option<Value> {
         let section = self.spec.executor.role.template.as_ref().map(|template| template.json.clone());
         section.or_else(|| {
-            let documents = node::documents(self.files.executor_template.as_deref()?, &mut Vec::new()).ok()?;
+            let documents = yaml::documents(self.files.executor_template.as_deref()?, &mut Vec::new()).ok()?;
             documents.first().map(Node::json)
         })
     }
@@ -330,7 +329,7 @@ impl Job {
 
 /// Whether a document is an object of another kind, of which it would only confuse to say what a job has and it has not.
 fn is_anothers(kind: Option<&str>, api_version: Option<&str>) -> bool {
-    let is_misspelt = |kind: &str| problem::nearest(kind, KINDS).is_some();
+    let is_misspelt = |kind: &str| crate::diagnostic::nearest(kind, KINDS).is_some();
     let group = |version: &'_ str| version.split('/').next().map(str::to_owned);
     kind.is_some_and(|kind| !KINDS.contains(&kind) && !is_misspelt(kind))
         || api_version.is_some_and(|version| version.contains('/') && group(version) != group(API_VERSION))
@@ -350,7 +349,7 @@ fn check_kind(document: &Node, kind: Option<&str>, api_version: Option<&str>, re
             let mut problem = Problem::error(format!("expected one of {}, found `{kind}`", KINDS.join(", ")))
                 .of("kind")
                 .at(of("kind"));
-            problem = problem.help(match problem::nearest(kind, KINDS) {
+            problem = problem.help(match crate::diagnostic::nearest(kind, KINDS) {
                 Some(word) => format!("did you mean `{word}`?"),
                 None => "objects of other kinds are for kubectl apply, in a file of their own".into(),
             });

@@ -1,6 +1,6 @@
 //! `monitoring`: metrics, and the JMX exporter of Prometheus.
 
-use super::read::{Whole, section};
+use super::schema::{Whole, section};
 use crate::manifests::pod::Pod;
 use crate::spark::memory::Role;
 use crate::spark::{Conf, names};

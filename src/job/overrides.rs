@@ -3,13 +3,13 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::embedded::Embedded;
-use super::problem::Problem;
+use super::kubernetes_type::Embedded;
 use super::quantities::Quantity;
-use super::read::Whole;
 use super::role::RoleSpec;
+use super::schema::Whole;
 use super::spec::{Language, PullPolicy};
 use super::{Job, Name};
+use crate::diagnostic::Problem;
 use crate::spark::{Memory, memory, names, quantity};
 
 /// Flags that win over the job file. Without a file they describe the job by themselves.

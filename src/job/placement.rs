@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::Job;
-use super::problem::{Problem, nearest};
 use super::role::RoleSpec;
+use crate::diagnostic::{Problem, nearest};
 use crate::spark::names;
 
 const EFFECTS: [&str; 3] = ["NoSchedule", "PreferNoSchedule", "NoExecute"];

@@ -1,8 +1,8 @@
 //! Amounts in Kubernetes' notation.
 
-use super::node::Node;
-use super::problem::Problem;
-use super::read::{Kind, Read, Reader};
+use super::schema::{Kind, Read, Reader};
+use super::yaml::Node;
+use crate::diagnostic::Problem;
 use crate::spark::{memory, quantity};
 
 /// A quantity as Kubernetes writes it: `500m`, `2`, `1.5Gi`. Kept as it was written.

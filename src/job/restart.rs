@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::read::{Count, Whole, section, word};
+use super::schema::{Count, Whole, section, word};
 
 section! {
     /// What happens after a failure.

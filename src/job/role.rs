@@ -2,9 +2,9 @@
 
 use k8s_openapi::api::core::v1 as api;
 
-use super::embedded::Embedded;
+use super::kubernetes_type::Embedded;
 use super::quantities::{MemoryLimit, Quantity};
-use super::read::{Integer, Port, Positive, Texts, section};
+use super::schema::{Integer, Port, Positive, Texts, section};
 use super::volumes::Volumes;
 use crate::manifests::pod::Pod;
 use crate::spark::memory::{Memory, Role};

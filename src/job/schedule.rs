@@ -1,8 +1,8 @@
 //! `ScheduledSparkApplication`: an application and when it is run.
 
-use super::problem::Problem;
-use super::read::{Count, section, word};
+use super::schema::{Count, section, word};
 use super::spec::Spec;
+use crate::diagnostic::Problem;
 
 section! {
     /// The specification of a schedule.

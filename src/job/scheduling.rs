@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Job;
 use super::quantities::Quantity;
-use super::read::section;
+use super::schema::section;
 
 section! {
     /// How the gang is scheduled.

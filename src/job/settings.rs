@@ -175,6 +175,6 @@ pub fn known(key: &str) -> Known {
     let all = || KNOWN.iter().chain(&KNOWN_TOO);
     match all().find(|(known, _)| *known == key) {
         Some((_, version)) => Known::Since(*version),
-        None => Known::No(super::problem::nearest(key, all().map(|(known, _)| *known))),
+        None => Known::No(crate::diagnostic::nearest(key, all().map(|(known, _)| *known))),
     }
 }

@@ -7,9 +7,9 @@ use super::driver::Driver;
 use super::dynamic_allocation::DynamicAllocation;
 use super::executor::Executor;
 use super::monitoring::Monitoring;
-use super::read::{Count, Integer, Texts, section, word};
 use super::restart::RestartPolicy;
 use super::scheduling::BatchSchedulerOptions;
+use super::schema::{Count, Integer, Texts, section, word};
 use super::ui::{DriverIngress, SparkUi};
 use super::volumes::Volumes;
 use crate::spark::Conf;
@@ -102,12 +102,12 @@ pub enum Mode {
     Client,
 }
 
-impl super::read::Read for Mode {
-    fn kind() -> super::read::Kind {
-        super::read::Kind::Word(&["cluster", "client"])
+impl super::schema::Read for Mode {
+    fn kind() -> super::schema::Kind {
+        super::schema::Kind::Word(&["cluster", "client"])
     }
 
-    fn read(node: &super::node::Node, reader: &mut super::read::Reader) -> Self {
+    fn read(node: &super::yaml::Node, reader: &mut super::schema::Reader) -> Self {
         match node.text() {
             Some("cluster") => Self::Cluster,
             Some("client") => Self::Client,

@@ -2,8 +2,8 @@
 
 use k8s_openapi::api::networking::v1::IngressTLS;
 
-use super::embedded::Embedded;
-use super::read::{Port, Texts, section, word};
+use super::kubernetes_type::Embedded;
+use super::schema::{Port, Texts, section, word};
 
 section! {
     /// Service and Ingress of Spark's web interface.

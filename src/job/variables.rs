@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::node::{Node, Place, Value};
-use super::problem::Problem;
+use super::yaml::{Node, Value};
+use crate::diagnostic::Place;
+use crate::diagnostic::Problem;
 
 /// Values of variables by name.
 #[derive(Clone, Debug, Default)]
@@ -108,7 +109,7 @@ fn is_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::node::documents;
+    use crate::job::yaml::documents;
 
     fn replaced(source: &str) -> (serde_json::Value, Vec<String>) {
         let variables = Variables([("DAY".to_owned(), "2026: 1".to_owned())].into());

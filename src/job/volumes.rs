@@ -3,9 +3,9 @@
 use k8s_openapi::api::core::v1 as api;
 use serde_json::Value;
 
-use super::embedded::Embedded;
-use super::problem::Problem;
+use super::kubernetes_type::Embedded;
 use super::role::RoleSpec;
+use crate::diagnostic::Problem;
 use crate::manifests::pod::Pod;
 use crate::spark::Conf;
 use crate::spark::memory::Role;
@@ -19,12 +19,12 @@ pub const LOCAL_DIR: &str = "spark-local-dir-";
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Volumes(pub Vec<Embedded<api::Volume>>);
 
-impl super::read::Read for Volumes {
-    fn kind() -> super::read::Kind {
+impl super::schema::Read for Volumes {
+    fn kind() -> super::schema::Kind {
         Vec::<Embedded<api::Volume>>::kind()
     }
 
-    fn read(node: &super::node::Node, reader: &mut super::read::Reader) -> Self {
+    fn read(node: &super::yaml::Node, reader: &mut super::schema::Reader) -> Self {
         Self(Vec::read(node, reader))
     }
 }
@@ -110,7 +110,7 @@ impl Volumes {
                 None if in_template(name) => {}
                 None => {
                     let known: Vec<&str> = self.0.iter().map(|volume| volume.text("name")).collect();
-                    let help = match super::problem::nearest(name, known.iter().copied()) {
+                    let help = match crate::diagnostic::nearest(name, known.iter().copied()) {
                         Some(word) => format!("did you mean `{word}`?"),
                         None => "add it to `spec.volumes`, or to the volumes of the role's template".to_owned(),
                     };

@@ -127,7 +127,7 @@ fn without_effect(job: &Job) -> Vec<String> {
     let spec = &job.spec;
     let roles = [&spec.driver.role, &spec.executor.role];
     let any = |of: fn(&crate::job::role::RoleSpec) -> bool| roles.into_iter().any(of);
-    let reference = |env: &&crate::job::embedded::Embedded<_>| env.json.get("valueFrom").is_some();
+    let reference = |env: &&crate::job::kubernetes_type::Embedded<_>| env.json.get("valueFrom").is_some();
     let references = roles.iter().flat_map(|role| role.env.iter().filter(reference).map(|env| env.text("name")));
     let keys = roles.iter().flat_map(|role| role.env_secret_key_refs.keys().map(String::as_str));
     let mut variables: Vec<&str> = references.chain(keys).collect();

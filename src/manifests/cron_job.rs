@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::plan::{NAME_ANNOTATION, Plan};
 use super::{HOLD, Object, job};
-use crate::job::problem::Problem;
+use crate::diagnostic::Problem;
 use crate::job::restart::Supervision;
 use crate::job::schedule::Schedule;
 
@@ -15,7 +15,7 @@ pub const STAYS_SUSPENDED: &str = "suspended";
 /// rule. Defaults are the operator's.
 pub fn cron_job(plan: &Plan, schedule: &Schedule, supervision: Supervision) -> Result<Object, Problem> {
     let when = schedule.when()?;
-    let kept = |limit: &Option<crate::job::read::Count>| limit.map_or(1, |limit| *limit);
+    let kept = |limit: &Option<crate::job::schema::Count>| limit.map_or(1, |limit| *limit);
     let hold = if schedule.suspend == Some(true) { STAYS_SUSPENDED } else { "true" };
     let mut spec = json!({
         "schedule": when.schedule,

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
+use crate::redaction::is_secret_like;
 use crate::spark::quantity;
-use crate::spark::secrets::is_secret_like;
 
 /// Longer values are cut.
 const VALUE: usize = 80;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::plan::{NAME_ANNOTATION, Plan};
 use super::{HOLD, Object, driver};
-use crate::job::problem::Problem;
+use crate::diagnostic::Problem;
 use crate::job::restart::{Again, CarrierKind, Supervision};
 
 /// The label by which a Job's pods, and the executors of its drivers, are known.

@@ -28,8 +28,8 @@ use serde_json::Value;
 pub use plan::Submission;
 pub use setup::{Setup, Submitter, with_preempt};
 
+use crate::diagnostic::Problem;
 use crate::job::Job;
-use crate::job::problem::Problem;
 use crate::job::restart::CarrierKind;
 use crate::job::schedule::Schedule;
 use crate::job::scheduling::Scheduler;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::job::problem::Problem;
+use crate::diagnostic::Problem;
 use crate::job::restart::{CarrierKind, Supervision};
 use crate::job::scheduling::{KUEUE_QUEUE, Scheduler};
 use crate::job::{Files, Job};

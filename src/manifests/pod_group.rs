@@ -8,7 +8,7 @@ use super::Object;
 use super::driver::{custom_resources, driver_cpu};
 use super::plan::{EXECUTOR_CONTAINER, Plan};
 use super::pod::Pod;
-use crate::job::problem::Problem;
+use crate::diagnostic::Problem;
 use crate::job::role::RoleSpec;
 use crate::job::scheduling::Scheduler;
 use crate::spark::memory::{self, Role};

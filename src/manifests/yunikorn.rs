@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::plan::Plan;
 use super::pod::Pod;
 use super::pod_group::Request;
-use crate::job::problem::Problem;
+use crate::diagnostic::Problem;
 use crate::job::scheduling::Scheduler;
 use crate::spark::Version;
 use crate::spark::memory::Role;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Conf, Version};
 
-use crate::called::program;
+use crate::program::program;
 
 /// A command line of `spark-submit`, taken apart.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -133,7 +133,7 @@ impl CommandLine {
             }
             _ => {
                 let known = SETTINGS.iter().map(|(flag, _)| *flag).chain(OTHERS);
-                let near = crate::job::problem::nearest(flag, known);
+                let near = crate::diagnostic::nearest(flag, known);
                 return Err(match near {
                     Some(near) => format!("`{flag}` is no flag of spark-submit; did you mean `{near}`?"),
                     None => format!("`{flag}` is no flag of spark-submit"),

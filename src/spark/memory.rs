@@ -1,9 +1,9 @@
 //! Amounts of memory as Spark writes and adds them.
 
 use super::{Conf, Version};
-use crate::job::node::Node;
-use crate::job::problem::Problem;
-use crate::job::read::{Kind, Read, Reader};
+use crate::diagnostic::Problem;
+use crate::job::schema::{Kind, Read, Reader};
+use crate::job::yaml::Node;
 
 /// An amount of memory in Spark's notation: `512m`, `4g`; without a unit, MiB.
 ///

@@ -7,7 +7,6 @@ pub mod memory;
 pub mod names;
 pub mod properties;
 pub mod quantity;
-pub mod secrets;
 pub mod version;
 
 pub use command_line::CommandLine;

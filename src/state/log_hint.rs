@@ -1,6 +1,6 @@
 //! What the end of a log tells of a trouble that many have had, and what to do about it.
 
-use crate::called::program;
+use crate::program::program;
 
 /// What to try, by what the log of a failed driver or executor says. The most telling is looked for first:
 /// one trouble often brings others after it.

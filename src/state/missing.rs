@@ -1,7 +1,7 @@
 //! Something that an application names and that is not there, and what there is instead.
 
 use super::Around;
-use crate::job::problem::nearest;
+use crate::diagnostic::nearest;
 
 /// More names than these are not told.
 const MOST: usize = 10;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::job::problem::nearest;
+use crate::diagnostic::nearest;
 use crate::spark::quantity;
 
 /// Amounts by the name of their resource.

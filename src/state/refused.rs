@@ -1,6 +1,6 @@
 //! What to do about an object that the API server refuses, whoever wanted to make it.
 
-use crate::called::program;
+use crate::program::program;
 
 /// What to try, by the words that the API server's parts use. Each is quoted from Kubernetes' source.
 pub fn refusal_hint(message: &str, namespace: &str) -> Option<String> {

@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::{ContainerStateWaiting, ContainerStatus, Event, 
 use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
-use crate::job::problem::nearest;
+use crate::diagnostic::nearest;
 
 use super::{Observed, Terms, around, container, has_passed, missing, noted, queue, scheduling};
 

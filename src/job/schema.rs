@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::ops::Deref;
 
-use super::node::{Node, Value};
-use super::problem::{Problem, nearest};
+use super::yaml::{Node, Value};
+use crate::diagnostic::{Problem, nearest};
 
 /// A type that a field of the job file can have.
 pub trait Read: Sized + Default {
@@ -207,7 +207,7 @@ impl<T: Read> Read for BTreeMap<String, T> {
             reader.expected(node, &Self::kind());
             return BTreeMap::new();
         };
-        let read = |entry: &super::node::Entry| {
+        let read = |entry: &super::yaml::Entry| {
             let value = reader.below(&entry.key, |reader| match entry.node.is_null() {
                 true => T::default(),
                 false => T::read(&entry.node, reader),
@@ -304,26 +304,26 @@ macro_rules! section {
             $( $(#[doc = $doc])* pub $name: $type, )*
         }
 
-        impl $crate::job::read::Section for $section {
-            fn fields() -> Vec<$crate::job::read::Field> {
+        impl $crate::job::schema::Section for $section {
+            fn fields() -> Vec<$crate::job::schema::Field> {
                 #[allow(unused_mut)]
                 let mut fields = vec![
-                    $( $crate::job::read::Field {
-                        key: $crate::job::read::key(stringify!($name), None$(.or(Some($key)))?),
+                    $( $crate::job::schema::Field {
+                        key: $crate::job::schema::key(stringify!($name), None$(.or(Some($key)))?),
                         doc: concat!("" $(, $doc, "\n")*).trim().to_owned(),
                         becomes: $becomes,
-                        required: <$type as $crate::job::read::Read>::REQUIRED,
-                        kind: <$type as $crate::job::read::Read>::kind(),
+                        required: <$type as $crate::job::schema::Read>::REQUIRED,
+                        kind: <$type as $crate::job::schema::Read>::kind(),
                     }, )*
                 ];
-                $( fields.extend(<$inner_type as $crate::job::read::Section>::fields()); )*
+                $( fields.extend(<$inner_type as $crate::job::schema::Section>::fields()); )*
                 fields
             }
 
-            fn read_fields(node: &$crate::job::node::Node, reader: &mut $crate::job::read::Reader) -> Self {
+            fn read_fields(node: &$crate::job::yaml::Node, reader: &mut $crate::job::schema::Reader) -> Self {
                 Self {
-                    $( $inner: <$inner_type as $crate::job::read::Section>::read_fields(node, reader), )*
-                    $( $name: reader.field(node, &$crate::job::read::key(stringify!($name), None$(.or(Some($key)))?)), )*
+                    $( $inner: <$inner_type as $crate::job::schema::Section>::read_fields(node, reader), )*
+                    $( $name: reader.field(node, &$crate::job::schema::key(stringify!($name), None$(.or(Some($key)))?)), )*
                 }
             }
         }
@@ -348,12 +348,12 @@ macro_rules! word {
             }
         }
 
-        impl $crate::job::read::Read for $word {
-            fn kind() -> $crate::job::read::Kind {
-                $crate::job::read::Kind::Word(Self::WORDS)
+        impl $crate::job::schema::Read for $word {
+            fn kind() -> $crate::job::schema::Kind {
+                $crate::job::schema::Kind::Word(Self::WORDS)
             }
 
-            fn read(node: &$crate::job::node::Node, reader: &mut $crate::job::read::Reader) -> Self {
+            fn read(node: &$crate::job::yaml::Node, reader: &mut $crate::job::schema::Reader) -> Self {
                 match node.text() {
                     $( Some(stringify!($variant)) => Self::$variant, )+
                     _ => {
@@ -402,7 +402,7 @@ pub fn key(name: &str, given: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::node::documents;
+    use crate::job::yaml::documents;
 
     section! {
         /// Of a test.

@@ -5,7 +5,12 @@ use std::fmt::Write;
 
 use serde_json::json;
 
-use super::node::{Place, lines};
+/// A line and a column of the source, both counted from 1; columns count characters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    pub line: usize,
+    pub column: usize,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -110,7 +115,7 @@ fn shortened(text: &str) -> Cow<'_, str> {
 /// The source line, as `rustc` shows it. A line that may hold a secret is not repeated.
 fn excerpt(source: &str, place: Place) -> Option<String> {
     let line = lines(source).nth(place.line.checked_sub(1)?)?.trim_end();
-    if line.is_empty() || crate::spark::secrets::is_secret_like(line) {
+    if line.is_empty() || crate::redaction::is_secret_like(line) {
         return None;
     }
     let printable = |c: char| if c.is_control() { ' ' } else { c };
@@ -120,6 +125,23 @@ fn excerpt(source: &str, place: Place) -> Option<String> {
     let caret =
         if place.column <= 120 { format!("\n {margin} | {}^", " ".repeat(place.column - 1)) } else { String::new() };
     Some(format!("\n {number} | {shown}{caret}"))
+}
+
+/// The lines as YAML counts them: a carriage return alone ends one too.
+pub fn lines(source: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(source);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let end = text.find(['\n', '\r']);
+        rest = end.and_then(|end| text[end..].strip_prefix("\r\n").or(text.get(end + 1..)));
+        Some(&text[..end.unwrap_or(text.len())])
+    })
+}
+
+/// The place of a byte offset.
+pub fn place_in(source: &str, at: usize) -> Place {
+    let last = lines(&source[..at]).last().unwrap_or_default();
+    Place { line: lines(&source[..at]).count(), column: last.chars().count() + 1 }
 }
 
 /// The word of `known` that `word` was probably meant to be: the nearest, or else the shortest that begins with it.

@@ -2,7 +2,7 @@
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 
-use super::problem::Problem;
+use crate::diagnostic::{Place, Problem, lines, place_in};
 
 /// Bytes of one input. A job file is a few KiB; what is larger is not one.
 const MAX_BYTES: usize = 8 << 20;
@@ -12,13 +12,6 @@ const MAX_NODES: usize = 250_000;
 const MAX_DOCUMENTS: usize = 1000;
 /// Nesting of one document. The deepest of the API's own types stay below 30.
 const MAX_DEPTH: usize = 64;
-
-/// A line and a column of the source, both counted from 1; columns count characters.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
-    pub line: usize,
-    pub column: usize,
-}
 
 /// A value and where it begins.
 #[derive(Clone, Debug, PartialEq)]
@@ -180,23 +173,6 @@ fn within(source: &str, place: Place) -> Place {
         Some(line) => Place { column: place.column.min(line.chars().count() + 1), ..place },
         None => place_in(source, source.len()),
     }
-}
-
-/// The lines as YAML counts them: a carriage return alone ends one too.
-pub fn lines(source: &str) -> impl Iterator<Item = &str> {
-    let mut rest = Some(source);
-    std::iter::from_fn(move || {
-        let text = rest?;
-        let end = text.find(['\n', '\r']);
-        rest = end.and_then(|end| text[end..].strip_prefix("\r\n").or(text.get(end + 1..)));
-        Some(&text[..end.unwrap_or(text.len())])
-    })
-}
-
-/// The place of a byte offset.
-pub fn place_in(source: &str, at: usize) -> Place {
-    let last = lines(&source[..at]).last().unwrap_or_default();
-    Place { line: lines(&source[..at]).count(), column: last.chars().count() + 1 }
 }
 
 struct Builder<'a, 'p> {

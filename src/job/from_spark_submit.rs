@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{API_VERSION, annotation, node::Node, settings, variables};
+use super::yaml::Node;
+use super::{API_VERSION, annotation, settings, variables};
 use crate::spark::{CommandLine, Conf, Version, memory, names, quantity};
 
 /// What a command line means only together with where it is given.

@@ -6,9 +6,10 @@ use std::marker::PhantomData;
 
 use serde::de::{self, DeserializeOwned, DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 
-use super::node::{Entry, Node, Place, Value};
-use super::problem::{Problem, nearest};
-use super::read::{Kind, Read, Reader};
+use super::schema::{Kind, Read, Reader};
+use super::yaml::{Entry, Node, Value};
+use crate::diagnostic::Place;
+use crate::diagnostic::{Problem, nearest};
 
 /// A `T` of the Kubernetes API, as JSON.
 #[derive(Debug)]
@@ -260,7 +261,7 @@ impl Mistake {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::node::documents;
+    use crate::job::yaml::documents;
     use k8s_openapi::api::core::v1::{Affinity, Container, EnvVar};
 
     fn problems<T: DeserializeOwned>(source: &str) -> Vec<String> {
