@@ -13,6 +13,7 @@ mod doctor;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod job;
+mod kubernetes;
 mod local;
 mod manifests;
 mod program;

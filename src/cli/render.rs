@@ -4,9 +4,9 @@ use uuid::Uuid;
 
 use super::place::Place;
 use super::source::{self, Sources};
+use crate::cluster;
 use crate::job::Job;
 use crate::manifests::{self, Application, HOLD, Manifests, Submission};
-use crate::{cluster, spark};
 
 /// Print the objects that `submit` sends, without a cluster
 ///
@@ -86,7 +86,7 @@ impl Identity {
 
 /// An id made of a text: its version as a UUID is 8, "made by a rule of one's own" (RFC 9562).
 fn of_hash(text: &str) -> String {
-    let hash = spark::names::hash(text, 32);
+    let hash = crate::kubernetes::names::hash(text, 32);
     format!("{}8{}", &hash[..12], &hash[13..])
 }
 
@@ -148,7 +148,7 @@ impl Render {
         Ok(0)
     }
 
-    fn text(&self, objects: &[manifests::Object]) -> Result<String> {
+    fn text(&self, objects: &[crate::kubernetes::Object]) -> Result<String> {
         let mut text = String::new();
         for object in objects {
             match self.output {

@@ -3,9 +3,9 @@ use anyhow::{Result, anyhow, bail};
 use super::place::Place;
 use crate::cluster;
 use crate::job::overrides::pair;
+use crate::kubernetes::{names, quantity};
 use crate::manifests::{self, Submitter};
 use crate::report::talk;
-use crate::spark::{names, quantity};
 
 /// Print what an administrator needs once for a namespace, or apply it
 ///

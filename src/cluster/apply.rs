@@ -2,7 +2,8 @@ use serde_json::{Value, json};
 
 use super::request::Call;
 use super::{Cluster, Failure, Refusal, kinds};
-use crate::manifests::{Object, with_preempt};
+use crate::kubernetes::Object;
+use crate::manifests::with_preempt;
 
 /// Makes an object be as it is written, and returns how it is spoken of. Fields that another has set otherwise are
 /// left to him: the server refuses.

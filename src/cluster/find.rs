@@ -9,10 +9,10 @@ use serde_json::Value;
 
 use super::request::Call;
 use super::{Cluster, Failure, Refusal, kinds};
+use crate::kubernetes::names;
 use crate::manifests::{Application, Carrier, JOB_NAME, NAME_ANNOTATION, SUBMISSION};
 use crate::program::program;
 use crate::report::talk;
-use crate::spark::names;
 use crate::state::{Observed, event_time};
 
 /// Labels that hold an application's name: the operator's (and sparkctl's), and Spark's own.

@@ -1,6 +1,6 @@
 //! Paths of collections, and how objects are spoken of.
 
-use crate::manifests::Object;
+use crate::kubernetes::Object;
 
 /// Path of the collection that an object belongs to.
 ///

@@ -10,8 +10,9 @@ use tokio::time::Instant;
 use super::find::{encoded, list};
 use super::request::Call;
 use super::{Cluster, Failure, Refusal, kinds};
+use crate::kubernetes::names;
 use crate::manifests::Application;
-use crate::spark::names;
+use crate::spark::resource_name_prefix;
 use crate::state::{Observed, PATIENCE, State, Terms, What};
 
 /// Who holds the Lease for longer and does not renew it is dead.
@@ -46,7 +47,7 @@ impl Turn {
     pub async fn of(cluster: &Cluster, application: &Application) -> Result<Turn, Refusal> {
         let namespace = &application.namespace;
         let leases = kinds::in_namespace("coordination.k8s.io/v1", "leases", namespace);
-        let name = names::cut(&names::prefix(&application.name), "-sparkctl", names::LABEL);
+        let name = names::cut(&resource_name_prefix(&application.name), "-sparkctl", names::LABEL);
         let path = format!("{leases}/{}", encoded(&name));
         let doing = format!("waiting for Lease {name}");
         let refusal = |failure| Refusal::new(doing.as_str(), failure, namespace);

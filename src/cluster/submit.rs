@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::request::{Answer, Call};
 use super::{Cluster, Failure, Refusal, kinds, missing};
-use crate::manifests::{HOLD, Manifests, Object, RUN_KEY, SPECIFICATION, STAYS_SUSPENDED, difference};
+use crate::kubernetes::{Object, difference};
+use crate::manifests::{HOLD, Manifests, RUN_KEY, SPECIFICATION, STAYS_SUSPENDED};
 use crate::program::program;
 use crate::report::talk;
 

@@ -13,7 +13,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::manifests::{Needs, Object, RUN_KEY, difference};
+use crate::kubernetes::{Object, difference};
+use crate::manifests::{Needs, RUN_KEY};
 use crate::program::program;
 
 /// One look at a cluster.

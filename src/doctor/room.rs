@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::{Ask, Check, Facts};
+use crate::kubernetes::quantity;
 use crate::manifests::Needs;
-use crate::spark::quantity;
 
 const QUOTAS: &str = "quotas";
 

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use super::local_files;
 use super::overrides::PREEMPTABLE;
 use super::restart::{CarrierKind, Restart};
 use super::role::RoleSpec;
@@ -10,12 +9,13 @@ use super::schedule::Concurrency;
 use super::scheduling::{KUEUE_QUEUE, Scheduler};
 use super::settings::{self, Known};
 use super::spec::{Language, Mode};
-use super::{Job, Name, placement};
+use super::{Job, Name, local_files, placement};
 use crate::diagnostic::{Problem, nearest};
+use crate::kubernetes::{names, quantity};
 use crate::manifests::driver::custom_resources;
 use crate::redaction;
 use crate::spark::memory::{self, Role};
-use crate::spark::{Conf, Version, names, quantity};
+use crate::spark::{Conf, EXECUTOR_PREFIX, Version};
 
 /// All problems of the job. Paths begin with `spec`, wherever the document has it.
 pub fn job(job: &Job, namespace: &str) -> Vec<Problem> {
@@ -695,12 +695,11 @@ fn setting(job: &Job, key: &str, value: &str, namespace: &str) -> Option<Problem
             Some(Problem::error("Spark refuses it here: the driver listens on its pod's address"))
         }
         "spark.kubernetes.executor.podNamePrefix"
-            if job.version() >= Version(3, 3)
-                && (value.len() > names::EXECUTOR_PREFIX || names::check(value).is_err()) =>
+            if job.version() >= Version(3, 3) && (value.len() > EXECUTOR_PREFIX || names::check(value).is_err()) =>
         {
             Some(Problem::error(format!(
                 "`{value}` is not a prefix for executors: at most {} characters of a name",
-                names::EXECUTOR_PREFIX
+                EXECUTOR_PREFIX
             )))
         }
         _ => family(job, key, value),

@@ -6,7 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::yaml::Node;
 use super::{API_VERSION, annotation, settings, variables};
-use crate::spark::{CommandLine, Conf, Version, memory, names, quantity};
+use crate::kubernetes::quantity;
+use crate::spark::{CommandLine, Conf, Version, memory, resource_name_prefix};
 
 /// What a command line means only together with where it is given.
 #[derive(Clone, Debug, Default)]
@@ -204,7 +205,7 @@ impl Conversion {
 
     /// Each submission has a name of its own, as Spark's have.
     fn metadata(&self, namespace: &str, around: &Surroundings) -> Value {
-        let mut name = names::prefix(self.settings.get("spark.app.name").unwrap_or_default());
+        let mut name = resource_name_prefix(self.settings.get("spark.app.name").unwrap_or_default());
         name.truncate(40);
         let mut metadata = json!({"generateName": format!("{}-", name.trim_end_matches('-')), "namespace": namespace});
         let annotations: Map<String, Value> = [

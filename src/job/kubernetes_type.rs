@@ -8,8 +8,7 @@ use serde::de::{self, DeserializeOwned, DeserializeSeed, IntoDeserializer, MapAc
 
 use super::schema::{Kind, Read, Reader};
 use super::yaml::{Entry, Node, Value};
-use crate::diagnostic::Place;
-use crate::diagnostic::{Problem, nearest};
+use crate::diagnostic::{Place, Problem, nearest};
 
 /// A `T` of the Kubernetes API, as JSON.
 #[derive(Debug)]
@@ -175,7 +174,7 @@ impl<'de> de::Deserializer<'de> for Checked<'_> {
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Mistake> {
         match self.node.text() {
             Some(text) if name == "Quantity" => {
-                if let Err(message) = crate::spark::quantity::check(text) {
+                if let Err(message) = crate::kubernetes::quantity::check(text) {
                     return Err(Mistake { message, place: Some(self.node.place) });
                 }
                 visitor.visit_newtype_struct(text.into_deserializer())
@@ -260,9 +259,10 @@ impl Mistake {
 
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::api::core::v1::{Affinity, Container, EnvVar};
+
     use super::*;
     use crate::job::yaml::documents;
-    use k8s_openapi::api::core::v1::{Affinity, Container, EnvVar};
 
     fn problems<T: DeserializeOwned>(source: &str) -> Vec<String> {
         let nodes = documents(source, &mut Vec::new()).unwrap();

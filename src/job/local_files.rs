@@ -296,7 +296,7 @@ impl Job {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spark::names;
+    use crate::kubernetes::names;
 
     fn files(paths: &[&str]) -> LocalFiles {
         let mut files = LocalFiles::default();

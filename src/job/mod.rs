@@ -30,19 +30,20 @@ pub mod yaml;
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
-use crate::diagnostic::Problem;
-use crate::manifests::Submission;
-use crate::program::program;
-use crate::spark::{Conf, Version, names};
 use local_files::LocalFiles;
 pub use overrides::Overrides;
 use schedule::Schedule;
 use schema::{Reader, Texts};
+use serde_json::Value;
 use spec::{Language, Spec};
 pub use variables::Variables;
 use yaml::Node;
+
+use crate::diagnostic::Problem;
+use crate::kubernetes::names;
+use crate::manifests::Submission;
+use crate::program::program;
+use crate::spark::{Conf, Version};
 
 /// What a user asks for: an application, and how it is to run.
 #[derive(Clone, Debug, Default)]

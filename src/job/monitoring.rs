@@ -1,9 +1,10 @@
 //! `monitoring`: metrics, and the JMX exporter of Prometheus.
 
 use super::schema::{Whole, section};
-use crate::manifests::pod::Pod;
+use crate::kubernetes::names;
+use crate::kubernetes::pod::Pod;
+use crate::spark::Conf;
 use crate::spark::memory::Role;
-use crate::spark::{Conf, names};
 
 section! {
     /// Metrics. Nothing of it is done without `prometheus`.

@@ -10,7 +10,8 @@ use super::schema::Whole;
 use super::spec::{Language, PullPolicy};
 use super::{Job, Name};
 use crate::diagnostic::Problem;
-use crate::spark::{Memory, memory, names, quantity};
+use crate::kubernetes::{names, quantity};
+use crate::spark::{Memory, memory};
 
 /// Flags that win over the job file. Without a file they describe the job by themselves.
 #[derive(Args, Clone, Debug, Default, PartialEq)]

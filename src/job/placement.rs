@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::Job;
 use super::role::RoleSpec;
 use crate::diagnostic::{Problem, nearest};
-use crate::spark::names;
+use crate::kubernetes::names;
 
 const EFFECTS: [&str; 3] = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
 const OPERATORS: [&str; 6] = ["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"];

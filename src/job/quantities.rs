@@ -3,7 +3,8 @@
 use super::schema::{Kind, Read, Reader};
 use super::yaml::Node;
 use crate::diagnostic::Problem;
-use crate::spark::{memory, quantity};
+use crate::kubernetes::quantity;
+use crate::spark::memory;
 
 /// A quantity as Kubernetes writes it: `500m`, `2`, `1.5Gi`. Kept as it was written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

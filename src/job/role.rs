@@ -6,7 +6,7 @@ use super::kubernetes_type::Embedded;
 use super::quantities::{MemoryLimit, Quantity};
 use super::schema::{Integer, Port, Positive, Texts, section};
 use super::volumes::Volumes;
-use crate::manifests::pod::Pod;
+use crate::kubernetes::pod::Pod;
 use crate::spark::memory::{Memory, Role};
 use crate::spark::{Conf, Version};
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::kubernetes_type::Embedded;
 use super::role::RoleSpec;
 use crate::diagnostic::Problem;
-use crate::manifests::pod::Pod;
+use crate::kubernetes::pod::Pod;
 use crate::spark::Conf;
 use crate::spark::memory::Role;
 

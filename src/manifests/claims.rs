@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Object;
 use super::driver::{ConfVolume, conf_volumes};
 use super::plan::Plan;
-use crate::spark::{Version, names};
+use crate::kubernetes::{Object, names};
+use crate::spark::{Version, resource_name_prefix};
 
 /// What in a claim's name stands for a claim made for this driver.
 const ON_DEMAND: &str = "OnDemand";
@@ -20,7 +20,7 @@ pub fn name(plan: &Plan, volume: &ConfVolume) -> String {
     }
     let index = conf_volumes(&plan.conf).position(|other| other.name == volume.name).unwrap_or_default();
     let suffix = format!("-{}-driver-pvc-{index}", plan.submission.short());
-    given.replace(ON_DEMAND, &names::cut(&names::prefix(&plan.name()), &suffix, names::LABEL))
+    given.replace(ON_DEMAND, &names::cut(&resource_name_prefix(&plan.name()), &suffix, names::LABEL))
 }
 
 /// The claims that have to be made: those of which class and size are known.

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, json};
 
-use super::Object;
 use super::plan::Plan;
+use crate::kubernetes::Object;
 use crate::spark::{Version, properties};
 
 /// Name of the properties file.

@@ -3,9 +3,9 @@
 
 use serde_json::{Map, json};
 
-use super::Object;
 use super::plan::Plan;
-use super::pod::Pod;
+use crate::kubernetes::Object;
+use crate::kubernetes::pod::Pod;
 use crate::spark::Conf;
 
 const DIRECTORY: &str = "/mnt/secrets/spark-kubernetes-credentials";

@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 
 use super::plan::{NAME_ANNOTATION, Plan};
-use super::{HOLD, Object, job};
+use super::{HOLD, job};
 use crate::diagnostic::Problem;
 use crate::job::restart::Supervision;
 use crate::job::schedule::Schedule;
+use crate::kubernetes::Object;
 
 /// What the hold's annotation says of a schedule that stays suspended when it is released.
 pub const STAYS_SUSPENDED: &str = "suspended";

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use super::HOLD;
 use super::plan::{CONF_DIR, Plan, Ports, TEMPLATE_DIR, TEMPLATE_FILE};
-use super::pod::Pod;
-use super::{HOLD, Object};
 use crate::diagnostic::Problem;
 use crate::job::annotation;
 use crate::job::role::RoleSpec;
+use crate::kubernetes::Object;
+use crate::kubernetes::pod::Pod;
 use crate::spark::memory::{self, Role};
 use crate::spark::{Conf, Version};
 

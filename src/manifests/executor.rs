@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 
 use super::plan::{EXECUTOR_CONTAINER, Plan};
-use super::pod::Pod;
-use super::{Object, pod_priority, shared_overlay};
+use super::{pod_priority, shared_overlay};
 use crate::job::Job;
 use crate::job::scheduling::Scheduler;
+use crate::kubernetes::Object;
+use crate::kubernetes::pod::Pod;
 use crate::spark::Version;
 use crate::spark::memory::Role;
 

@@ -4,10 +4,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
-use super::Object;
 use super::plan::Plan;
-use super::pod::Pod;
 use crate::job::Files;
+use crate::kubernetes::Object;
+use crate::kubernetes::pod::Pod;
 use crate::spark::Conf;
 
 /// Where a driver has what goes with its job.

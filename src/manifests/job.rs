@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use super::plan::{NAME_ANNOTATION, Plan};
-use super::{HOLD, Object, driver};
+use super::{HOLD, driver};
 use crate::diagnostic::Problem;
 use crate::job::restart::{Again, CarrierKind, Supervision};
+use crate::kubernetes::Object;
 
 /// The label by which a Job's pods, and the executors of its drivers, are known.
 pub const JOB_NAME: &str = "batch.kubernetes.io/job-name";

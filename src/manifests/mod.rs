@@ -4,17 +4,14 @@ mod claims;
 mod config_map;
 pub mod credentials;
 mod cron_job;
-pub mod difference;
 pub mod driver;
 pub mod executor;
 mod files;
 pub mod hadoop;
 mod job;
-mod kinds;
 mod needs;
 mod network_policy;
 mod plan;
-pub mod pod;
 mod pod_group;
 mod service;
 mod setup;
@@ -23,9 +20,12 @@ pub mod yunikorn;
 
 use std::time::Duration;
 
-use serde_json::Value;
-
-pub use plan::Submission;
+pub use cron_job::STAYS_SUSPENDED;
+pub use hadoop::HADOOP_DIR;
+pub use job::{FAILURES, IGNORED_FAILURES, JOB_NAME, LOSS_LIMIT, LOSSES, TERMINATED};
+pub use needs::Needs;
+use plan::Plan;
+pub use plan::{CONF_DIR, NAME_ANNOTATION, RUN_KEY, SPECIFICATION, SUBMISSION, Submission};
 pub use setup::{Setup, Submitter, with_preempt};
 
 use crate::diagnostic::Problem;
@@ -33,16 +33,9 @@ use crate::job::Job;
 use crate::job::restart::CarrierKind;
 use crate::job::schedule::Schedule;
 use crate::job::scheduling::Scheduler;
-pub use cron_job::STAYS_SUSPENDED;
-pub use hadoop::HADOOP_DIR;
-pub use job::{FAILURES, IGNORED_FAILURES, JOB_NAME, LOSS_LIMIT, LOSSES, TERMINATED};
-pub use kinds::KINDS;
-pub use needs::Needs;
-use plan::Plan;
-pub use plan::{CONF_DIR, NAME_ANNOTATION, RUN_KEY, SPECIFICATION, SUBMISSION};
-
-use crate::spark::names;
-use pod::Pod;
+pub use crate::kubernetes::kinds::KINDS;
+use crate::kubernetes::pod::Pod;
+use crate::kubernetes::{Object, names};
 
 /// Everything that a submission creates. It runs whole or not at all: the carrier is created
 /// *held*, all else with the carrier as its owner, and then the hold is released.
@@ -53,11 +46,6 @@ pub struct Manifests {
     /// What the carrier owns, created after it and before its release.
     pub owned: Vec<Object>,
 }
-
-/// One Kubernetes object as it is sent.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
-#[serde(transparent)]
-pub struct Object(pub Value);
 
 /// What identifies a submitted application in the cluster, and what to expect of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -126,24 +114,6 @@ impl Manifests {
             _ => &mut self.carrier.0["spec"],
         };
         spec["activeDeadlineSeconds"] = time.as_secs().max(1).into();
-    }
-}
-
-impl Object {
-    pub fn kind(&self) -> &str {
-        self.text("/kind")
-    }
-
-    pub fn name(&self) -> &str {
-        self.text("/metadata/name")
-    }
-
-    pub fn namespace(&self) -> &str {
-        self.text("/metadata/namespace")
-    }
-
-    fn text(&self, pointer: &str) -> &str {
-        self.0.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
     }
 }
 

@@ -4,12 +4,12 @@ use serde_json::{Map, Value, json};
 
 use super::plan::Plan;
 use super::pod_group::Request;
-use super::{Manifests, Object, Submission};
+use super::{Manifests, Submission};
 use crate::diagnostic::Problem;
 use crate::job::Job;
 use crate::job::scheduling::Scheduler;
+use crate::kubernetes::{Object, names};
 use crate::spark::memory::Role;
-use crate::spark::names;
 
 /// What has to be there for an application to run.
 #[derive(Clone, Debug)]

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::Object;
 use super::plan::Plan;
+use crate::kubernetes::Object;
 use crate::spark::Version;
 
 /// Source: `NetworkPolicyFeatureStep` of Spark.

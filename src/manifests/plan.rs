@@ -6,7 +6,8 @@ use crate::diagnostic::Problem;
 use crate::job::restart::{CarrierKind, Supervision};
 use crate::job::scheduling::{KUEUE_QUEUE, Scheduler};
 use crate::job::{Files, Job};
-use crate::spark::{Conf, Version, names};
+use crate::kubernetes::names;
+use crate::spark::{Conf, EXECUTOR_PREFIX, Version, app_name_label, resource_name_prefix};
 
 /// What makes one submission of a job this one. It comes from outside, so that translation
 /// itself is pure.
@@ -93,7 +94,7 @@ pub const CONF_DIR: &str = "/opt/spark/conf";
 pub const TEMPLATE_DIR: &str = "/opt/spark/pod-template";
 pub const TEMPLATE_FILE: &str = "pod-spec-template.yml";
 /// Longest name of a Job: its pods' names have six characters more, and begin their executors' names.
-const JOB: usize = names::EXECUTOR_PREFIX - 6;
+const JOB: usize = EXECUTOR_PREFIX - 6;
 /// A CronJob's Jobs have their minute behind its name.
 const RUN: usize = "-29399999".len();
 /// Volcano's annotation for a pod's PodGroup.
@@ -109,10 +110,10 @@ fn index(supervision: Supervision) -> usize {
 impl Names {
     fn of(job: &Job, namespace: &str, conf: &Conf, submission: &Submission, carrier: CarrierKind) -> Self {
         let name = job.name(submission);
-        let stem = format!("{}-{}", names::prefix(&name), submission.short());
+        let stem = format!("{}-{}", resource_name_prefix(&name), submission.short());
         // Runs with keys of their own stand side by side.
         let own = submission.key.as_ref().map(|_| format!("-{}", submission.short())).unwrap_or_default();
-        let named = |suffix: &str| unique(&names::prefix(&name), submission.short(), suffix, names::LABEL);
+        let named = |suffix: &str| unique(&resource_name_prefix(&name), submission.short(), suffix, names::LABEL);
         Self {
             namespace: namespace.to_owned(),
             carrier: match (carrier, conf.given("spark.kubernetes.driver.pod.name")) {
@@ -133,8 +134,8 @@ impl Names {
             pod_group: named("-pg"),
             executors: match conf.given("spark.kubernetes.executor.podNamePrefix") {
                 Some(prefix) => prefix.to_owned(),
-                None if stem.len() <= names::EXECUTOR_PREFIX => stem,
-                None => unique(&names::prefix(&name), submission.short(), "", names::EXECUTOR_PREFIX),
+                None if stem.len() <= EXECUTOR_PREFIX => stem,
+                None => unique(&resource_name_prefix(&name), submission.short(), "", EXECUTOR_PREFIX),
             },
         }
     }
@@ -340,10 +341,7 @@ impl<'a> Plan<'a> {
         labels.insert("spark-app-selector".into(), self.submission.application());
         labels.insert("spark-role".into(), "driver".into());
         if self.version >= Version(3, 3) {
-            labels.insert(
-                "spark-app-name".into(),
-                names::app_name_label(self.conf.get("spark.app.name").unwrap_or_default()),
-            );
+            labels.insert("spark-app-name".into(), app_name_label(self.conf.get("spark.app.name").unwrap_or_default()));
             if names::check_label_value(self.job.spark_version()).is_ok() {
                 labels.insert("spark-version".into(), self.job.spark_version().to_owned());
             }
@@ -391,8 +389,9 @@ impl<'a> Plan<'a> {
             .map(|volume| LocalDir { path: volume.path, volume: None })
             .collect();
         let template = self.job.driver_template();
-        let mounts =
-            template.as_ref().map(|template| super::pod::Pod::of_template(Some(template), &self.driver_container()));
+        let mounts = template
+            .as_ref()
+            .map(|template| crate::kubernetes::pod::Pod::of_template(Some(template), &self.driver_container()));
         for mount in mounts.iter().flat_map(|pod| pod.mounts()) {
             if mount["name"].as_str().is_some_and(|name| name.starts_with(crate::job::volumes::LOCAL_DIR)) {
                 mounted

@@ -4,15 +4,14 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::Object;
 use super::driver::{custom_resources, driver_cpu};
 use super::plan::{EXECUTOR_CONTAINER, Plan};
-use super::pod::Pod;
 use crate::diagnostic::Problem;
 use crate::job::role::RoleSpec;
 use crate::job::scheduling::Scheduler;
+use crate::kubernetes::pod::Pod;
+use crate::kubernetes::{Object, quantity};
 use crate::spark::memory::{self, Role};
-use crate::spark::quantity;
 
 /// The PodGroup of driver and executors.
 ///
@@ -209,7 +208,8 @@ mod tests {
     use serde_json::{Value, json};
 
     use crate::job::{self, Overrides, Variables};
-    use crate::manifests::{self, Object, Submission};
+    use crate::kubernetes::Object;
+    use crate::manifests::{self, Submission};
 
     /// What a job with these lines in its `spec` becomes, the carrier first.
     fn objects(spec: &str) -> Vec<Object> {

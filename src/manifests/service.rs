@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::Object;
 use super::plan::{Plan, Ports};
+use crate::kubernetes::Object;
 use crate::spark::Version;
 
 /// Source: `DriverServiceFeatureStep` of Spark.

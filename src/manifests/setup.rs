@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::Object;
+use crate::kubernetes::Object;
 
 /// Each file of `k8s/`.
 const FILES: [&str; 4] = [

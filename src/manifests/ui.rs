@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::Object;
 use super::plan::{Plan, Ports};
 use crate::job::ui::DriverIngress;
-use crate::spark::names;
+use crate::kubernetes::{Object, names};
 
 /// The Service of Spark's web interface, if the job file speaks of it.
 pub fn service(plan: &Plan) -> Option<Object> {

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::plan::Plan;
-use super::pod::Pod;
 use super::pod_group::Request;
 use crate::diagnostic::Problem;
 use crate::job::scheduling::Scheduler;
+use crate::kubernetes::pod::Pod;
 use crate::spark::Version;
 use crate::spark::memory::Role;
 

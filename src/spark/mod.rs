@@ -4,12 +4,12 @@ pub mod command_line;
 pub mod conf;
 pub mod conf_dir;
 pub mod memory;
-pub mod names;
+mod names;
 pub mod properties;
-pub mod quantity;
 pub mod version;
 
 pub use command_line::CommandLine;
 pub use conf::Conf;
 pub use memory::Memory;
+pub use names::{EXECUTOR_PREFIX, app_name_label, resource_name_prefix};
 pub use version::Version;

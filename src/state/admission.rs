@@ -1,7 +1,7 @@
 //! What the cluster's admission made of a driver's pod.
 
 use super::{Observed, latest_driver};
-use crate::manifests::difference;
+use crate::kubernetes::difference;
 
 /// In what the latest driver's pod is not as the template of its Job. A pod that carries an application by itself is
 /// compared with what was sent when it is submitted.

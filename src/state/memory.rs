@@ -3,7 +3,8 @@
 use k8s_openapi::api::core::v1::Pod;
 
 use super::container::{self, Role};
-use crate::spark::{Conf, memory, quantity};
+use crate::kubernetes::quantity;
+use crate::spark::{Conf, memory};
 
 /// The heap that nobody has set, in MiB.
 const HEAP: u64 = 1024;

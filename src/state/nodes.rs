@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::diagnostic::nearest;
-use crate::spark::quantity;
+use crate::kubernetes::quantity;
 
 /// Amounts by the name of their resource.
 pub type Amounts = BTreeMap<String, f64>;

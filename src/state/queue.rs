@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::spark::quantity;
+use crate::kubernetes::quantity;
 
 /// A resource of which a queue has too little.
 #[derive(Clone, Debug, PartialEq)]

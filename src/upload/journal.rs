@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::spark::names;
+use crate::kubernetes::names;
 
 /// Stores keep the parts of a torn upload for days rather than weeks, if they are told to forget them.
 const STALE: Duration = Duration::from_secs(7 * 24 * 60 * 60);

@@ -1,7 +1,5 @@
 //! Where the API server keeps each kind. A table, because asking it costs two requests for each submission.
 
-use super::Object;
-
 /// `apiVersion`, `kind` and the plural in the path, for all that sparkctl creates or looks at.
 pub const KINDS: [(&str, &str, &str); 19] = [
     ("v1", "Pod", "pods"),
@@ -25,12 +23,3 @@ pub const KINDS: [(&str, &str, &str); 19] = [
     ("scheduling.k8s.io/v1", "PriorityClass", "priorityclasses"),
     ("scheduling.volcano.sh/v1beta1", "Queue", "queues"),
 ];
-
-impl Object {
-    /// API version and plural of its kind, if that is in the table.
-    pub fn place(&self) -> Option<(&'static str, &'static str)> {
-        let version = self.0["apiVersion"].as_str()?;
-        let (version, _, plural) = KINDS.iter().find(|known| known.0 == version && known.1 == self.kind())?;
-        Some((version, plural))
-    }
-}

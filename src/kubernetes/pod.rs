@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::spark::names;
+use crate::kubernetes::names;
 
 /// A pod as JSON, so that what this program does not know of a template survives.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
+use crate::kubernetes::quantity;
 use crate::redaction::is_secret_like;
-use crate::spark::quantity;
 
 /// Longer values are cut.
 const VALUE: usize = 80;
