@@ -1,9 +1,9 @@
 use anyhow::Result;
 
+use super::cluster_args::Place;
 use super::follow::follow;
 use super::follow_options::FollowOptions;
 use super::interrupt::Interrupt;
-use super::place::Place;
 use crate::cluster::{connect, find};
 
 /// Follow an application that is in the cluster, to the same end and exit code as its submitter

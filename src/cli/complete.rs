@@ -6,7 +6,7 @@ use clap::Command;
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 use clap_complete::env::{CompleteEnv, Shells};
 
-use super::place::Place;
+use super::cluster_args::Place;
 use crate::cluster::{self, Cluster};
 
 /// The variable by which a shell asks for completions.

@@ -1,6 +1,6 @@
 use anyhow::Result;
 
-use super::place::Place;
+use super::cluster_args::Place;
 use crate::cluster::{connect, delete, find, schedule};
 use crate::report::talk;
 

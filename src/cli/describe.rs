@@ -1,10 +1,10 @@
 use anyhow::Result;
 use k8s_openapi::api::core::v1::Pod;
 
+use super::cluster_args::Place;
 use super::delete::OPERATOR;
 use super::events;
 use super::follow::LOG_TAIL;
-use super::place::Place;
 use crate::cluster::{self, Cluster, connect, find, glance_and_events, log_tail};
 use crate::manifests::Application;
 use crate::report::{self, Card, clean, talk};

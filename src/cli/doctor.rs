@@ -2,7 +2,7 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::Form;
-use super::place::Place;
+use super::cluster_args::Place;
 use super::render::{Identity, namespace_of};
 use super::source::{self, Sources};
 use crate::cluster::{self, Cluster};

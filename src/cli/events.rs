@@ -3,8 +3,8 @@ use k8s_openapi::api::core::v1::Event;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use super::Form;
+use super::cluster_args::Place;
 use super::list::table;
-use super::place::Place;
 use crate::cluster::{connect, find, glance_and_events};
 use crate::report::{clean, span, talk};
 use crate::state;

@@ -3,7 +3,7 @@ use std::time::Duration;
 use anyhow::Result;
 use k8s_openapi::jiff::SignedDuration;
 
-use super::place::Place;
+use super::cluster_args::Place;
 use super::time::duration;
 use crate::cluster::{Respite, connect, litter};
 use crate::report::talk;

@@ -6,8 +6,8 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::json;
 use unicode_width::UnicodeWidthStr;
 
+use super::cluster_args::Place;
 use super::describe::submitter;
-use super::place::Place;
 use super::schedules::table as schedule_table;
 use super::time::duration;
 use crate::cluster::{self, Cluster, Schedule, connect, list};

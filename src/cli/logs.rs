@@ -3,10 +3,10 @@ use std::num::NonZeroUsize;
 use anyhow::{Result, bail};
 use k8s_openapi::api::core::v1::Pod;
 
+use super::cluster_args::Place;
 use super::follow::follow;
 use super::follow_options::FollowOptions;
 use super::interrupt::Interrupt;
-use super::place::Place;
 use crate::cluster::{
     self, Change, Cluster, Failure, Found, Heard, Logs as Streams, Part, Refusal, connect, find, glance, whole_log,
 };

@@ -1,6 +1,7 @@
 //! What can be asked: one file per command.
 
 mod attach;
+mod cluster_args;
 pub mod complete;
 mod completions;
 mod config_files;
@@ -25,7 +26,6 @@ mod overlap;
 mod packed;
 mod papers;
 mod ping;
-mod place;
 mod render;
 mod schedules;
 mod schema;

@@ -2,7 +2,7 @@ use anyhow::{Result, bail};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::place::Place;
+use super::cluster_args::Place;
 use super::source::{self, Sources};
 use crate::cluster;
 use crate::job::Job;

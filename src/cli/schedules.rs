@@ -3,11 +3,11 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::cluster_args::Place;
 use super::follow::follow;
 use super::follow_options::FollowOptions;
 use super::interrupt::Interrupt;
 use super::list;
-use super::place::Place;
 use crate::cluster::{self, Cluster, Failure, Refusal, Schedule, connect};
 use crate::manifests::Application;
 use crate::program::program;

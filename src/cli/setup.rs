@@ -1,6 +1,6 @@
 use anyhow::{Result, anyhow, bail};
 
-use super::place::Place;
+use super::cluster_args::Place;
 use crate::cluster;
 use crate::job::overrides::pair;
 use crate::kubernetes::{names, quantity};

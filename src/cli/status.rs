@@ -2,8 +2,8 @@ use anyhow::Result;
 use k8s_openapi::jiff::Timestamp;
 use k8s_openapi::jiff::tz::TimeZone;
 
+use super::cluster_args::Place;
 use super::describe::state_explained;
-use super::place::Place;
 use super::schedules;
 use crate::cluster::{connect, find, glance, schedule};
 use crate::report::{self, Card, Json, Output, Plain};

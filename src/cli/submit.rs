@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow, bail};
 use k8s_openapi::jiff::Timestamp;
 
+use super::cluster_args::Place;
 use super::follow::follow;
 use super::follow_options::{FollowOptions, Leave};
 use super::interrupt::{Interrupt, Signal};
 use super::local::Local;
 use super::overlap::{Entry, Overlap, Policy, called};
 use super::ping::{Ping, ping};
-use super::place::Place;
 use super::render::{Identity, manifests_of, namespace_of};
 use super::source::{self, Source, Sources};
 use super::{doctor, failure, local_files, schedules};

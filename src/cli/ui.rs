@@ -6,9 +6,9 @@ use anyhow::{Context, Result, bail};
 use k8s_openapi::api::core::v1::Pod;
 use tokio::net::{TcpListener, TcpStream};
 
+use super::cluster_args::Place;
 use super::follow::JUDGE;
 use super::interrupt::Interrupt;
-use super::place::Place;
 use crate::cluster::{self, Cluster, connect, find, forward};
 use crate::report::talk;
 use crate::state::{self, PATIENCE, State, Terms, What};

@@ -1,7 +1,7 @@
 use anyhow::Result;
 
 use super::Form;
-use super::place::Place;
+use super::cluster_args::Place;
 use super::source::Sources;
 use crate::report::talk;
 

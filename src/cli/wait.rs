@@ -2,9 +2,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
+use super::cluster_args::Place;
 use super::follow::JUDGE;
 use super::interrupt::Interrupt;
-use super::place::Place;
 use super::time::{duration, until};
 use crate::cluster::{self, Change, connect, find};
 use crate::report::{self, Card, talk};

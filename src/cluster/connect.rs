@@ -10,7 +10,7 @@ use kube::client::ClientBuilder;
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 
-use super::renew::renewing;
+use super::credentials::renewing;
 use super::{Clock, Cluster};
 
 /// A server that does not even take a connection is given up after this.

@@ -2,50 +2,50 @@
 //! its refusals in words.
 
 mod apply;
-mod around;
 mod clock;
 mod connect;
+mod credentials;
 mod delete;
+mod diagnose;
+mod error;
 mod find;
 mod forward;
+mod garbage;
 mod kinds;
-mod litter;
+mod lease;
 mod logs;
-mod missing;
 mod names;
 mod namespace;
 mod observe;
-mod overlap;
-mod refusal;
-mod renew;
+mod preflight;
 mod request;
 mod schedules;
 mod stages;
 mod submit;
-mod survey;
+mod suggest;
 mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use apply::{apply, preempt};
-pub use around::around;
 use clock::Clock;
 pub use connect::{Options, connect};
 pub use delete::delete;
+pub use diagnose::around;
+pub use error::{Failure, Refusal};
 pub use find::{Found, find, glance, glance_and_events, list};
 pub use forward::forward;
-pub use litter::{Respite, litter};
+pub use garbage::{Respite, litter};
+pub use lease::{Turn, active};
 pub use logs::{Heard, Line, Logs, Part, Source, log_tail, whole_log};
 pub use names::names;
 pub use namespace::namespace;
 pub use observe::{Change, Sight, observe};
-pub use overlap::{Turn, active};
-pub use refusal::{Failure, Refusal};
+pub use preflight::survey;
 pub use schedules::{Schedule, run_now, runs, schedule, schedules, suspend};
 pub use stages::{Stage, stages};
 pub use submit::{Submitted, dry_run, stopped, submit};
-pub use survey::survey;
 
 /// A cluster and a namespace in it, as one user sees them.
 #[derive(Clone)]

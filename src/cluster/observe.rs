@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::watch::{Heard, Watch};
-use super::{Cluster, Failure, around};
+use super::{Cluster, Failure, diagnose};
 use crate::manifests::{Application, Carrier, SUBMISSION};
 use crate::state::{Finding, Look, Observed, State, Terms, worth_a_look};
 
@@ -165,7 +165,7 @@ impl Sight {
                 let (driver, sender) = (self.observed.driver.clone(), self.sender.clone());
                 self.watches.spawn(async move {
                     let looks = BTreeSet::from([at]);
-                    for finding in around::around(&cluster, &namespace, driver.as_ref(), &looks).await {
+                    for finding in diagnose::around(&cluster, &namespace, driver.as_ref(), &looks).await {
                         // Nobody listens any more: then nobody wants to know.
                         let _ = sender.send(Seen::Around(finding)).await;
                     }
@@ -178,7 +178,7 @@ impl Sight {
     pub async fn look_around_now(&mut self, state: &State, terms: &Terms) {
         let Some(namespace) = self.observed.namespace() else { return };
         let looks = worth_a_look(state, &self.observed, terms);
-        for finding in around::around(&self.cluster, namespace, self.observed.driver.as_ref(), &looks).await {
+        for finding in diagnose::around(&self.cluster, namespace, self.observed.driver.as_ref(), &looks).await {
             self.observed.around.take(finding);
         }
     }

@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::request::{Answer, Call};
-use super::{Cluster, Failure, Refusal, kinds, missing};
+use super::{Cluster, Failure, Refusal, kinds, suggest};
 use crate::kubernetes::{Object, difference};
 use crate::manifests::{HOLD, Manifests, RUN_KEY, SPECIFICATION, STAYS_SUSPENDED};
 use crate::program::program;
@@ -56,7 +56,7 @@ pub async fn submit(
         Ok(submitted) => Ok(submitted),
         Err(refusal) => {
             let undone = submission.undo().await;
-            let refusal = missing::explained(cluster, submission.namespace(), refusal).await;
+            let refusal = suggest::explained(cluster, submission.namespace(), refusal).await;
             Err(Refusal { undone, ..refusal })
         }
     }
@@ -76,7 +76,7 @@ pub async fn dry_run(cluster: &Cluster, manifests: &Manifests, executor: &Object
             talk::warn("this cluster's Volcano cannot judge the driver pod before its PodGroup exists");
             json!({"metadata": {"uid": "00000000-0000-0000-0000-000000000000"}})
         }
-        Err(refusal) => return Err(missing::explained(cluster, submission.namespace(), refusal).await),
+        Err(refusal) => return Err(suggest::explained(cluster, submission.namespace(), refusal).await),
         Ok(judged) => judged,
     };
     let owner = owner(&manifests.carrier, &carrier);

@@ -1,11 +1,11 @@
 //! What stands between a job and a running application: which questions a cluster is asked, and what the
 //! answers mean. Nothing is created.
 
-mod access;
 mod nodes;
-mod queue;
+mod quota;
 mod references;
-mod room;
+mod rights;
+mod scheduler;
 #[cfg(test)]
 mod tests;
 
@@ -160,14 +160,14 @@ impl Subject<'_> {
     pub fn asks(&self) -> Vec<Ask> {
         let mut asks =
             vec![Ask::get(VERSION, "", "", "version", ""), Ask::get(NAMESPACE, "v1", "", "namespaces", self.namespace)];
-        asks.extend(access::own_asks(self.namespace));
+        asks.extend(rights::own_asks(self.namespace));
         if let Some(needs) = self.needs {
-            asks.extend(access::account_asks(needs));
+            asks.extend(rights::account_asks(needs));
             asks.extend(judged(needs));
             asks.extend(nodes::asks());
-            asks.extend(queue::asks(needs));
+            asks.extend(scheduler::asks(needs));
             asks.extend(references::asks(needs));
-            asks.extend(room::asks(needs));
+            asks.extend(quota::asks(needs));
         }
         asks
     }
@@ -187,13 +187,13 @@ impl Subject<'_> {
         if !is_there {
             return checks;
         }
-        checks.extend(access::own(self, facts));
+        checks.extend(rights::own(self, facts));
         if let Some(needs) = self.needs {
-            checks.extend(access::account(needs, facts));
-            checks.extend(queue::checks(needs, facts));
+            checks.extend(rights::account(needs, facts));
+            checks.extend(scheduler::checks(needs, facts));
             checks.extend(references::checks(needs, facts));
             checks.extend(nodes::checks(needs, facts));
-            checks.extend(room::checks(needs, facts));
+            checks.extend(quota::checks(needs, facts));
             checks.extend(admission(needs, facts));
         }
         checks

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::plan::{NAME_ANNOTATION, Plan};
-use super::{HOLD, job};
+use super::{HOLD, batch_job};
 use crate::diagnostic::Problem;
 use crate::job::restart::Supervision;
 use crate::job::schedule::Schedule;
@@ -46,6 +46,6 @@ pub fn cron_job(plan: &Plan, schedule: &Schedule, supervision: Supervision) -> R
 fn run(plan: &Plan, supervision: Supervision) -> Result<Value, Problem> {
     Ok(json!({
         "metadata": {"labels": plan.object_labels(), "annotations": {NAME_ANNOTATION: plan.name()}},
-        "spec": job::spec(plan, supervision)?,
+        "spec": batch_job::spec(plan, supervision)?,
     }))
 }

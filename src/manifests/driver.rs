@@ -90,7 +90,7 @@ fn arguments(plan: &Plan) -> Vec<Value> {
         arguments.extend(["--proxy-user".to_owned(), user.clone()]);
     }
     arguments.extend(["--properties-file".to_owned(), format!("{CONF_DIR}/spark.properties")]);
-    for (key, value) in super::job::settings(plan) {
+    for (key, value) in super::batch_job::settings(plan) {
         arguments.extend(["--conf".to_owned(), format!("{key}={value}")]);
     }
     arguments.extend(["--class".to_owned(), job.main_class().to_owned()]);
@@ -190,8 +190,8 @@ fn environment(plan: &Plan, pod: &mut Pod) {
     let user = plan.job.annotations.get(annotation::USER).unwrap_or(&plan.submission.user);
     let user = plan.job.spec.proxy_user.as_ref().unwrap_or(user);
     pod.env("SPARK_USER", user);
-    pod.spark_container().append("env", super::job::environment(plan));
-    pod.env("SPARK_APPLICATION_ID", &super::job::application_id(plan));
+    pod.spark_container().append("env", super::batch_job::environment(plan));
+    pod.env("SPARK_APPLICATION_ID", &super::batch_job::application_id(plan));
     for (name, value) in conf.with_prefix("spark.kubernetes.driverEnv.") {
         pod.env(name, value);
     }
@@ -235,7 +235,7 @@ fn mounts(plan: &Plan, pod: &mut Pod) -> Result<(), Problem> {
     super::hadoop::mount(plan, pod);
     super::files::mount(plan, pod);
     if plan.needs_template() {
-        let items = json!([{"key": super::executor::KEY, "path": TEMPLATE_FILE}]);
+        let items = json!([{"key": super::executor_template::KEY, "path": TEMPLATE_FILE}]);
         let volume = json!({"name": "pod-template-volume", "configMap": {"name": plan.names.template, "items": items}});
         pod.mount(volume, json!({"name": "pod-template-volume", "mountPath": TEMPLATE_DIR}));
     }

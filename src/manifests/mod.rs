@@ -1,18 +1,18 @@
 //! The objects of an application, before they are sent: one literal for each.
 
+mod batch_job;
 mod claims;
 mod config_map;
 pub mod credentials;
 mod cron_job;
 pub mod driver;
-pub mod executor;
+pub mod executor_template;
 mod files;
 pub mod hadoop;
-mod job;
-mod needs;
 mod network_policy;
 mod plan;
 mod pod_group;
+mod requirements;
 mod service;
 mod setup;
 mod ui;
@@ -20,12 +20,12 @@ pub mod yunikorn;
 
 use std::time::Duration;
 
+pub use batch_job::{FAILURES, IGNORED_FAILURES, JOB_NAME, LOSS_LIMIT, LOSSES, TERMINATED};
 pub use cron_job::STAYS_SUSPENDED;
 pub use hadoop::HADOOP_DIR;
-pub use job::{FAILURES, IGNORED_FAILURES, JOB_NAME, LOSS_LIMIT, LOSSES, TERMINATED};
-pub use needs::Needs;
 use plan::Plan;
 pub use plan::{CONF_DIR, NAME_ANNOTATION, RUN_KEY, SPECIFICATION, SUBMISSION, Submission};
+pub use requirements::Needs;
 pub use setup::{Setup, Submitter, with_preempt};
 
 use crate::diagnostic::Problem;
@@ -156,7 +156,7 @@ fn objects(job: &Job, namespace: &str, submission: &Submission) -> Result<(Manif
     };
     let carrier = match plan.carrier {
         CarrierKind::Pod => driver::pod(&plan)?,
-        CarrierKind::Job(supervision) => job::job(&plan, supervision)?,
+        CarrierKind::Job(supervision) => batch_job::job(&plan, supervision)?,
         CarrierKind::CronJob(supervision) => {
             cron_job::cron_job(&plan, job.schedule.as_ref().unwrap_or(&Schedule::default()), supervision)?
         }
@@ -164,7 +164,7 @@ fn objects(job: &Job, namespace: &str, submission: &Submission) -> Result<(Manif
     let owned = pod_group
         .into_iter()
         .chain([service::driver(&plan), config_map::driver(&plan)])
-        .chain(executor::config_map(&plan))
+        .chain(executor_template::config_map(&plan))
         .chain(files::config_map(&plan))
         .chain(credentials::secret(&plan))
         .chain(claims::on_demand(&plan))

@@ -104,7 +104,7 @@ pub const COSCHEDULING_GROUP: &str = "scheduling.x-k8s.io/pod-group";
 
 /// What an index adds to the names of a Job's pods.
 fn index(supervision: Supervision) -> usize {
-    if supervision.counts_losses() { super::job::INDEX } else { 0 }
+    if supervision.counts_losses() { super::batch_job::INDEX } else { 0 }
 }
 
 impl Names {
@@ -249,7 +249,10 @@ impl<'a> Plan<'a> {
         super::files::locate(self, conf);
         if self.needs_template() {
             conf.set("spark.kubernetes.executor.podTemplateFile", format!("{TEMPLATE_DIR}/{TEMPLATE_FILE}"));
-            conf.set_some("spark.kubernetes.executor.podTemplateContainerName", super::executor::container(self));
+            conf.set_some(
+                "spark.kubernetes.executor.podTemplateContainerName",
+                super::executor_template::container(self),
+            );
         }
         if self.version >= Version(3, 5) {
             let hadoop = conf.get("spark.kubernetes.hadoop.configMapName").map(str::to_owned);
@@ -264,7 +267,7 @@ impl<'a> Plan<'a> {
 
     /// Whether there is anything that executors get by their template alone.
     pub fn needs_template(&self) -> bool {
-        !super::executor::template(self.job, self.version, &self.scheduler, &self.name()).is_blank()
+        !super::executor_template::template(self.job, self.version, &self.scheduler, &self.name()).is_blank()
             || self.files().executor_template.is_some()
     }
 

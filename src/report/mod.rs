@@ -1,22 +1,21 @@
 //! A state in words: plain lines for people, JSON lines for programs.
 
-mod card;
 mod ci;
+mod ci_reports;
 mod clean;
-mod end;
+mod failure;
 mod json;
 mod plain;
 pub mod talk;
 mod view;
 
-use k8s_openapi::jiff::SignedDuration;
-
-pub use card::{Card, durations, earlier_attempts, earlier_drivers, next_steps, summary};
 pub use ci::Ci;
+pub use ci_reports::{End, annotation, junit_suite, step_outputs, step_summary};
 pub use clean::clean;
 use clean::clean_line;
-pub use end::{End, annotation, junit_suite, step_outputs, step_summary};
+pub use failure::{Card, durations, earlier_attempts, earlier_drivers, next_steps, summary};
 pub use json::Json;
+use k8s_openapi::jiff::SignedDuration;
 pub use plain::{Plain, executor_words, words};
 pub use view::View;
 

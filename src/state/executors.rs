@@ -5,7 +5,7 @@ use k8s_openapi::jiff::Timestamp;
 
 use super::container::{self, Role};
 use super::meaning::exit_code_meaning;
-use super::{Observed, Terms, around, has_passed, memory, outcome, scheduling, way};
+use super::{Observed, Terms, evidence, has_passed, memory, outcome, reachability, scheduling};
 use crate::spark::Conf;
 
 /// What the executors are doing, counted.
@@ -89,14 +89,15 @@ fn starvation(starved: Option<&Pod>, observed: &Observed) -> Option<String> {
             "ask for fewer or smaller executors, or let a gang scheduler start the application only when all of it has room (batchScheduler: volcano)"
         }
     };
-    let why = around::no_node(executor, "executor", &observed.around).map(|why| format!("; {why}")).unwrap_or_default();
+    let why =
+        evidence::no_node(executor, "executor", &observed.around).map(|why| format!("; {why}")).unwrap_or_default();
     Some(format!("the driver holds its room, and no executor has found any: {way}{why}"))
 }
 
 /// What keeps the executor that failed last from its driver, as far as was looked at.
 fn cut_off(last: &Fallen, observed: &Observed) -> Option<String> {
     let executor = observed.executors.get(&last.name).or_else(|| observed.fallen.get(&last.name))?;
-    way::cut_off(observed.driver.as_ref()?, executor, observed.around.way.as_ref()?)
+    reachability::cut_off(observed.driver.as_ref()?, executor, observed.around.way.as_ref()?)
 }
 
 /// The last of those that most are like. One that ended with 1 tells less than another: so do those, too, that come when

@@ -4,12 +4,12 @@
 //! reordered event does no harm, and a second `sparkctl` says the same as the first.
 
 mod admission;
-mod around;
 mod attempts;
 mod container;
+mod evidence;
 mod executors;
 mod lingering;
-mod log_end;
+mod log_excerpt;
 mod log_hint;
 mod meaning;
 mod memory;
@@ -18,32 +18,31 @@ pub mod nodes;
 mod observed;
 mod outcome;
 pub mod queue;
+mod reachability;
 mod refused;
 mod scheduling;
 mod waiting;
-mod way;
 
 use std::time::Duration;
 
+pub use admission::changed_by_admission;
+pub use attempts::{Attempt, Count, Earlier, driver_of_attempt, latest_driver};
+pub use evidence::{Around, Claims, Finding, Look, Nodes, worth_a_look};
+pub use executors::{Executors, Fallen, executor_called, executor_has_ended, executor_has_log, executor_id};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
-
-pub use admission::changed_by_admission;
-pub use around::{Around, Claims, Finding, Look, Nodes, worth_a_look};
-pub use attempts::{Attempt, Count, Earlier, driver_of_attempt, latest_driver};
-pub use executors::{Executors, Fallen, executor_called, executor_has_ended, executor_has_log, executor_id};
 pub use lingering::{LINGERS, LINGERS_HINT, Stopped, has_stopped};
-pub use log_end::telling;
+pub use log_excerpt::telling;
 pub use meaning::{exit_code_meaning, last_exception};
 pub use missing::{Missing, Others};
 pub use nodes::Fit;
 pub use observed::{Gone, Observed};
 pub use outcome::{Ending, Outcome};
+pub use reachability::{Door, Way, service_of};
 pub use refused::refusal_hint;
 #[cfg(test)]
 pub use waiting::Reason;
 pub use waiting::{Waiting, event_time};
-pub use way::{Door, Way, service_of};
 
 use crate::manifests::HOLD;
 

@@ -4,9 +4,8 @@ use k8s_openapi::api::core::v1::{ContainerStateWaiting, ContainerStatus, Event, 
 use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
+use super::{Observed, Terms, container, evidence, has_passed, missing, noted, queue, scheduling};
 use crate::diagnostic::nearest;
-
-use super::{Observed, Terms, around, container, has_passed, missing, noted, queue, scheduling};
 
 /// A scheduler that is there answers within a second or so.
 const NO_ANSWER: Duration = Duration::from_secs(10);
@@ -127,9 +126,9 @@ fn unschedulable(driver: &Pod, message: String, observed: &Observed) -> Waiting 
     let since = scheduling::condition(driver, "PodScheduled")
         .and_then(|condition| condition.last_transition_time.as_ref())
         .map(|time| time.0);
-    let seen = match around::is_about_claims(&message) {
-        true => around::claims(&observed.around),
-        false => around::no_node(driver, "driver", &observed.around),
+    let seen = match evidence::is_about_claims(&message) {
+        true => evidence::claims(&observed.around),
+        false => evidence::no_node(driver, "driver", &observed.around),
     };
     let hint = seen.or_else(|| scheduling::hint(&message, driver));
     let hint = missing::hint(hint.as_deref(), &message, &observed.around);
@@ -262,7 +261,7 @@ fn image_trouble(
         reason: Reason::Image,
         message: format!("image {} cannot be pulled: {class}", status.image),
         hint: Some(match class.contains("credentials") || class.contains("rate of pulls") {
-            true => format!("{hint}; {}", around::pull_secrets(driver, observed)),
+            true => format!("{hint}; {}", evidence::pull_secrets(driver, observed)),
             false => hint.into(),
         }),
         since: failures()

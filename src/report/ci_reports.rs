@@ -1,6 +1,6 @@
 use k8s_openapi::jiff::SignedDuration;
 
-use super::{card, clean, clean_line};
+use super::{clean, clean_line, failure};
 use crate::state::{Attempt, Durations, Earlier, Ending};
 
 /// How following came to its end, for those who read it afterwards: a pipeline's page, a test report.
@@ -122,7 +122,7 @@ pub fn step_summary(end: &End) -> String {
     if let Some(attempt) = &end.attempt {
         row("attempt", &attempt.place());
     }
-    let spans = card::durations(&end.durations);
+    let spans = failure::durations(&end.durations);
     if !spans.is_empty() {
         row("durations", &spans);
     }
@@ -135,7 +135,7 @@ pub fn step_summary(end: &End) -> String {
     let Some(attempt) = end.attempt.as_ref().filter(|attempt| attempt.has_earlier()) else {
         return table;
     };
-    let (untold, latest) = card::latest(attempt);
+    let (untold, latest) = failure::latest(attempt);
     table.push_str("| earlier attempt | outcome | reason | exit code | ended |\n| --- | --- | --- | --- | --- |\n");
     for untold in untold {
         table.push_str(&format!("| | | {untold} | | |\n"));

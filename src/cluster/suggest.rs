@@ -1,6 +1,6 @@
 //! What there is instead of something that is missing: of its kind the names, and nothing else is asked for.
 
-use super::around::{PATIENCE, pages};
+use super::diagnose::{PATIENCE, pages};
 use super::find::encoded;
 use super::request::Call;
 use super::{Cluster, Refusal, kinds};

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::find::encoded;
 use super::request::Call;
-use super::{Cluster, kinds, log_tail, missing};
+use super::{Cluster, kinds, log_tail, suggest};
 use crate::spark::{Conf, properties};
 use crate::state::nodes::{Amounts, requests};
 use crate::state::{self, Claims, Door, Finding, Look, Nodes, Stopped, Way};
@@ -42,7 +42,7 @@ async fn look(cluster: &Cluster, namespace: &str, driver: Option<&Pod>, at: &Loo
         Look::Claims => Some(Finding::Claims(claims(cluster, driver?).await)),
         Look::Settings => settings(cluster, driver?).await.map(Finding::Settings),
         Look::Way => way(cluster, driver?).await.map(Finding::Way),
-        Look::Others(of) => Some(Finding::Others(of.clone(), missing::others(cluster, namespace, of).await)),
+        Look::Others(of) => Some(Finding::Others(of.clone(), suggest::others(cluster, namespace, of).await)),
         Look::Log(_) => stopped(cluster, driver?).await.map(|stopped| Finding::Stopped(Some(stopped))),
     }
 }

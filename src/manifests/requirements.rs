@@ -89,7 +89,7 @@ fn driver(carrier: &Object) -> Value {
 /// Source: `BasicExecutorFeatureStep`, `MountSecretsFeatureStep` and `EnvSecretsFeatureStep` of Spark.
 fn executor(plan: &Plan, request: &Map<String, Value>) -> Value {
     let conf = &plan.conf;
-    let mut pod = super::executor::template(plan.job, plan.version, &plan.scheduler, &plan.name());
+    let mut pod = super::executor_template::template(plan.job, plan.version, &plan.scheduler, &plan.name());
     pod.metadata.set("name", format!("{}-exec-1", plan.names.executors));
     pod.metadata.merge("labels", conf.with_prefix("spark.kubernetes.executor.label."));
     pod.metadata.merge("annotations", conf.with_prefix("spark.kubernetes.executor.annotation."));

@@ -167,8 +167,9 @@ fn why(kind: &str, object: &Value, alive: &BTreeSet<String>, now: Timestamp, res
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use serde_json::json;
+
+    use super::*;
 
     const CREATED: &str = "2026-11-24T04:00:00Z";
 
