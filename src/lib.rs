@@ -8,19 +8,23 @@
 
 mod cli;
 mod cluster;
-pub mod diagnostic;
+mod diagnostic;
 mod doctor;
+mod follow;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+mod input;
 mod job;
 mod kubernetes;
 mod local;
 mod manifests;
 mod program;
-pub mod redaction;
+mod redaction;
 mod report;
 mod spark;
 mod state;
+mod terminal;
+mod time;
 mod upload;
 
 use std::process::ExitCode;
@@ -39,7 +43,7 @@ async fn run() -> ExitCode {
     log(cli.verbose);
     match cli.run().await {
         Ok(code) => code.into(),
-        Err(error) => cli::failure::tell(&error).into(),
+        Err(error) => follow::failure::tell(&error).into(),
     }
 }
 

@@ -1,10 +1,10 @@
 use anyhow::Result;
 
 use super::cluster_args::Place;
-use super::follow::follow;
-use super::follow_options::FollowOptions;
-use super::interrupt::Interrupt;
 use crate::cluster::{connect, find};
+use crate::follow::follow;
+use crate::follow::options::FollowOptions;
+use crate::terminal::Interrupt;
 
 /// Follow an application that is in the cluster, to the same end and exit code as its submitter
 #[derive(Clone, Debug, clap::Args)]

@@ -1,8 +1,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::time::duration;
 use crate::cluster::Options;
+use crate::time::duration;
 
 /// Which cluster, and where in it.
 #[derive(Clone, Debug, Default, clap::Args)]

@@ -1,6 +1,7 @@
 use anyhow::Result;
 
 use super::complete;
+use crate::terminal::stdout;
 
 /// Print what makes a shell complete sparkctl's command lines
 ///
@@ -16,7 +17,7 @@ pub struct Completions {
 
 impl Completions {
     pub fn run(self) -> Result<u8> {
-        super::write(&mut std::io::stdout().lock(), &self.script)?;
+        stdout::write(&mut std::io::stdout().lock(), &self.script)?;
         Ok(0)
     }
 }

@@ -5,9 +5,9 @@ use anyhow::{Context, Result, anyhow};
 
 use crate::job::from_spark_submit::{POD_GROUP_TEMPLATE, Surroundings, convert};
 use crate::job::yaml;
-use crate::report::talk;
 use crate::spark::command_line::assignments;
 use crate::spark::{CommandLine, Conf, Version, properties};
+use crate::terminal::{messages, stdout};
 
 /// Turn a command line of spark-submit into a job file
 ///
@@ -44,7 +44,7 @@ impl Convert {
         let (mut settings, foreign) = line.settings(installation.files(&line)?, &installation.environment);
         expand(&mut settings)?;
         for key in foreign {
-            talk::warn(&format!("{key}: it is not a setting of Spark, which ignores it"));
+            messages::warn(&format!("{key}: it is not a setting of Spark, which ignores it"));
         }
         let version = self.version(&settings, &installation);
         let around = Surroundings {
@@ -65,13 +65,13 @@ impl Convert {
         };
         let converted = convert(&line, settings, &around).map_err(|message| anyhow!("converting: {message}"))?;
         if version.is_none() {
-            talk::warn(&format!(
+            messages::warn(&format!(
                 "neither the image's tag nor SPARK_HOME says the version of Spark: taken to be {}; --spark-version says it",
                 Version::ASSUMED
             ));
         }
-        converted.notes.iter().for_each(|note| talk::warn(note));
-        super::write(&mut std::io::stdout().lock(), &super::yaml(&converted.document)?)?;
+        converted.notes.iter().for_each(|note| messages::warn(note));
+        stdout::write(&mut std::io::stdout().lock(), &super::yaml(&converted.document)?)?;
         Ok(0)
     }
 
@@ -108,7 +108,7 @@ impl Installation {
             user = variables.iter().rfind(|(name, _)| name == "SPARK_USER").map(|(_, user)| user.clone());
             environment.extend(variables);
             for line in others {
-                talk::warn(&format!("{}: `{line}` is not run", script.display()));
+                messages::warn(&format!("{}: `{line}` is not run", script.display()));
             }
         }
         Ok(Self { home, conf_dir, environment, user })

@@ -2,7 +2,7 @@ use anyhow::Result;
 
 use super::cluster_args::Place;
 use crate::cluster::{connect, delete, find, schedule};
-use crate::report::talk;
+use crate::terminal::messages;
 
 /// Marks what the Spark operator runs.
 pub(super) const OPERATOR: &str = "sparkoperator.k8s.io/launched-by-spark-operator";
@@ -24,19 +24,19 @@ impl Delete {
         for name in &self.names {
             if let Some(schedule) = schedule(&cluster, name).await? {
                 delete(&cluster, &schedule.application).await?;
-                talk::line(&format!("deleted {}, and with it all its runs", schedule.application.carrier.called()));
+                messages::line(&format!("deleted {}, and with it all its runs", schedule.application.carrier.called()));
                 continue;
             }
             let found = find(&cluster, name).await?;
             let labels = found.driver.as_ref().and_then(|driver| driver.metadata.labels.as_ref());
             if labels.is_some_and(|labels| labels.contains_key(OPERATOR)) {
-                talk::warn(&format!(
+                messages::warn(&format!(
                     "{name} is run by the Spark operator, which may start it again: delete its SparkApplication"
                 ));
             }
             let existed = delete(&cluster, &found.application).await?;
             let what = if existed { "deleted" } else { "gone already:" };
-            talk::line(&format!("{what} {}, and with it all it owned", found.application.carrier.called()));
+            messages::line(&format!("{what} {}, and with it all it owned", found.application.carrier.called()));
         }
         Ok(0)
     }

@@ -4,11 +4,12 @@ use k8s_openapi::api::core::v1::Pod;
 use super::cluster_args::Place;
 use super::delete::OPERATOR;
 use super::events;
-use super::follow::LOG_TAIL;
 use crate::cluster::{self, Cluster, connect, find, glance_and_events, log_tail};
+use crate::follow::LOG_TAIL;
 use crate::manifests::Application;
-use crate::report::{self, Card, clean, talk};
+use crate::report::{self, Card, clean};
 use crate::state::{self, Ending, LINGERS, LINGERS_HINT, Observed, PATIENCE, State, Terms, What};
+use crate::terminal::{messages, stdout};
 
 /// How many of the latest events are shown.
 const EVENTS: usize = 12;
@@ -36,9 +37,9 @@ impl Describe {
                 lines.push(String::new());
                 lines.extend(events::lines(&events[events.len().saturating_sub(EVENTS)..], cluster.now()));
             }
-            Err(refusal) => talk::warn(&refusal.to_string()),
+            Err(refusal) => messages::warn(&refusal.to_string()),
         }
-        super::print(lines)?;
+        stdout::print(lines)?;
         Ok(0)
     }
 }

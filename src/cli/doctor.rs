@@ -4,12 +4,13 @@ use serde_json::json;
 use super::Form;
 use super::cluster_args::Place;
 use super::render::{Identity, namespace_of};
-use super::source::{self, Sources};
 use crate::cluster::{self, Cluster};
 use crate::doctor::{Check, Subject, Verdict};
+use crate::input::sources::{self, Sources};
 use crate::job::{Job, Overrides};
 use crate::manifests::Needs;
-use crate::report::{clean, talk};
+use crate::report::clean;
+use crate::terminal::{messages, stdout};
 
 /// Say what stands between a job and a running application, before anything is created
 ///
@@ -37,7 +38,7 @@ impl Doctor {
     pub async fn run(self) -> Result<u8> {
         let jobs = match self.sources.job_files.is_empty() && self.sources.overrides == Overrides::default() {
             true => Vec::new(),
-            false => source::jobs(self.sources.read(self.place.namespace.as_deref())?)?,
+            false => sources::jobs(self.sources.read(self.place.namespace.as_deref())?)?,
         };
         let cluster = cluster::connect(self.place.options()).await?;
         let mut code = 0;
@@ -58,7 +59,7 @@ impl Doctor {
         let Findings { checks, code } = findings;
         let mut out = anstream::stdout().lock();
         for check in checks {
-            super::write(&mut out, &self.line(subject, check))?;
+            stdout::write(&mut out, &self.line(subject, check))?;
         }
         let count = |verdict| checks.iter().filter(|check| check.verdict == verdict).count();
         let (failed, unread) = (count(Verdict::Failed), count(Verdict::NotReadable));
@@ -67,9 +68,9 @@ impl Doctor {
                 "v": 1, "type": "result", "subject": subject, "checks": checks.len(), "failed": failed,
                 "notReadable": unread, "exitCode": code,
             });
-            super::write(&mut out, &format!("{result}\n"))?;
+            stdout::write(&mut out, &format!("{result}\n"))?;
         } else {
-            talk::line(&format!("{subject}: {} checks, {failed} failed, {unread} not readable", checks.len()));
+            messages::line(&format!("{subject}: {} checks, {failed} failed, {unread} not readable", checks.len()));
         }
         Ok(*code)
     }
@@ -84,13 +85,13 @@ impl Doctor {
             return format!("{line}\n");
         }
         let style = match verdict {
-            Verdict::Passed => talk::GOOD,
-            Verdict::Failed => talk::BAD,
-            Verdict::NotReadable => talk::DOUBTFUL,
+            Verdict::Passed => messages::GOOD,
+            Verdict::Failed => messages::BAD,
+            Verdict::NotReadable => messages::DOUBTFUL,
         };
         let mut line = format!("{style}{:<12}{style:#}  {what}: {}\n", verdict.word(), clean(message));
         if let Some(remedy) = remedy {
-            line += &format!("              {}hint:{:#} {}\n", talk::FAINT, talk::FAINT, clean(remedy));
+            line += &format!("              {}hint:{:#} {}\n", messages::FAINT, messages::FAINT, clean(remedy));
         }
         line
     }
@@ -129,8 +130,8 @@ pub async fn check(jobs: &[Job], place: &Place, identity: &Identity, cluster: &C
         let findings = examine(cluster, &Subject { namespace: &needs.namespace, needs: Some(&needs) }).await;
         code = code.max(findings.code);
         for check in findings.checks.iter().filter(|check| check.verdict == Verdict::Failed) {
-            talk::error(&format!("{}: {}: {}", needs.name, check.what, check.message));
-            check.remedy.iter().for_each(|remedy| talk::hint(remedy));
+            messages::error(&format!("{}: {}: {}", needs.name, check.what, check.message));
+            check.remedy.iter().for_each(|remedy| messages::hint(remedy));
         }
     }
     Ok(code)

@@ -6,8 +6,9 @@ use super::Form;
 use super::cluster_args::Place;
 use super::list::table;
 use crate::cluster::{connect, find, glance_and_events};
-use crate::report::{clean, span, talk};
+use crate::report::{clean, span};
 use crate::state;
+use crate::terminal::{messages, stdout};
 
 /// List what the cluster has noted of an application's driver, executors and gang, the latest last
 #[derive(Clone, Debug, clap::Args)]
@@ -29,15 +30,15 @@ impl Events {
         match self.output {
             Form::Json => {
                 let lines = events.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>()?;
-                super::print(lines)?;
+                stdout::print(lines)?;
             }
             Form::Text if events.is_empty() => {
-                talk::line(&format!(
+                messages::line(&format!(
                     "no events of {}: the API server keeps them for an hour, mostly",
                     application.name
                 ));
             }
-            Form::Text => super::print(lines(&events, cluster.now()))?,
+            Form::Text => stdout::print(lines(&events, cluster.now()))?,
         }
         Ok(0)
     }

@@ -2,6 +2,7 @@ use anyhow::{Result, bail};
 
 use crate::job::explain::{self, Entry};
 use crate::program::program;
+use crate::terminal::stdout;
 
 /// Say what a field of the job file means, and what it becomes
 ///
@@ -36,7 +37,7 @@ impl Explain {
                 (false, false) => format!("{:<52} {}\n", entry.path, entry.becomes()),
             };
         }
-        super::write(&mut std::io::stdout().lock(), &text)?;
+        stdout::write(&mut std::io::stdout().lock(), &text)?;
         Ok(0)
     }
 }

@@ -4,9 +4,9 @@ use anyhow::Result;
 use k8s_openapi::jiff::SignedDuration;
 
 use super::cluster_args::Place;
-use super::time::duration;
 use crate::cluster::{Respite, connect, litter};
-use crate::report::talk;
+use crate::terminal::{messages, stdout};
+use crate::time::duration;
 
 /// Delete what nobody owns: carriers of killed submissions, and what is left of applications that are gone
 ///
@@ -41,7 +41,7 @@ impl Gc {
         let respite = Respite { young: signed(self.older_than), ended: self.ended.map(signed) };
         let found = litter(&cluster, respite).await?;
         for unseen in &found.unseen {
-            talk::warn(unseen);
+            messages::warn(unseen);
         }
         for litter in &found.litter {
             let done = match self.dry_run {
@@ -49,11 +49,11 @@ impl Gc {
                 false if litter.take_away(&cluster).await? => "deleted",
                 false => "gone already:",
             };
-            super::print([format!("{done} {}: {}", litter.called, litter.why)])?;
+            stdout::print([format!("{done} {}: {}", litter.called, litter.why)])?;
         }
         if found.litter.is_empty() {
             let where_seen = if found.unseen.is_empty() { "" } else { " where one may look" };
-            talk::line(&format!("nothing lies about{where_seen}"));
+            messages::line(&format!("nothing lies about{where_seen}"));
         }
         Ok(0)
     }

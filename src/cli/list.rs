@@ -9,11 +9,12 @@ use unicode_width::UnicodeWidthStr;
 use super::cluster_args::Place;
 use super::describe::submitter;
 use super::schedules::table as schedule_table;
-use super::time::duration;
 use crate::cluster::{self, Cluster, Schedule, connect, list};
 use crate::manifests::Application;
-use crate::report::{clean, span, talk};
+use crate::report::{clean, span};
 use crate::state::{Ending, Observed, PATIENCE, State, Terms, What};
+use crate::terminal::{messages, stdout};
+use crate::time::duration;
 
 /// List the applications of a namespace, whoever submitted them, the latest first, and its schedules
 ///
@@ -99,24 +100,24 @@ impl List {
         let rows = all.iter().map(|(application, observed)| Row::of(application, observed, &terms));
         let rows: Vec<Row> = rows.filter(is_wanted).collect();
         match self.output {
-            Form::Json => super::print(rows.iter().map(Row::json))?,
-            Form::Name => super::print(rows.iter().map(|row| &row.application.name))?,
+            Form::Json => stdout::print(rows.iter().map(Row::json))?,
+            Form::Name => stdout::print(rows.iter().map(|row| &row.application.name))?,
             Form::Table | Form::Wide if rows.is_empty() => {
                 let such = if self.is_choosy() { "such " } else { "" };
-                talk::line(&format!("no {such}applications in {}", cluster.place()));
+                messages::line(&format!("no {such}applications in {}", cluster.place()));
             }
             Form::Table | Form::Wide => {
                 let wide = self.output == Form::Wide;
                 let head = Row::head(self.all_namespaces, wide);
                 let cells = rows.iter().map(|row| row.cells(self.all_namespaces, wide));
-                super::print(table(&std::iter::once(head).chain(cells).collect::<Vec<_>>()))?;
+                stdout::print(table(&std::iter::once(head).chain(cells).collect::<Vec<_>>()))?;
             }
         }
         if !schedules.is_empty() {
             // Told apart from the applications only where there are some.
             let apart = if rows.is_empty() { None } else { Some(String::new()) };
             let lines = schedule_table(&schedules, cluster.now(), self.all_namespaces);
-            super::print(apart.into_iter().chain(lines))?;
+            stdout::print(apart.into_iter().chain(lines))?;
         }
         Ok(0)
     }

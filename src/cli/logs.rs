@@ -4,15 +4,14 @@ use anyhow::{Result, bail};
 use k8s_openapi::api::core::v1::Pod;
 
 use super::cluster_args::Place;
-use super::follow::follow;
-use super::follow_options::FollowOptions;
-use super::interrupt::Interrupt;
 use crate::cluster::{
     self, Change, Cluster, Failure, Found, Heard, Logs as Streams, Part, Refusal, connect, find, glance, whole_log,
 };
+use crate::follow::follow;
+use crate::follow::options::FollowOptions;
 use crate::manifests::Application;
-use crate::report::talk;
 use crate::state::{self, Observed};
+use crate::terminal::{Interrupt, messages, stdout};
 
 /// Copy the log of an application's driver, or of an executor, to stdout
 #[derive(Clone, Debug, clap::Args)]
@@ -70,11 +69,11 @@ impl Logs {
 
     async fn copy(&self, cluster: &Cluster, pod: &Pod) -> Result<()> {
         if let Some(name) = state::failed_init(pod) {
-            talk::line(&format!("init container {name} failed, and Spark's own was not started: this is its log"));
+            messages::line(&format!("init container {name} failed, and Spark's own was not started: this is its log"));
         }
         let part = Part { tail: self.tail.map(i64::from), previous: self.previous };
         let mut out = std::io::stdout().lock();
-        whole_log(cluster, pod, part, |piece| super::pass(&mut out, piece)).await
+        whole_log(cluster, pod, part, |piece| stdout::pass(&mut out, piece)).await
     }
 }
 
@@ -118,9 +117,9 @@ async fn follow_executor(cluster: &Cluster, application: &Application, pod: &Pod
     loop {
         tokio::select! {
             heard = logs.rest() => match heard {
-                Some((_, Heard::Line(line))) if super::pass(&mut out, &line.text)? => {}
+                Some((_, Heard::Line(line))) if stdout::pass(&mut out, &line.text)? => {}
                 Some((_, Heard::Line(_))) => return Ok(0),
-                Some((_, Heard::Trouble(what))) => talk::warn(&what),
+                Some((_, Heard::Trouble(what))) => messages::warn(&what),
                 Some((_, Heard::End)) => {}
                 None => return Ok(0),
             },
@@ -133,7 +132,7 @@ async fn follow_executor(cluster: &Cluster, application: &Application, pod: &Pod
                         logs.all_ended();
                     }
                 }
-                Ok(Change::Stumble(why)) => talk::warn(&why),
+                Ok(Change::Stumble(why)) => messages::warn(&why),
                 Err(failure) => return Err(Refusal::of("following the executor", failure).into()),
             },
             signal = interrupt.heard() => return Ok(signal.exit_code()),

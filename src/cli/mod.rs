@@ -4,43 +4,25 @@ mod attach;
 mod cluster_args;
 pub mod complete;
 mod completions;
-mod config_files;
 mod convert;
 mod delete;
 mod describe;
 mod doctor;
 mod events;
 mod explain;
-pub mod failure;
-mod follow;
-mod follow_options;
 mod gc;
-mod interrupt;
 mod list;
-mod live;
-mod local;
-mod local_files;
 mod logs;
 mod man;
-mod overlap;
-mod packed;
-mod papers;
-mod ping;
 mod render;
 mod schedules;
 mod schema;
 mod setup;
-mod source;
 mod status;
 mod submit;
-mod time;
 mod ui;
 mod validate;
-mod voice;
 mod wait;
-
-use std::fmt::Display;
-use std::io::{ErrorKind, Write};
 
 use anyhow::{Context, Result};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -183,25 +165,6 @@ impl Cli {
             Command::Gc(gc) => gc.run().await,
         }
     }
-}
-
-/// Writes data to stdout. A reader that has seen enough is no failure.
-fn write(out: &mut impl Write, text: &str) -> Result<()> {
-    pass(out, text.as_bytes()).map(|_| ())
-}
-
-/// Writes a part of the data to stdout. Whether its reader wants the rest.
-fn pass(out: &mut impl Write, part: &[u8]) -> Result<bool> {
-    match out.write_all(part).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
-        written => written.map(|()| true).context("writing to stdout"),
-    }
-}
-
-/// Writes lines of data to stdout, without their colours where it is no terminal.
-fn print(lines: impl IntoIterator<Item = impl Display>) -> Result<()> {
-    let text: String = lines.into_iter().map(|line| format!("{line}\n")).collect();
-    write(&mut anstream::stdout().lock(), &text)
 }
 
 /// An object as YAML that readers of YAML 1.1 understand too, long texts unfolded.

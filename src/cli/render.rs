@@ -3,10 +3,11 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::cluster_args::Place;
-use super::source::{self, Sources};
 use crate::cluster;
+use crate::input::sources::{self, Sources};
 use crate::job::Job;
 use crate::manifests::{self, Application, HOLD, Manifests, Submission};
+use crate::terminal::stdout;
 
 /// Print the objects that `submit` sends, without a cluster
 ///
@@ -130,7 +131,7 @@ pub fn manifests_of(job: &Job, place: &Place, submission: &Submission) -> Result
 impl Render {
     pub fn run(self) -> Result<u8> {
         let sources = self.sources.read(self.place.namespace.as_deref())?;
-        let jobs = source::jobs(sources)?;
+        let jobs = sources::jobs(sources)?;
         if self.identity.id.is_some() && jobs.len() > 1 {
             bail!("--id is the identity of one submission, and here are {} jobs", jobs.len());
         }
@@ -144,7 +145,7 @@ impl Render {
             objects.iter_mut().for_each(|object| release(&mut object.0));
         }
         let mut out = std::io::stdout().lock();
-        super::write(&mut out, &self.text(&objects)?)?;
+        stdout::write(&mut out, &self.text(&objects)?)?;
         Ok(0)
     }
 

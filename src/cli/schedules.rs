@@ -4,15 +4,15 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::cluster_args::Place;
-use super::follow::follow;
-use super::follow_options::FollowOptions;
-use super::interrupt::Interrupt;
 use super::list;
 use crate::cluster::{self, Cluster, Failure, Refusal, Schedule, connect};
+use crate::follow::follow;
+use crate::follow::options::FollowOptions;
 use crate::manifests::Application;
 use crate::program::program;
-use crate::report::{Output, clean, span, talk};
+use crate::report::{Output, clean, span};
 use crate::state::{Observed, PATIENCE, State, Terms, What};
+use crate::terminal::{Interrupt, messages, stdout};
 
 /// List the schedules of a namespace
 #[derive(Clone, Debug, clap::Args)]
@@ -71,10 +71,10 @@ impl Schedules {
         }
         let all = cluster::schedules(&cluster).await?;
         match self.output {
-            Output::Json => super::print(all.iter().map(record))?,
-            Output::Quiet => super::print(all.iter().map(|schedule| &schedule.application.name))?,
-            Output::Text if all.is_empty() => talk::line(&format!("no schedules in {}", cluster.place())),
-            Output::Text => super::print(table(&all, cluster.now(), self.all_namespaces))?,
+            Output::Json => stdout::print(all.iter().map(record))?,
+            Output::Quiet => stdout::print(all.iter().map(|schedule| &schedule.application.name))?,
+            Output::Text if all.is_empty() => messages::line(&format!("no schedules in {}", cluster.place())),
+            Output::Text => stdout::print(table(&all, cluster.now(), self.all_namespaces))?,
         }
         Ok(0)
     }
@@ -112,7 +112,7 @@ async fn set(name: &str, place: Place, suspended: bool) -> Result<u8> {
         true => format!("suspended: no run begins until `{} resume`", program()),
         false => "going by its schedule".to_owned(),
     };
-    talk::line(&format!("{name} is {already}{what}"));
+    messages::line(&format!("{name} is {already}{what}"));
     Ok(0)
 }
 
@@ -141,7 +141,7 @@ impl Run {
         // The last digits of such an id are random.
         let id = Uuid::now_v7().simple().to_string();
         let application = cluster::run_now(&cluster, &schedule, &id[id.len() - 8..]).await?;
-        talk::line(&format!("{} runs now: {}", self.name, application.carrier.called()));
+        messages::line(&format!("{} runs now: {}", self.name, application.carrier.called()));
         if self.detach {
             self.follow.receipt(&application, application.carrier.name());
             return Ok(0);
@@ -158,7 +158,7 @@ pub async fn tell(cluster: &Cluster, schedule: &Schedule, output: Output) -> Res
         Output::Quiet => {}
         Output::Json => {
             let runs = runs.iter().map(|run| run_record(run, &terms));
-            super::print(std::iter::once(record(schedule)).chain(runs))?;
+            stdout::print(std::iter::once(record(schedule)).chain(runs))?;
         }
         Output::Text => {
             let last =
@@ -169,7 +169,7 @@ pub async fn tell(cluster: &Cluster, schedule: &Schedule, output: Output) -> Res
             let rows = runs.iter().map(|run| run_cells(run, &terms));
             let rows: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
             let table = if rows.len() > 1 { list::table(&rows) } else { Vec::new() };
-            super::print(std::iter::once(first).chain(table))?;
+            stdout::print(std::iter::once(first).chain(table))?;
         }
     }
     Ok(())

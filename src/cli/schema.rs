@@ -1,6 +1,7 @@
 use anyhow::Result;
 
 use crate::job::explain;
+use crate::terminal::stdout;
 
 /// Print the JSON Schema of job files, for editors
 #[derive(clap::Args, Clone, Debug)]
@@ -8,7 +9,7 @@ pub struct Schema {}
 
 impl Schema {
     pub fn run(self) -> Result<u8> {
-        super::write(&mut std::io::stdout().lock(), &format!("{:#}\n", explain::schema()))?;
+        stdout::write(&mut std::io::stdout().lock(), &format!("{:#}\n", explain::schema()))?;
         Ok(0)
     }
 }

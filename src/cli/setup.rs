@@ -5,7 +5,7 @@ use crate::cluster;
 use crate::job::overrides::pair;
 use crate::kubernetes::{names, quantity};
 use crate::manifests::{self, Submitter};
-use crate::report::talk;
+use crate::terminal::{messages, stdout};
 
 /// Print what an administrator needs once for a namespace, or apply it
 ///
@@ -74,17 +74,21 @@ impl Setup {
             let cluster = cluster::connect(self.place.options()).await?;
             // The namespace comes first among them.
             for object in &objects {
-                talk::line(&format!("applied {}", cluster::apply(&cluster, object).await?));
+                messages::line(&format!("applied {}", cluster::apply(&cluster, object).await?));
             }
             if self.preempt {
                 let was_missing = cluster::preempt(&cluster).await?;
-                talk::line(if was_missing { "added preempt to Volcano's actions" } else { "Volcano preempts already" });
+                messages::line(if was_missing {
+                    "added preempt to Volcano's actions"
+                } else {
+                    "Volcano preempts already"
+                });
             }
             return Ok(0);
         }
         let mut out = std::io::stdout().lock();
         for object in &objects {
-            super::write(&mut out, &format!("---\n{}", super::yaml(&object.0)?))?;
+            stdout::write(&mut out, &format!("---\n{}", super::yaml(&object.0)?))?;
         }
         Ok(0)
     }

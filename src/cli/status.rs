@@ -8,6 +8,7 @@ use super::schedules;
 use crate::cluster::{connect, find, glance, schedule};
 use crate::report::{self, Card, Json, Output, Plain};
 use crate::state::Ending;
+use crate::terminal::stdout;
 
 /// Say once what an application is doing, why it waits, or how it ended
 #[derive(Clone, Debug, clap::Args)]
@@ -33,7 +34,7 @@ impl Status {
         let state = state_explained(&cluster, &mut observed).await;
         let now = Timestamp::now();
         match self.output {
-            Output::Json => super::print([Json::new(&application).state(&state, now).unwrap_or_default()])?,
+            Output::Json => stdout::print([Json::new(&application).state(&state, now).unwrap_or_default()])?,
             Output::Quiet => {}
             Output::Text => {
                 let mut plain = Plain::new(observed.created().unwrap_or(now), TimeZone::system());
@@ -48,7 +49,7 @@ impl Status {
                 } else {
                     lines.extend(report::earlier_attempts(&state));
                 }
-                super::print(lines)?;
+                stdout::print(lines)?;
             }
         }
         Ok(0)

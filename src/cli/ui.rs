@@ -7,11 +7,10 @@ use k8s_openapi::api::core::v1::Pod;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::cluster_args::Place;
-use super::follow::JUDGE;
-use super::interrupt::Interrupt;
 use crate::cluster::{self, Cluster, connect, find, forward};
-use crate::report::talk;
+use crate::follow::JUDGE;
 use crate::state::{self, PATIENCE, State, Terms, What};
+use crate::terminal::{Interrupt, messages, stdout};
 
 /// Make an application's Spark UI reachable from this machine, until Ctrl-C or its end
 #[derive(Clone, Debug, clap::Args)]
@@ -56,18 +55,18 @@ impl Ui {
         };
         let listener = match TcpListener::bind(("127.0.0.1", self.port)).await {
             Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
-                talk::warn(&format!("port {} of this machine is taken", self.port));
+                messages::warn(&format!("port {} of this machine is taken", self.port));
                 TcpListener::bind(("127.0.0.1", 0)).await
             }
             bound => bound,
         };
         let listener = listener.context("listening on this machine")?;
         let address = format!("http://{}", listener.local_addr()?);
-        super::write(&mut std::io::stdout().lock(), &format!("{address}\n"))?;
+        stdout::write(&mut std::io::stdout().lock(), &format!("{address}\n"))?;
         if std::io::stdout().is_terminal() && !self.no_open {
             open(&address);
         }
-        talk::line(&format!("the Spark UI of {}; Ctrl-C ends this, not the application", application.name));
+        messages::line(&format!("the Spark UI of {}; Ctrl-C ends this, not the application", application.name));
         let target = Arc::new((cluster.clone(), driver));
         let mut judge = tokio::time::interval(JUDGE);
         loop {
@@ -83,7 +82,7 @@ impl Ui {
                 _ = judge.tick() => {
                     let terms = Terms { now: cluster.now(), patience: PATIENCE, start_timeout: None };
                     if State::of(sight.observed(), &terms).outcome().is_some() {
-                        talk::line(&format!("{} has ended, and its Spark UI with it", application.name));
+                        messages::line(&format!("{} has ended, and its Spark UI with it", application.name));
                         return Ok(0);
                     }
                 }
@@ -95,7 +94,7 @@ impl Ui {
 async fn serve(mut socket: TcpStream, target: Arc<(Cluster, Pod)>) {
     let (cluster, driver) = &*target;
     if let Err(refusal) = forward(cluster, driver, state::ui_port(driver), &mut socket).await {
-        talk::warn(&refusal.to_string());
+        messages::warn(&refusal.to_string());
     }
 }
 
@@ -104,6 +103,6 @@ fn open(address: &str) {
     let program = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
     let opened = Command::new(program).arg(address).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
     if opened.is_err() {
-        talk::hint("no browser could be started: open the address yourself");
+        messages::hint("no browser could be started: open the address yourself");
     }
 }

@@ -2,8 +2,8 @@ use anyhow::Result;
 
 use super::Form;
 use super::cluster_args::Place;
-use super::source::Sources;
-use crate::report::talk;
+use crate::input::sources::Sources;
+use crate::terminal::{messages, stdout};
 
 /// Say what is wrong with job files, all at once, without a cluster
 #[derive(clap::Args, Clone, Debug)]
@@ -30,7 +30,7 @@ impl Validate {
             match self.output {
                 Form::Json => {
                     for problem in &source.problems {
-                        super::write(&mut out, &format!("{}\n", problem.json(&source.name)))?;
+                        stdout::write(&mut out, &format!("{}\n", problem.json(&source.name)))?;
                     }
                 }
                 Form::Text => {
@@ -40,7 +40,7 @@ impl Validate {
                             1 => "a valid job".to_owned(),
                             several => format!("{several} valid jobs"),
                         };
-                        talk::line(&format!("{}: {jobs}", source.name));
+                        messages::line(&format!("{}: {jobs}", source.name));
                     }
                 }
             }

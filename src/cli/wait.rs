@@ -3,12 +3,12 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::cluster_args::Place;
-use super::follow::JUDGE;
-use super::interrupt::Interrupt;
-use super::time::{duration, until};
 use crate::cluster::{self, Change, connect, find};
-use crate::report::{self, Card, talk};
+use crate::follow::JUDGE;
+use crate::report::{self, Card};
 use crate::state::{Ending, PATIENCE, State, Terms, What};
+use crate::terminal::{Interrupt, messages};
+use crate::time::{duration, until};
 
 /// Wait for an application to run, to succeed, or to end
 ///
@@ -65,26 +65,26 @@ impl Wait {
             if let Some(code) = self.goal.reached(&state) {
                 let outcome = state.outcome().filter(|outcome| outcome.ending != Ending::Succeeded);
                 if let Some(outcome) = outcome {
-                    Card::of(&application, outcome).lines().iter().for_each(|line| talk::line(line));
+                    Card::of(&application, outcome).lines().iter().for_each(|line| messages::line(line));
                 }
-                talk::line(&report::summary(&application, &state));
+                messages::line(&report::summary(&application, &state));
                 return Ok(code);
             }
             tokio::select! {
                 change = sight.changed() => match change {
                     Ok(Change::Objects) => {}
-                    Ok(Change::Stumble(why)) => talk::warn(&why),
+                    Ok(Change::Stumble(why)) => messages::warn(&why),
                     Err(failure) => {
-                        talk::error(&format!("waiting for {}: {failure}", application.name));
+                        messages::error(&format!("waiting for {}: {failure}", application.name));
                         return Ok(Ending::Unknown.exit_code());
                     }
                 },
                 signal = interrupt.heard() => {
-                    talk::line(&format!("interrupted: application {} is left as it is: {}", application.name, report::words(&state).0));
+                    messages::line(&format!("interrupted: application {} is left as it is: {}", application.name, report::words(&state).0));
                     return Ok(signal.exit_code());
                 }
                 () = until(deadline) => {
-                    talk::line(&format!("--timeout is over: {}: {}", application.name, report::words(&state).0));
+                    messages::line(&format!("--timeout is over: {}: {}", application.name, report::words(&state).0));
                     return Ok(124);
                 }
                 _ = judge.tick() => {}

@@ -12,8 +12,8 @@ use super::{Cluster, Failure, Refusal, kinds};
 use crate::kubernetes::names;
 use crate::manifests::{Application, Carrier, JOB_NAME, NAME_ANNOTATION, SUBMISSION};
 use crate::program::program;
-use crate::report::talk;
 use crate::state::{Observed, event_time};
+use crate::terminal::messages;
 
 /// Labels that hold an application's name: the operator's (and sparkctl's), and Spark's own.
 const NAME_LABELS: [&str; 2] = ["sparkoperator.k8s.io/app-name", "spark-app-name"];
@@ -262,7 +262,7 @@ pub(super) const JOBS: &str =
 async fn jobs_where(cluster: &Cluster, namespace: &str, query: &str) -> Result<Option<Vec<Job>>, Refusal> {
     match items(cluster, "looking for Jobs", ("batch/v1", "jobs"), namespace, query).await {
         Err(refusal) if refusal.failure.code() == 403 => {
-            talk::warn(&format!("{refusal}: applications with retries are shown by their pods alone"));
+            messages::warn(&format!("{refusal}: applications with retries are shown by their pods alone"));
             Ok(None)
         }
         jobs => jobs.map(Some),

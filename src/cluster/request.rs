@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use http::header::{ACCEPT, CONTENT_TYPE, DATE, RETRY_AFTER, WARNING};
 use http::{HeaderMap, Method, Request};
-use k8s_openapi::jiff::{Timestamp, fmt::rfc2822};
+use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::jiff::fmt::rfc2822;
 use kube::client::Body;
 use kube::core::Status;
 use serde_json::Value;
 
 use super::connect::told;
 use super::{Cluster, Failure};
-use crate::report::talk;
+use crate::terminal::messages;
 
 /// An answer that has not come by then is taken for lost.
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -80,7 +81,7 @@ impl Cluster {
             match self.send(call).await {
                 Err((failure, asked)) if failure.may_pass() => {
                     let pause = asked.unwrap_or(pause).min(Duration::from_secs(30));
-                    talk::warn(&format!("{doing}: {failure}; trying again in {} s", pause.as_secs_f32()));
+                    messages::warn(&format!("{doing}: {failure}; trying again in {} s", pause.as_secs_f32()));
                     repeated = true;
                     tokio::time::sleep(pause).await;
                 }
@@ -118,7 +119,7 @@ impl Cluster {
         };
         self.set_clock(&head.headers);
         for warning in warnings(&head.headers) {
-            talk::warn(&format!("the API server: {warning}"));
+            messages::warn(&format!("the API server: {warning}"));
         }
         let json = serde_json::from_slice::<Value>(&body);
         if head.status.is_success() {

@@ -9,7 +9,7 @@ use super::{Cluster, Failure, Refusal, kinds, suggest};
 use crate::kubernetes::{Object, difference};
 use crate::manifests::{HOLD, Manifests, RUN_KEY, SPECIFICATION, STAYS_SUSPENDED};
 use crate::program::program;
-use crate::report::talk;
+use crate::terminal::messages;
 
 /// How long a request under way may still take when the user interrupts: dropped, its fate were unknown.
 const LAST_REQUEST: Duration = Duration::from_secs(3);
@@ -73,7 +73,7 @@ pub async fn dry_run(cluster: &Cluster, manifests: &Manifests, executor: &Object
     let carrier = match carrier {
         // The PodGroup is not stored either, so an older Volcano cannot judge the pod.
         Err(refusal) if refusal.failure.says(NO_POD_GROUP) => {
-            talk::warn("this cluster's Volcano cannot judge the driver pod before its PodGroup exists");
+            messages::warn("this cluster's Volcano cannot judge the driver pod before its PodGroup exists");
             json!({"metadata": {"uid": "00000000-0000-0000-0000-000000000000"}})
         }
         Err(refusal) => return Err(suggest::explained(cluster, submission.namespace(), refusal).await),

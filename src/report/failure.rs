@@ -1,9 +1,9 @@
 use k8s_openapi::jiff::SignedDuration;
 
-use super::talk::{BAD, FAINT, GOOD};
 use super::{clean, clean_line, span};
 use crate::manifests::Application;
 use crate::state::{Attempt, Durations, Earlier, Ending, Fallen, Outcome, State, What, telling};
+use crate::terminal::messages::{BAD, FAINT, GOOD};
 
 /// How many lines of a failed driver's log are shown.
 const LOG_LINES: usize = 15;

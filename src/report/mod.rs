@@ -6,8 +6,6 @@ mod clean;
 mod failure;
 mod json;
 mod plain;
-pub mod talk;
-mod view;
 
 pub use ci::Ci;
 pub use ci_reports::{End, annotation, junit_suite, step_outputs, step_summary};
@@ -17,7 +15,6 @@ pub use failure::{Card, durations, earlier_attempts, earlier_drivers, next_steps
 pub use json::Json;
 use k8s_openapi::jiff::SignedDuration;
 pub use plain::{Plain, executor_words, words};
-pub use view::View;
 
 /// In which form a command says what happens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]

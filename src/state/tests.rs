@@ -12,8 +12,8 @@ mod any_order;
 mod lingering;
 mod missing;
 mod pains;
+mod reachability;
 mod recorded;
-mod way;
 
 /// When the pods of these tests were created.
 const CREATED: &str = "2026-11-24T04:00:00Z";

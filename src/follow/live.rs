@@ -8,10 +8,10 @@ use std::time::Duration;
 use rustix::process::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::interrupt::is_ignored;
 use crate::cluster::Stage;
-use crate::report::{clean, executor_words, talk, words};
+use crate::report::{clean, executor_words, words};
 use crate::state::State;
+use crate::terminal::{is_ignored, messages};
 
 /// How often the clock and the spinner move, and the view is fitted to the terminal.
 const TICK: Duration = Duration::from_millis(250);
@@ -35,12 +35,12 @@ pub struct Live {
 impl Live {
     pub fn begin(name: &str) -> Live {
         stop_with_grace();
-        talk::begin_view();
+        messages::begin_view();
         let (clock, is_over) = channel();
         // A thread: the clock also moves while the rest of a log is waited for.
         std::thread::spawn(move || {
             while is_over.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
-                talk::with_view(|view| view.tick());
+                messages::with_view(|view| view.tick());
             }
         });
         let mut live = Live::of(name);
@@ -91,13 +91,13 @@ impl Live {
     }
 
     fn draw(&self) {
-        talk::with_view(|view| view.set(self.head.clone(), self.rows()));
+        messages::with_view(|view| view.set(self.head.clone(), self.rows()));
     }
 }
 
 impl Drop for Live {
     fn drop(&mut self) {
-        talk::end_view();
+        messages::end_view();
     }
 }
 
@@ -110,7 +110,7 @@ fn stop_with_grace() {
         if let (false, Ok(mut stops)) = (is_ignored(kind), signal(kind)) {
             tokio::spawn(async move {
                 while stops.recv().await.is_some() {
-                    talk::stop();
+                    messages::stop();
                 }
             });
         }

@@ -1,25 +1,30 @@
+//! `submit`.
+
+mod overlap;
+
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, bail};
 use k8s_openapi::jiff::Timestamp;
 
+use self::overlap::{Entry, Overlap, Policy, called};
 use super::cluster_args::Place;
-use super::follow::follow;
-use super::follow_options::{FollowOptions, Leave};
-use super::interrupt::{Interrupt, Signal};
-use super::local::Local;
-use super::overlap::{Entry, Overlap, Policy, called};
-use super::ping::{Ping, ping};
 use super::render::{Identity, manifests_of, namespace_of};
-use super::source::{self, Source, Sources};
-use super::{doctor, failure, local_files, schedules};
+use super::{doctor, schedules};
 use crate::cluster::{self, Cluster, Failure, Refusal, Submitted, Turn};
+use crate::follow::heartbeat::{Ping, ping};
+use crate::follow::local_run::Local;
+use crate::follow::options::{FollowOptions, Leave};
+use crate::follow::{failure, follow};
+use crate::input::local_files;
+use crate::input::sources::{self, Source, Sources};
 use crate::job::Job;
 use crate::kubernetes::Object;
 use crate::manifests::{self, Application, Carrier, Manifests, Needs};
 use crate::program::program;
-use crate::report::{self, Output, talk};
+use crate::report::{self, Output};
+use crate::terminal::{Interrupt, Signal, messages, stdout};
 use crate::upload;
 
 /// Run an application: submit it, say what happens until its end, and exit with its outcome
@@ -109,7 +114,7 @@ impl Submit {
         if self.local.cores().is_some() {
             sources.iter_mut().for_each(Source::keep_what_matters_here);
         }
-        let mut jobs = source::jobs(sources)?;
+        let mut jobs = sources::jobs(sources)?;
         if let Some(cores) = self.local.cores() {
             return self.local.run(&jobs, cores, &self.follow).await;
         }
@@ -126,7 +131,7 @@ impl Submit {
             let draws = std::io::stderr().is_terminal() && self.follow.output() == Output::Text;
             let say = |text: &str| {
                 if self.follow.output() == Output::Text {
-                    talk::line(text);
+                    messages::line(text);
                 }
             };
             if self.overlap.overlap == Policy::Forbid {
@@ -162,7 +167,7 @@ impl Submit {
                     self.follow.refused(&error);
                     let code = failure::tell(&error);
                     for application in &applications {
-                        report::next_steps(application, program()).iter().for_each(|step| talk::line(step));
+                        report::next_steps(application, program()).iter().for_each(|step| messages::line(step));
                     }
                     return Ok(code);
                 }
@@ -173,7 +178,7 @@ impl Submit {
         for application in applications.iter().filter(followed).filter(|_| !self.detach && !self.dry_run) {
             let code = follow(&cluster, application, &self.follow, &interrupt).await?;
             if self.keep.deletes(code) && cluster::delete(&cluster, application).await? {
-                talk::line(&format!("deleted {}: --keep says so", application.carrier.called()));
+                messages::line(&format!("deleted {}: --keep says so", application.carrier.called()));
             }
             worst = if worst == 0 { code } else { worst };
         }
@@ -192,7 +197,7 @@ impl Submit {
         if self.dry_run {
             cluster::dry_run(cluster, &manifests, &executor_of(job, &self.place, &submission)?).await?;
             let count = manifests.owned.len() + 1;
-            talk::line(&format!(
+            messages::line(&format!(
                 "{}: the API server takes all {count} objects, and an executor (nothing was created)",
                 application.name
             ));
@@ -204,21 +209,25 @@ impl Submit {
         };
         if !submitted.changed.is_empty() {
             let what = application.carrier.called();
-            talk::warn(&report::changed(&what, &submitted.changed));
+            messages::warn(&report::changed(&what, &submitted.changed));
         }
         if let Some(since) = submitted.since {
             let key = self.identity.run_key.as_deref().unwrap_or_default();
             if self.follow.output() == Output::Text {
-                talk::line(&format!("run {key} of {} was submitted at {since}, and is joined", application.name));
+                messages::line(&format!("run {key} of {} was submitted at {since}, and is joined", application.name));
             }
         } else if self.follow.output() == Output::Text {
             let seconds = start.elapsed().as_secs_f64();
-            talk::line(&format!("submitted {} to {} ({seconds:.2}s)", application.id, place(cluster, &application)));
-            talk::line(&format!("  created {}", submitted.created.join(", ")));
+            messages::line(&format!(
+                "submitted {} to {} ({seconds:.2}s)",
+                application.id,
+                place(cluster, &application)
+            ));
+            messages::line(&format!("  created {}", submitted.created.join(", ")));
             if let Some(files) = local_files::carried(&job.files.local) {
-                talk::line(&format!("  carries {files}, in a ConfigMap"));
+                messages::line(&format!("  carries {files}, in a ConfigMap"));
             }
-            self.next_steps(&application).iter().for_each(|step| talk::line(step));
+            self.next_steps(&application).iter().for_each(|step| messages::line(step));
         }
         if self.detach {
             self.follow.receipt(&application, &application.name);
@@ -246,9 +255,9 @@ impl Submit {
         let record = report::Json::new(application).left("Skipped", &message, code, None, Timestamp::now());
         self.follow.papers.submitted(application, &message, &record);
         match self.follow.output() {
-            Output::Json => super::write(&mut std::io::stdout().lock(), &format!("{record}\n")),
+            Output::Json => stdout::write(&mut std::io::stdout().lock(), &format!("{record}\n")),
             Output::Text | Output::Quiet => {
-                talk::line(&message);
+                messages::line(&message);
                 Ok(())
             }
         }
@@ -288,13 +297,13 @@ impl Submit {
             if let Some(turn) = turn
                 && let Some(failure) = turn.end().await
             {
-                talk::warn(&format!("the next run of {} has to wait a minute: {failure}", application.name));
+                messages::warn(&format!("the next run of {} has to wait a minute: {failure}", application.name));
             }
             let refusal = match submitted {
                 Err(refusal) if tried < retries && refusal.may_pass() => refusal,
                 settled => return Ok(Some(settled?)),
             };
-            talk::warn(&format!(
+            messages::warn(&format!(
                 "{refusal}; submitting again in {} s ({} of {retries})",
                 interval.as_secs(),
                 tried + 1

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::report::talk;
+use crate::terminal::messages;
 
 /// The signals that ask sparkctl to leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ impl Interrupt {
             tokio::spawn(async move {
                 while signals.recv().await.is_some() {
                     if sender.send_replace(Some(which)).is_some() {
-                        talk::drop_view();
+                        messages::drop_view();
                         std::process::exit(i32::from(which.exit_code()));
                     }
                 }
@@ -68,7 +68,7 @@ impl Interrupt {
 
 /// Whether whoever started us wants the signal ignored (`nohup`, a shell's background job): a handler
 /// would undo that.
-pub(super) fn is_ignored(kind: SignalKind) -> bool {
+pub fn is_ignored(kind: SignalKind) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);

@@ -10,7 +10,7 @@ use k8s_openapi::jiff::SignedDuration;
 use rustix::process::getpgrp;
 use rustix::termios::tcgetpgrp;
 
-use super::span;
+use crate::report::span;
 
 const SPINNER: [&str; 8] = ["⠁", "⠂", "⠄", "⡀", "⢀", "⠠", "⠐", "⠈"];
 /// A line that is too long for a terminal that has just become narrower is cut off there, and takes no second row.

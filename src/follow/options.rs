@@ -6,11 +6,12 @@ use std::time::Duration;
 use anyhow::Result;
 use k8s_openapi::jiff::Timestamp;
 
-use super::papers::PapersOptions;
-use super::time::duration;
+use super::result_files::PapersOptions;
 use crate::manifests::Application;
-use crate::report::{Ci, Json, Output, Progress, talk};
+use crate::report::{Ci, Json, Output, Progress};
 use crate::state;
+use crate::terminal::{messages, stdout};
+use crate::time::duration;
 
 /// What becomes of an application that sparkctl leaves before its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -123,15 +124,15 @@ impl FollowOptions {
     }
 
     /// Whether logs are read as they are written, to be said or to be kept.
-    pub(super) fn reads_logs(&self) -> bool {
+    pub fn reads_logs(&self) -> bool {
         self.logs.is_some() || self.papers.log_file.is_some()
     }
 }
 
 /// Prints a line of which nothing depends that is done already.
 fn print(line: &str) {
-    if let Err(error) = super::print([line]) {
-        talk::warn(&format!("{error:#}"));
+    if let Err(error) = stdout::print([line]) {
+        messages::warn(&format!("{error:#}"));
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::packed::{self, Packed};
+use super::python_zip::{self, Packed};
 use crate::diagnostic::Problem;
 use crate::job::local_files::{self, CONFIG_MAP_LIMIT, Field, LocalFile, LocalFiles, Named, PY_FILES};
 use crate::job::{Job, Overrides};
@@ -71,11 +71,11 @@ fn folder(path: &Path, named: &Named, others: &LocalFiles, doubts: &mut Vec<Prob
         return Err(Problem::error(format!("{} is a folder, which Spark does not take", path.display()))
             .help(instead_of_folder(path, named)));
     }
-    let name = packed::name(path);
+    let name = python_zip::name(path);
     // Spark takes one file of a name.
     let names = [format!("{name}.zip")].into_iter().chain((2..).map(|n| format!("{name}-{n}.zip")));
     let free = names.into_iter().find(|name| !others.has_name(name)).unwrap_or_default();
-    let Packed { folder, zip, compiled } = packed::pack(path, &free)?;
+    let Packed { folder, zip, compiled } = python_zip::pack(path, &free)?;
     if let Some(compiled) = compiled {
         let message = format!("{}: Python imports no compiled module from a zip", compiled.display());
         doubts
@@ -86,7 +86,7 @@ fn folder(path: &Path, named: &Named, others: &LocalFiles, doubts: &mut Vec<Prob
 
 /// What to name in place of a folder.
 fn instead_of_folder(path: &Path, named: &Named) -> String {
-    let (uri, name) = (named.uri.trim_end_matches('/'), packed::name(path));
+    let (uri, name) = (named.uri.trim_end_matches('/'), python_zip::name(path));
     match named.list {
         None => "name the file in it that is run".into(),
         Some("spark.jars") => format!("name the jars in it: {uri}/*.jar"),

@@ -10,13 +10,14 @@ use k8s_openapi::jiff::Timestamp;
 use k8s_openapi::jiff::tz::TimeZone;
 use serde_json::Value;
 
-use super::follow_options::FollowOptions;
 use super::live::Live;
-use super::papers::{Papers, PapersOptions};
+use super::options::FollowOptions;
+use super::result_files::{Papers, PapersOptions};
 use crate::cluster::{Line, Stage};
 use crate::manifests::Application;
-use crate::report::{self, Card, Ci, End, Json, Output, Plain, talk};
+use crate::report::{self, Card, Ci, End, Json, Output, Plain};
 use crate::state::{Ending, State};
+use crate::terminal::messages;
 
 /// Name of the section that a pipeline's page folds the log into.
 const SECTION: &str = "spark_log";
@@ -79,7 +80,7 @@ impl Voice {
     pub fn state(&mut self, state: &State) {
         let now = Timestamp::now();
         match &mut self.form {
-            Form::Text(plain) => plain.lines(state, now).iter().for_each(|line| talk::line(line)),
+            Form::Text(plain) => plain.lines(state, now).iter().for_each(|line| messages::line(line)),
             Form::Json(json) => {
                 if let Some(line) = json.state(state, now) {
                     self.json(&line);
@@ -104,8 +105,8 @@ impl Voice {
 
     pub fn note(&mut self, text: &str) {
         match &self.form {
-            Form::Live(_) => talk::line(&report::clean(text)),
-            Form::Text(plain) => talk::line(&plain.line("note", &report::clean(text), Timestamp::now())),
+            Form::Live(_) => messages::line(&report::clean(text)),
+            Form::Text(plain) => messages::line(&plain.line("note", &report::clean(text), Timestamp::now())),
             Form::Json(json) => self.json(&json.note(text, Timestamp::now())),
             Form::Quiet => {}
         }
@@ -121,7 +122,7 @@ impl Voice {
         if let Some((file, is_within)) = &mut self.log_file {
             let start = new_line(std::mem::replace(is_within, !is_whole));
             if let Err(error) = file.write_all(&[start, &text].concat()) {
-                talk::warn(&format!("writing the log file: {error}: nothing more is written to it"));
+                messages::warn(&format!("writing the log file: {error}: nothing more is written to it"));
                 self.log_file = None;
             }
         }
@@ -138,7 +139,7 @@ impl Voice {
         if !self.in_section {
             self.in_section = true;
             let start = self.ci.section_start(SECTION, "Spark's log", Timestamp::now().as_second());
-            start.iter().for_each(|start| talk::command(start));
+            start.iter().for_each(|start| messages::command(start));
         }
         // A part of a line would be erased by the view, which is drawn at the beginning of its line.
         let ends = !is_whole && self.is_live() && stdout().is_terminal();
@@ -156,14 +157,14 @@ impl Voice {
             Form::Json(_) => self.json(&record),
             Form::Quiet if succeeded => {}
             Form::Text(_) | Form::Live(_) if succeeded => {
-                report::earlier_attempts(state).iter().for_each(|line| talk::line(line));
-                talk::line(&report::summary(card.application, state));
-                card.outcome.hint.iter().for_each(|hint| talk::hint(hint));
+                report::earlier_attempts(state).iter().for_each(|line| messages::line(line));
+                messages::line(&report::summary(card.application, state));
+                card.outcome.hint.iter().for_each(|hint| messages::hint(hint));
             }
             Form::Text(_) | Form::Live(_) | Form::Quiet => {
-                card.lines().iter().for_each(|line| talk::line(line));
-                report::earlier_attempts(state).iter().for_each(|line| talk::line(line));
-                talk::line(&report::summary(card.application, state));
+                card.lines().iter().for_each(|line| messages::line(line));
+                report::earlier_attempts(state).iter().for_each(|line| messages::line(line));
+                messages::line(&report::summary(card.application, state));
             }
         }
         let end = End {
@@ -199,14 +200,14 @@ impl Voice {
         };
         match &self.form {
             Form::Json(_) => self.json(&record),
-            Form::Text(_) | Form::Live(_) | Form::Quiet => lines.iter().for_each(|line| talk::line(line)),
+            Form::Text(_) | Form::Live(_) | Form::Quiet => lines.iter().for_each(|line| messages::line(line)),
         }
         self.hand_in(&record, &end);
     }
 
     fn hand_in(&self, record: &Value, end: &End) {
         if self.ci == Ci::Github {
-            report::annotation(end).iter().for_each(|line| talk::line(line));
+            report::annotation(end).iter().for_each(|line| messages::line(line));
         }
         self.papers.hand_in(record, end);
     }
@@ -225,7 +226,7 @@ impl Voice {
                 self.data(b"\n");
             }
             let end = self.ci.section_end(SECTION, Timestamp::now().as_second());
-            end.iter().for_each(|end| talk::command(end));
+            end.iter().for_each(|end| messages::command(end));
         }
     }
 
@@ -242,10 +243,10 @@ impl Voice {
             let mut out = stdout().lock();
             out.write_all(bytes).and_then(|()| out.flush())
         };
-        if let Err(error) = talk::aside(write) {
+        if let Err(error) = messages::aside(write) {
             self.unheard = true;
             if error.kind() != ErrorKind::BrokenPipe {
-                talk::warn(&format!("writing to stdout: {error}: nothing more is written to it"));
+                messages::warn(&format!("writing to stdout: {error}: nothing more is written to it"));
             }
         }
     }

@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use super::time::duration;
 use crate::cluster::{self, Cluster, Turn};
 use crate::job::{Job, Name};
 use crate::manifests::Application;
-use crate::report::talk;
+use crate::terminal::messages;
+use crate::time::duration;
 
 /// How often a waiting run looks whether it may begin.
 const LOOK: Duration = Duration::from_secs(2);
@@ -102,7 +102,7 @@ impl Overlap {
             }
             if !told {
                 let what = if self.overlap == Policy::Replace { "replaces an" } else { "waits for the end of an" };
-                talk::line(&format!("{} {what} earlier run: {called}", application.name));
+                messages::line(&format!("{} {what} earlier run: {called}", application.name));
                 told = true;
             }
             tokio::time::sleep(LOOK).await;

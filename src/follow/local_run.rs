@@ -8,9 +8,9 @@ use k8s_openapi::jiff::SignedDuration;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::follow::LOG_TAIL;
-use super::follow_options::{ExitCodeFrom, FollowOptions};
-use super::voice::Voice;
+use super::LOG_TAIL;
+use super::options::{ExitCodeFrom, FollowOptions};
+use super::reporter::Voice;
 use crate::cluster::Line;
 use crate::job::Job;
 use crate::local::{self, Ended, Environment, Event, LocalJob, Place};

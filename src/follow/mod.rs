@@ -1,6 +1,14 @@
 //! From an application that is in the cluster to an exit code: watches, says what changes, and leaves
 //! at its end, at a signal, or when its time is over.
 
+pub mod failure;
+pub mod heartbeat;
+mod live;
+pub mod local_run;
+pub mod options;
+pub mod reporter;
+pub mod result_files;
+
 use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
@@ -9,18 +17,18 @@ use k8s_openapi::api::core::v1::Pod;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::follow_options::{ExitCodeFrom, FollowOptions, Leave, Whose};
-use super::interrupt::Interrupt;
-use super::time::until;
-use super::voice::Voice;
+use self::options::{ExitCodeFrom, FollowOptions, Leave, Whose};
+use self::reporter::Voice;
 use crate::cluster::{self, Change, Cluster, Heard, Logs, Sight, Source, Stage};
 use crate::manifests::Application;
 use crate::program::program;
 use crate::report::{self, Card};
 use crate::state::{self, Ending, Finding, Observed, Outcome, State, Stopped, Terms, What};
+use crate::terminal::Interrupt;
+use crate::time::until;
 
 /// How often a state is judged anew though nothing changed: time alone may turn a wait into an end.
-pub(super) const JUDGE: Duration = Duration::from_secs(1);
+pub const JUDGE: Duration = Duration::from_secs(1);
 /// How long the rest of the log of a pod that is gone is waited for.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 /// How long an executor that does not end with its driver is listened to.
@@ -34,7 +42,7 @@ const DRIVER: &str = "driver";
 /// No more logs than these are followed at once: each is a connection.
 const MANY_LOGS: usize = 50;
 /// How many of a log's last lines are read to explain a failure.
-pub(super) const LOG_TAIL: usize = 500;
+pub const LOG_TAIL: usize = 500;
 
 /// Follows an application to its end, and says on the way what there is to say.
 /// Returns sparkctl's exit code.

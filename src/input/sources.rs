@@ -7,15 +7,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use super::config_files::{self, Directories};
+use super::configuration_directories::{self, Directories};
 use super::local_files::{self, Folders};
-use crate::diagnostic::place_in;
-use crate::diagnostic::{Problem, Severity};
+use crate::diagnostic::{Problem, Severity, place_in};
 use crate::job::overrides::pair;
 use crate::job::{self, Job, Name, Overrides, Variables};
 use crate::local;
 use crate::program::program;
-use crate::report::talk;
+use crate::terminal::messages;
 
 /// Where jobs come from.
 #[derive(Args, Clone, Debug)]
@@ -158,7 +157,7 @@ impl Source {
 
     /// The job with the files of this machine that it speaks of.
     fn completed(&mut self, mut job: Job, folders: &Folders, sources: &Sources) -> Job {
-        let (files, problems) = config_files::read(&job, &sources.directories);
+        let (files, problems) = configuration_directories::read(&job, &sources.directories);
         self.problems.extend(problems);
         job.files = files;
         let (local, problems) = local_files::read(&job, folders);
@@ -197,13 +196,13 @@ impl Source {
         for problem in self.problems.iter().take(MOST_TOLD) {
             let text = problem.text(&self.name, &self.text);
             let (style, word) = match problem.severity {
-                Severity::Error => (talk::BAD, "error:"),
-                Severity::Warning => (talk::DOUBTFUL, "warning:"),
+                Severity::Error => (messages::BAD, "error:"),
+                Severity::Warning => (messages::DOUBTFUL, "warning:"),
             };
-            talk::line(&format!("{style}{word}{style:#}{}", text.strip_prefix(word).unwrap_or(&text)));
+            messages::line(&format!("{style}{word}{style:#}{}", text.strip_prefix(word).unwrap_or(&text)));
         }
         if let Some(rest) = self.problems.len().checked_sub(MOST_TOLD).filter(|rest| *rest > 0) {
-            talk::line(&format!("{}: {rest} more, which `{} validate --output json` tells", self.name, program()));
+            messages::line(&format!("{}: {rest} more, which `{} validate --output json` tells", self.name, program()));
         }
     }
 }
@@ -238,7 +237,7 @@ fn encoding(bytes: &[u8], good: usize) -> String {
 fn from_stdin() -> Result<Vec<u8>> {
     let mut stdin = std::io::stdin();
     if stdin.is_terminal() {
-        talk::hint("reading the job file from the terminal; Ctrl-D ends it");
+        messages::hint("reading the job file from the terminal; Ctrl-D ends it");
     }
     let mut bytes = Vec::new();
     stdin.read_to_end(&mut bytes).context("reading the job file from stdin")?;

@@ -1,13 +1,13 @@
 use crate::cluster::Refusal;
-use crate::report::talk;
+use crate::terminal::messages;
 
 /// Says what ended a command: the error with its causes, what was taken back, and what to try.
 /// Returns sparkctl's exit code: the cluster's refusals have their own, all else is the user's input.
 pub fn tell(error: &anyhow::Error) -> u8 {
-    talk::error(&format!("{error:#}"));
+    messages::error(&format!("{error:#}"));
     if let Some(refusal) = error.downcast_ref::<Refusal>() {
-        refusal.undone.iter().for_each(|undone| talk::line(&format!("       {undone}")));
-        refusal.hint.iter().for_each(|hint| talk::hint(hint));
+        refusal.undone.iter().for_each(|undone| messages::line(&format!("       {undone}")));
+        refusal.hint.iter().for_each(|hint| messages::hint(hint));
     }
     exit_code(error)
 }

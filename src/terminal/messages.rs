@@ -8,7 +8,8 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use rustix::process::{Signal, getpgrp, getpid, getsid, kill_process};
 
-use super::{View, clean};
+use super::View;
+use crate::report::clean;
 
 pub const BAD: Style = AnsiColor::Red.on_default().bold();
 pub const DOUBTFUL: Style = AnsiColor::Yellow.on_default().bold();

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use super::failure;
 use crate::manifests::Application;
-use crate::report::{self, Ci, End, talk};
+use crate::report::{self, Ci, End};
+use crate::terminal::messages;
 
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Results")]
@@ -73,7 +74,7 @@ impl PapersOptions {
         let end = End { app: "sparkctl".into(), outcome: outcome.into(), exit_code: code, message, ..End::default() };
         let papers = Papers::of(self);
         if papers.ci == Ci::Github {
-            report::annotation(&end).iter().for_each(|line| talk::line(line));
+            report::annotation(&end).iter().for_each(|line| messages::line(line));
         }
         papers.hand_in(&record, &end);
         record
@@ -101,7 +102,7 @@ impl Papers {
             append("GITHUB_OUTPUT", &report::step_outputs(end))
         });
         for error in [result, junit, github].into_iter().flatten().filter_map(Result::err) {
-            talk::warn(&format!("{error:#}"));
+            messages::warn(&format!("{error:#}"));
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 
-use crate::report::talk;
+use crate::terminal::messages;
 
 /// A watcher that does not answer must not hold up what is watched.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -42,7 +42,7 @@ impl Ping {
     async fn tell(&self, url: String) {
         let told = tokio::task::spawn_blocking(move || agent().get(&url).call().map(drop)).await;
         if let Ok(Err(error)) = told {
-            talk::warn(&format!("the heartbeat was not heard: {error}"));
+            messages::warn(&format!("the heartbeat was not heard: {error}"));
         }
     }
 }

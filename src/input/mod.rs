@@ -1,0 +1,6 @@
+//! Where a job comes from: job files, stdin and flags, and the files of this machine that a job names.
+
+mod configuration_directories;
+pub mod local_files;
+mod python_zip;
+pub mod sources;

@@ -1,0 +1,9 @@
+//! The terminal: what is written to it, the view that is drawn on it, and the signals that come from it.
+
+pub mod messages;
+mod signals;
+pub mod stdout;
+mod view;
+
+pub use signals::{Interrupt, Signal, is_ignored};
+use view::View;
