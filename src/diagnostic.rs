@@ -49,7 +49,7 @@ impl Problem {
     }
 
     /// Of the field at `path`.
-    pub fn of(mut self, path: impl Into<String>) -> Self {
+    pub fn at_field(mut self, path: impl Into<String>) -> Self {
         self.path = path.into();
         self
     }
@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn shows_the_line_and_a_way_out() {
         let problem = Problem::error("unknown field `coress`")
-            .of("spec.driver.coress")
+            .at_field("spec.driver.coress")
             .at(Place { line: 2, column: 3 })
             .help("did you mean `cores`?");
         assert_eq!(

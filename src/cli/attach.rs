@@ -1,6 +1,6 @@
 use anyhow::Result;
 
-use super::cluster_args::Place;
+use super::cluster_args::ClusterArgs;
 use crate::cluster::{connect, find};
 use crate::follow::follow;
 use crate::follow::options::FollowOptions;
@@ -13,7 +13,7 @@ pub struct Attach {
     /// Name of the application, or of its driver's pod
     name: String,
     #[command(flatten)]
-    place: Place,
+    place: ClusterArgs,
     #[command(flatten)]
     follow: FollowOptions,
 }

@@ -7,7 +7,7 @@ use crate::time::duration;
 /// Which cluster, and where in it.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Cluster")]
-pub struct Place {
+pub struct ClusterArgs {
     /// Namespace, instead of the context's
     #[arg(long, short, env = "SPARKCTL_NAMESPACE", value_name = "NAME")]
     pub namespace: Option<String>,
@@ -22,7 +22,7 @@ pub struct Place {
     pub watch_timeout: Option<Duration>,
 }
 
-impl Place {
+impl ClusterArgs {
     pub fn options(&self) -> Options {
         Options {
             context: self.context.clone(),

@@ -6,7 +6,7 @@ use clap::Command;
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 use clap_complete::env::{CompleteEnv, Shells};
 
-use super::cluster_args::Place;
+use super::cluster_args::ClusterArgs;
 use crate::cluster::{self, Cluster};
 
 /// The variable by which a shell asks for completions.
@@ -83,12 +83,12 @@ fn candidates(names: impl AsyncFnOnce(Cluster) -> Vec<String>) -> Vec<Completion
 }
 
 /// Cluster and namespace, as far as the unfinished command line says.
-fn place(words: impl Iterator<Item = String>) -> Place {
+fn place(words: impl Iterator<Item = String>) -> ClusterArgs {
     let mut words = words.peekable();
-    let mut place = Place {
+    let mut place = ClusterArgs {
         namespace: std::env::var("SPARKCTL_NAMESPACE").ok(),
         context: std::env::var("SPARKCTL_CONTEXT").ok(),
-        ..Place::default()
+        ..ClusterArgs::default()
     };
     while let Some(word) = words.next() {
         let (flag, value) = match word.split_once('=') {

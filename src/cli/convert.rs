@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
 
-use crate::job::from_spark_submit::{POD_GROUP_TEMPLATE, Surroundings, convert};
+use crate::job::from_spark_submit::{POD_GROUP_TEMPLATE, SubmitEnvironment, convert};
 use crate::job::yaml;
 use crate::spark::command_line::assignments;
 use crate::spark::{CommandLine, Conf, Version, properties};
@@ -47,7 +47,7 @@ impl Convert {
             messages::warn(&format!("{key}: it is not a setting of Spark, which ignores it"));
         }
         let version = self.version(&settings, &installation);
-        let around = Surroundings {
+        let around = SubmitEnvironment {
             spark_version: version.clone().unwrap_or_else(|| Version::ASSUMED.to_string()),
             spark_conf_dir: installation
                 .conf_dir

@@ -1,6 +1,6 @@
 use anyhow::Result;
 
-use super::cluster_args::Place;
+use super::cluster_args::ClusterArgs;
 use crate::cluster::{connect, delete, find, schedule};
 use crate::terminal::messages;
 
@@ -15,7 +15,7 @@ pub struct Delete {
     #[arg(required = true)]
     names: Vec<String>,
     #[command(flatten)]
-    place: Place,
+    place: ClusterArgs,
 }
 
 impl Delete {
@@ -24,7 +24,10 @@ impl Delete {
         for name in &self.names {
             if let Some(schedule) = schedule(&cluster, name).await? {
                 delete(&cluster, &schedule.application).await?;
-                messages::line(&format!("deleted {}, and with it all its runs", schedule.application.carrier.called()));
+                messages::line(&format!(
+                    "deleted {}, and with it all its runs",
+                    schedule.application.carrier.describe()
+                ));
                 continue;
             }
             let found = find(&cluster, name).await?;
@@ -36,7 +39,7 @@ impl Delete {
             }
             let existed = delete(&cluster, &found.application).await?;
             let what = if existed { "deleted" } else { "gone already:" };
-            messages::line(&format!("{what} {}, and with it all it owned", found.application.carrier.called()));
+            messages::line(&format!("{what} {}, and with it all it owned", found.application.carrier.describe()));
         }
         Ok(0)
     }

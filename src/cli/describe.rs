@@ -1,14 +1,14 @@
 use anyhow::Result;
 use k8s_openapi::api::core::v1::Pod;
 
-use super::cluster_args::Place;
+use super::cluster_args::ClusterArgs;
 use super::delete::OPERATOR;
 use super::events;
 use crate::cluster::{self, Cluster, connect, find, glance_and_events, log_tail};
 use crate::follow::LOG_TAIL;
 use crate::manifests::Application;
-use crate::report::{self, Card, clean};
-use crate::state::{self, Ending, LINGERS, LINGERS_HINT, Observed, PATIENCE, State, Terms, What};
+use crate::report::{self, FailureReport, clean};
+use crate::state::{self, Ending, LINGERS, LINGERS_HINT, Limits, Observed, PATIENCE, State, Status};
 use crate::terminal::{messages, stdout};
 
 /// How many of the latest events are shown.
@@ -20,7 +20,7 @@ pub struct Describe {
     /// Name of the application, or of its driver's pod
     name: String,
     #[command(flatten)]
-    place: Place,
+    place: ClusterArgs,
 }
 
 impl Describe {
@@ -46,7 +46,7 @@ impl Describe {
 
 /// The state of what was seen at a glance, with a look at what explains it.
 pub async fn state_explained(cluster: &Cluster, observed: &mut Observed) -> State {
-    let terms = Terms { now: cluster.now(), patience: PATIENCE, start_timeout: None };
+    let terms = Limits { now: cluster.now(), patience: PATIENCE, start_timeout: None };
     let state = State::of(observed, &terms);
     let looks = state::worth_a_look(&state, observed, &terms);
     let Some(namespace) = observed.namespace().filter(|_| !looks.is_empty()) else { return state };
@@ -78,7 +78,7 @@ fn rows(application: &Application, observed: &Observed, state: &State) -> Vec<St
     row("name", &application.name);
     row("namespace", &application.namespace);
     row("id", &application.id);
-    row("carrier", &application.carrier.called());
+    row("carrier", &application.carrier.describe());
     let driver = state::latest_driver(observed);
     row("driver", driver.and_then(|pod| pod.metadata.name.as_deref()).unwrap_or_default());
     row("by", observed.driver.as_ref().map_or("sparkctl", submitter));
@@ -102,7 +102,7 @@ fn rows(application: &Application, observed: &Observed, state: &State) -> Vec<St
         row("executors", &counts);
     }
     row("blocked", executors.blocked.as_deref().unwrap_or_default());
-    if state.what == What::Running {
+    if state.what == Status::Running {
         row("hint", executors.hint.as_deref().unwrap_or_default());
     }
     if state.lingers.is_some() {
@@ -110,12 +110,12 @@ fn rows(application: &Application, observed: &Observed, state: &State) -> Vec<St
         row("hint", LINGERS_HINT);
     }
     match &state.what {
-        What::Waiting(waiting) => {
+        Status::Waiting(waiting) => {
             row("waits", &format!("{}: {}", waiting.reason.word(), waiting.message));
             row("hint", waiting.hint.as_deref().unwrap_or_default());
         }
-        What::Starting(what) | What::Stopping(what) => row("now", what),
-        What::Unseen | What::Held | What::Running | What::Ended(_) => {}
+        Status::Starting(what) | Status::Stopping(what) => row("now", what),
+        Status::Unseen | Status::Held | Status::Running | Status::Ended(_) => {}
     }
     lines
 }
@@ -137,7 +137,7 @@ async fn explained(cluster: &Cluster, application: &Application, observed: &Obse
     let executor_log = tail(fallen.filter(|pod| state::executor_has_log(pod))).await;
     let exception = log.as_deref().and_then(state::last_exception);
     let outcome = outcome.clone().with_hint_of(log.as_deref(), &state.executors, executor_log.as_deref());
-    let card = Card {
+    let card = FailureReport {
         application,
         outcome: &outcome,
         last_failure: last,

@@ -2,13 +2,13 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::Form;
-use super::cluster_args::Place;
+use super::cluster_args::ClusterArgs;
 use super::render::{Identity, namespace_of};
 use crate::cluster::{self, Cluster};
-use crate::doctor::{Check, Subject, Verdict};
+use crate::doctor::{Check, Target, Verdict};
 use crate::input::sources::{self, Sources};
 use crate::job::{Job, Overrides};
-use crate::manifests::Needs;
+use crate::manifests::Requirements;
 use crate::report::clean;
 use crate::terminal::{messages, stdout};
 
@@ -26,7 +26,7 @@ pub struct Doctor {
     #[arg(long, short, value_enum, default_value = "text", help_heading = "Output")]
     output: Form,
     #[command(flatten)]
-    place: Place,
+    place: ClusterArgs,
 }
 
 /// The exit code when something stands in the way.
@@ -43,12 +43,12 @@ impl Doctor {
         let cluster = cluster::connect(self.place.options()).await?;
         let mut code = 0;
         if jobs.is_empty() {
-            let subject = Subject { namespace: &cluster.namespace, needs: None };
+            let subject = Target { namespace: &cluster.namespace, needs: None };
             code = self.tell(&cluster.namespace, &examine(&cluster, &subject).await)?;
         }
         for job in &jobs {
             let needs = needs(job, &self.place, &Identity::default())?;
-            let findings = examine(&cluster, &Subject { namespace: &needs.namespace, needs: Some(&needs) }).await;
+            let findings = examine(&cluster, &Target { namespace: &needs.namespace, needs: Some(&needs) }).await;
             code = code.max(self.tell(&needs.name, &findings)?);
         }
         Ok(code)
@@ -103,7 +103,7 @@ struct Findings {
     code: u8,
 }
 
-async fn examine(cluster: &Cluster, subject: &Subject<'_>) -> Findings {
+async fn examine(cluster: &Cluster, subject: &Target<'_>) -> Findings {
     let facts = cluster::survey(cluster, &subject.asks()).await;
     let checks = subject.checks(&facts);
     let code = match checks.iter().any(|check| check.verdict == Verdict::Failed) {
@@ -114,8 +114,8 @@ async fn examine(cluster: &Cluster, subject: &Subject<'_>) -> Findings {
     Findings { checks, code }
 }
 
-fn needs(job: &Job, place: &Place, identity: &Identity) -> Result<Needs> {
-    Needs::of(job, &namespace_of(job, place), &identity.submission(job))
+fn needs(job: &Job, place: &ClusterArgs, identity: &Identity) -> Result<Requirements> {
+    Requirements::of(job, &namespace_of(job, place), &identity.submission(job))
         .map_err(|problem| anyhow::anyhow!(problem.message))
 }
 
@@ -123,11 +123,11 @@ fn needs(job: &Job, place: &Place, identity: &Identity) -> Result<Needs> {
 ///
 /// # Errors
 /// A setting that Spark would refuse.
-pub async fn check(jobs: &[Job], place: &Place, identity: &Identity, cluster: &Cluster) -> Result<u8> {
+pub async fn check(jobs: &[Job], place: &ClusterArgs, identity: &Identity, cluster: &Cluster) -> Result<u8> {
     let mut code = 0;
     for job in jobs {
         let needs = needs(job, place, identity)?;
-        let findings = examine(cluster, &Subject { namespace: &needs.namespace, needs: Some(&needs) }).await;
+        let findings = examine(cluster, &Target { namespace: &needs.namespace, needs: Some(&needs) }).await;
         code = code.max(findings.code);
         for check in findings.checks.iter().filter(|check| check.verdict == Verdict::Failed) {
             messages::error(&format!("{}: {}: {}", needs.name, check.what, check.message));

@@ -3,7 +3,7 @@ use k8s_openapi::api::core::v1::Event;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use super::Form;
-use super::cluster_args::Place;
+use super::cluster_args::ClusterArgs;
 use super::list::table;
 use crate::cluster::{connect, find, glance_and_events};
 use crate::report::{clean, span};
@@ -19,7 +19,7 @@ pub struct Events {
     #[arg(long, short, value_enum, default_value = "text")]
     output: Form,
     #[command(flatten)]
-    place: Place,
+    place: ClusterArgs,
 }
 
 impl Events {

@@ -3,8 +3,8 @@ use std::time::Duration;
 use anyhow::Result;
 use k8s_openapi::jiff::SignedDuration;
 
-use super::cluster_args::Place;
-use crate::cluster::{Respite, connect, litter};
+use super::cluster_args::ClusterArgs;
+use crate::cluster::{Retention, connect, litter};
 use crate::terminal::{messages, stdout};
 use crate::time::duration;
 
@@ -28,7 +28,7 @@ pub struct Gc {
     #[arg(long, short = 'A')]
     all_namespaces: bool,
     #[command(flatten)]
-    place: Place,
+    place: ClusterArgs,
 }
 
 impl Gc {
@@ -38,7 +38,7 @@ impl Gc {
             cluster.namespace.clear();
         }
         let signed = |time| SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
-        let respite = Respite { young: signed(self.older_than), ended: self.ended.map(signed) };
+        let respite = Retention { young: signed(self.older_than), ended: self.ended.map(signed) };
         let found = litter(&cluster, respite).await?;
         for unseen in &found.unseen {
             messages::warn(unseen);

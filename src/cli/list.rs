@@ -6,13 +6,13 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::json;
 use unicode_width::UnicodeWidthStr;
 
-use super::cluster_args::Place;
+use super::cluster_args::ClusterArgs;
 use super::describe::submitter;
 use super::schedules::table as schedule_table;
 use crate::cluster::{self, Cluster, Schedule, connect, list};
 use crate::manifests::Application;
 use crate::report::{clean, span};
-use crate::state::{Ending, Observed, PATIENCE, State, Terms, What};
+use crate::state::{Ending, Limits, Observed, PATIENCE, State, Status};
 use crate::terminal::{messages, stdout};
 use crate::time::duration;
 
@@ -39,7 +39,7 @@ pub struct List {
     #[arg(long, short, value_enum, default_value = "table")]
     output: Form,
     #[command(flatten)]
-    place: Place,
+    place: ClusterArgs,
 }
 
 /// Which applications.
@@ -59,7 +59,7 @@ impl Wanted {
     fn is_in(self, state: &State) -> bool {
         let ending = state.outcome().map(|outcome| outcome.ending);
         match self {
-            Wanted::Running => matches!(state.what, What::Running | What::Stopping(_)),
+            Wanted::Running => matches!(state.what, Status::Running | Status::Stopping(_)),
             Wanted::Ended => ending.is_some(),
             Wanted::Succeeded => ending == Some(Ending::Succeeded),
             Wanted::Failed => ending.is_some_and(|ending| ending != Ending::Succeeded),
@@ -90,7 +90,7 @@ impl List {
         let (all, schedules) =
             futures_util::future::join(list(&cluster, self.selector.as_deref()), self.schedules(&cluster)).await;
         let (all, schedules) = (all?, schedules?);
-        let terms = Terms { now: cluster.now(), patience: PATIENCE, start_timeout: None };
+        let terms = Limits { now: cluster.now(), patience: PATIENCE, start_timeout: None };
         let is_wanted = |row: &Row| {
             let young = self
                 .since
@@ -149,7 +149,7 @@ struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    fn of(application: &'a Application, observed: &'a Observed, terms: &Terms) -> Row<'a> {
+    fn of(application: &'a Application, observed: &'a Observed, terms: &Limits) -> Row<'a> {
         let created = observed.created();
         let age = created.map(|created| span(terms.now.duration_since(created))).unwrap_or_default();
         Row { application, driver: observed.driver.as_ref(), state: State::of(observed, terms), created, age }
@@ -185,8 +185,8 @@ impl<'a> Row<'a> {
     /// Why it waits, or failed.
     fn reason(&self) -> Option<String> {
         match &self.state.what {
-            What::Waiting(waiting) => Some(clean(&format!("{}: {}", waiting.reason.word(), waiting.message))),
-            What::Ended(outcome) if outcome.ending != Ending::Succeeded => Some(clean(&outcome.message)),
+            Status::Waiting(waiting) => Some(clean(&format!("{}: {}", waiting.reason.word(), waiting.message))),
+            Status::Ended(outcome) if outcome.ending != Ending::Succeeded => Some(clean(&outcome.message)),
             _ => None,
         }
     }

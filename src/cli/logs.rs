@@ -3,9 +3,9 @@ use std::num::NonZeroUsize;
 use anyhow::{Result, bail};
 use k8s_openapi::api::core::v1::Pod;
 
-use super::cluster_args::Place;
+use super::cluster_args::ClusterArgs;
 use crate::cluster::{
-    self, Change, Cluster, Failure, Found, Heard, Logs as Streams, Part, Refusal, connect, find, glance, whole_log,
+    self, Change, Cluster, Failure, Found, LogEvent, Logs as Streams, Part, Refusal, connect, find, glance, whole_log,
 };
 use crate::follow::follow;
 use crate::follow::options::FollowOptions;
@@ -34,7 +34,7 @@ pub struct Logs {
     #[arg(long, value_name = "LINES", conflicts_with = "follow")]
     tail: Option<u32>,
     #[command(flatten)]
-    place: Place,
+    place: ClusterArgs,
 }
 
 impl Logs {
@@ -117,10 +117,10 @@ async fn follow_executor(cluster: &Cluster, application: &Application, pod: &Pod
     loop {
         tokio::select! {
             heard = logs.rest() => match heard {
-                Some((_, Heard::Line(line))) if stdout::pass(&mut out, &line.text)? => {}
-                Some((_, Heard::Line(_))) => return Ok(0),
-                Some((_, Heard::Trouble(what))) => messages::warn(&what),
-                Some((_, Heard::End)) => {}
+                Some((_, LogEvent::Line(line))) if stdout::pass(&mut out, &line.text)? => {}
+                Some((_, LogEvent::Line(_))) => return Ok(0),
+                Some((_, LogEvent::Trouble(what))) => messages::warn(&what),
+                Some((_, LogEvent::End)) => {}
                 None => return Ok(0),
             },
             change = sight.changed() => match change {

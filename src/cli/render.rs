@@ -2,7 +2,7 @@ use anyhow::{Result, bail};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::cluster_args::Place;
+use super::cluster_args::ClusterArgs;
 use crate::cluster;
 use crate::input::sources::{self, Sources};
 use crate::job::Job;
@@ -27,7 +27,7 @@ pub struct Render {
     #[arg(long, help_heading = "Output")]
     no_hold: bool,
     #[command(flatten)]
-    place: Place,
+    place: ClusterArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -104,7 +104,7 @@ fn user() -> String {
 }
 
 /// The namespace of a job: the flag's, the file's, or the kubeconfig's.
-pub fn namespace_of(job: &Job, place: &Place) -> String {
+pub fn namespace_of(job: &Job, place: &ClusterArgs) -> String {
     let given = place.namespace.clone().or_else(|| job.namespace.clone());
     given.unwrap_or_else(|| cluster::namespace(&place.options()))
 }
@@ -124,7 +124,7 @@ fn account() -> Option<String> {
 ///
 /// # Errors
 /// A setting that Spark would refuse.
-pub fn manifests_of(job: &Job, place: &Place, submission: &Submission) -> Result<(Manifests, Application)> {
+pub fn manifests_of(job: &Job, place: &ClusterArgs, submission: &Submission) -> Result<(Manifests, Application)> {
     manifests::of(job, &namespace_of(job, place), submission).map_err(|problem| anyhow::anyhow!(problem.message))
 }
 

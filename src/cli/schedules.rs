@@ -3,7 +3,7 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::cluster_args::Place;
+use super::cluster_args::ClusterArgs;
 use super::list;
 use crate::cluster::{self, Cluster, Failure, Refusal, Schedule, connect};
 use crate::follow::follow;
@@ -11,7 +11,7 @@ use crate::follow::options::FollowOptions;
 use crate::manifests::Application;
 use crate::program::program;
 use crate::report::{Output, clean, span};
-use crate::state::{Observed, PATIENCE, State, Terms, What};
+use crate::state::{Limits, Observed, PATIENCE, State, Status};
 use crate::terminal::{Interrupt, messages, stdout};
 
 /// List the schedules of a namespace
@@ -24,7 +24,7 @@ pub struct Schedules {
     #[arg(long, short, value_enum, default_value = "text")]
     output: Output,
     #[command(flatten)]
-    place: Place,
+    place: ClusterArgs,
 }
 
 /// Let no further run of a schedule begin; one that runs goes on
@@ -33,7 +33,7 @@ pub struct Suspend {
     /// Name of the schedule
     name: String,
     #[command(flatten)]
-    place: Place,
+    place: ClusterArgs,
 }
 
 /// Let a suspended schedule's runs begin again
@@ -42,7 +42,7 @@ pub struct Resume {
     /// Name of the schedule
     name: String,
     #[command(flatten)]
-    place: Place,
+    place: ClusterArgs,
 }
 
 /// Run a schedule's application now, and follow it to its end
@@ -60,7 +60,7 @@ pub struct Run {
     #[command(flatten)]
     follow: FollowOptions,
     #[command(flatten)]
-    place: Place,
+    place: ClusterArgs,
 }
 
 impl Schedules {
@@ -103,7 +103,7 @@ impl Resume {
     }
 }
 
-async fn set(name: &str, place: Place, suspended: bool) -> Result<u8> {
+async fn set(name: &str, place: ClusterArgs, suspended: bool) -> Result<u8> {
     let cluster = connect(place.options()).await?;
     let schedule = known(&cluster, name).await?;
     let changed = cluster::suspend(&cluster, &schedule, suspended).await?;
@@ -141,7 +141,7 @@ impl Run {
         // The last digits of such an id are random.
         let id = Uuid::now_v7().simple().to_string();
         let application = cluster::run_now(&cluster, &schedule, &id[id.len() - 8..]).await?;
-        messages::line(&format!("{} runs now: {}", self.name, application.carrier.called()));
+        messages::line(&format!("{} runs now: {}", self.name, application.carrier.describe()));
         if self.detach {
             self.follow.receipt(&application, application.carrier.name());
             return Ok(0);
@@ -153,7 +153,7 @@ impl Run {
 /// What is said of a schedule: itself, and the runs of it that are kept.
 pub async fn tell(cluster: &Cluster, schedule: &Schedule, output: Output) -> Result<()> {
     let runs = cluster::runs(cluster, schedule).await?;
-    let terms = Terms { now: cluster.now(), patience: PATIENCE, start_timeout: None };
+    let terms = Limits { now: cluster.now(), patience: PATIENCE, start_timeout: None };
     match output {
         Output::Quiet => {}
         Output::Json => {
@@ -223,11 +223,11 @@ fn record(schedule: &Schedule) -> serde_json::Value {
     })
 }
 
-fn run_cells((application, observed): &(Application, Observed), terms: &Terms) -> Vec<String> {
+fn run_cells((application, observed): &(Application, Observed), terms: &Limits) -> Vec<String> {
     let state = State::of(observed, terms);
     let reason = match &state.what {
-        What::Waiting(waiting) => format!("{}: {}", waiting.reason.word(), waiting.message),
-        What::Ended(outcome) if outcome.ending.exit_code() != 0 => outcome.message.clone(),
+        Status::Waiting(waiting) => format!("{}: {}", waiting.reason.word(), waiting.message),
+        Status::Ended(outcome) if outcome.ending.exit_code() != 0 => outcome.message.clone(),
         _ => String::new(),
     };
     vec![
@@ -239,7 +239,7 @@ fn run_cells((application, observed): &(Application, Observed), terms: &Terms) -
     ]
 }
 
-fn run_record((application, observed): &(Application, Observed), terms: &Terms) -> serde_json::Value {
+fn run_record((application, observed): &(Application, Observed), terms: &Limits) -> serde_json::Value {
     let state = State::of(observed, terms);
     json!({
         "v": 1,

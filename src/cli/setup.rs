@@ -1,6 +1,6 @@
 use anyhow::{Result, anyhow, bail};
 
-use super::cluster_args::Place;
+use super::cluster_args::ClusterArgs;
 use crate::cluster;
 use crate::job::overrides::pair;
 use crate::kubernetes::{names, quantity};
@@ -32,7 +32,7 @@ pub struct Setup {
     #[arg(long, requires = "apply")]
     preempt: bool,
     #[command(flatten)]
-    place: Place,
+    place: ClusterArgs,
 }
 
 fn submitter(text: &str) -> Result<Submitter, String> {

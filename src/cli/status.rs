@@ -2,11 +2,11 @@ use anyhow::Result;
 use k8s_openapi::jiff::Timestamp;
 use k8s_openapi::jiff::tz::TimeZone;
 
-use super::cluster_args::Place;
+use super::cluster_args::ClusterArgs;
 use super::describe::state_explained;
 use super::schedules;
 use crate::cluster::{connect, find, glance, schedule};
-use crate::report::{self, Card, Json, Output, Plain};
+use crate::report::{self, FailureReport, Json, Output, Plain};
 use crate::state::Ending;
 use crate::terminal::stdout;
 
@@ -19,7 +19,7 @@ pub struct Status {
     #[arg(long, short, value_enum, default_value = "text")]
     output: Output,
     #[command(flatten)]
-    place: Place,
+    place: ClusterArgs,
 }
 
 impl Status {
@@ -42,7 +42,7 @@ impl Status {
                 if let Some(outcome) = state.outcome() {
                     let failed = outcome.ending != Ending::Succeeded;
                     let last_failure = state.executors.telling.as_ref();
-                    let card = Card { last_failure, ..Card::of(&application, outcome) };
+                    let card = FailureReport { last_failure, ..FailureReport::of(&application, outcome) };
                     lines.extend(if failed { card.lines() } else { Vec::new() });
                     lines.extend(report::earlier_attempts(&state));
                     lines.push(report::summary(&application, &state));

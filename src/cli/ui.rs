@@ -6,10 +6,10 @@ use anyhow::{Context, Result, bail};
 use k8s_openapi::api::core::v1::Pod;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::cluster_args::Place;
+use super::cluster_args::ClusterArgs;
 use crate::cluster::{self, Cluster, connect, find, forward};
 use crate::follow::JUDGE;
-use crate::state::{self, PATIENCE, State, Terms, What};
+use crate::state::{self, Limits, PATIENCE, State, Status};
 use crate::terminal::{Interrupt, messages, stdout};
 
 /// Make an application's Spark UI reachable from this machine, until Ctrl-C or its end
@@ -24,7 +24,7 @@ pub struct Ui {
     #[arg(long)]
     no_open: bool,
     #[command(flatten)]
-    place: Place,
+    place: ClusterArgs,
 }
 
 impl Ui {
@@ -34,16 +34,16 @@ impl Ui {
         let application = find(&cluster, &self.name).await?.application;
         let mut sight = cluster::observe(&cluster, &application);
         let state = loop {
-            let terms = Terms { now: cluster.now(), patience: PATIENCE, start_timeout: None };
+            let terms = Limits { now: cluster.now(), patience: PATIENCE, start_timeout: None };
             match State::of(sight.observed(), &terms) {
-                State { what: What::Unseen, .. } => sight
+                State { what: Status::Unseen, .. } => sight
                     .changed()
                     .await
                     .map_err(|failure| cluster::Refusal::of(format!("looking at {}", application.name), failure))?,
                 state => break state,
             };
         };
-        if state.what != What::Running {
+        if state.what != Status::Running {
             bail!(
                 "{} is {}: only a driver that runs has a Spark UI; what has ended is in a history server, if events are logged",
                 application.name,
@@ -80,7 +80,7 @@ impl Ui {
                 }
                 _ = interrupt.heard() => return Ok(0),
                 _ = judge.tick() => {
-                    let terms = Terms { now: cluster.now(), patience: PATIENCE, start_timeout: None };
+                    let terms = Limits { now: cluster.now(), patience: PATIENCE, start_timeout: None };
                     if State::of(sight.observed(), &terms).outcome().is_some() {
                         messages::line(&format!("{} has ended, and its Spark UI with it", application.name));
                         return Ok(0);

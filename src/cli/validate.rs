@@ -1,7 +1,7 @@
 use anyhow::Result;
 
 use super::Form;
-use super::cluster_args::Place;
+use super::cluster_args::ClusterArgs;
 use crate::input::sources::Sources;
 use crate::terminal::{messages, stdout};
 
@@ -17,7 +17,7 @@ pub struct Validate {
     #[arg(long, help_heading = "Output")]
     strict: bool,
     #[command(flatten)]
-    place: Place,
+    place: ClusterArgs,
 }
 
 impl Validate {

@@ -2,11 +2,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::cluster_args::Place;
+use super::cluster_args::ClusterArgs;
 use crate::cluster::{self, Change, connect, find};
 use crate::follow::JUDGE;
-use crate::report::{self, Card};
-use crate::state::{Ending, PATIENCE, State, Terms, What};
+use crate::report::{self, FailureReport};
+use crate::state::{Ending, Limits, PATIENCE, State, Status};
 use crate::terminal::{Interrupt, messages};
 use crate::time::{duration, until};
 
@@ -25,7 +25,7 @@ pub struct Wait {
     #[arg(long, value_name = "TIME", value_parser = duration)]
     timeout: Option<Duration>,
     #[command(flatten)]
-    place: Place,
+    place: ClusterArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -42,10 +42,10 @@ impl Goal {
     /// The exit code, once there is nothing more to wait for.
     fn reached(self, state: &State) -> Option<u8> {
         match (self, &state.what) {
-            (Goal::Running, What::Running) => Some(0),
+            (Goal::Running, Status::Running) => Some(0),
             // Whether it has ended is just what is not known.
-            (Goal::Finished, What::Ended(outcome)) if outcome.ending != Ending::Unknown => Some(0),
-            (_, What::Ended(outcome)) => Some(outcome.ending.exit_code()),
+            (Goal::Finished, Status::Ended(outcome)) if outcome.ending != Ending::Unknown => Some(0),
+            (_, Status::Ended(outcome)) => Some(outcome.ending.exit_code()),
             _ => None,
         }
     }
@@ -60,12 +60,12 @@ impl Wait {
         let deadline = self.timeout.map(|timeout| Instant::now() + timeout);
         let mut judge = tokio::time::interval(JUDGE);
         loop {
-            let terms = Terms { now: cluster.now(), patience: PATIENCE, start_timeout: None };
+            let terms = Limits { now: cluster.now(), patience: PATIENCE, start_timeout: None };
             let state = State::of(sight.observed(), &terms);
             if let Some(code) = self.goal.reached(&state) {
                 let outcome = state.outcome().filter(|outcome| outcome.ending != Ending::Succeeded);
                 if let Some(outcome) = outcome {
-                    Card::of(&application, outcome).lines().iter().for_each(|line| messages::line(line));
+                    FailureReport::of(&application, outcome).lines().iter().for_each(|line| messages::line(line));
                 }
                 messages::line(&report::summary(&application, &state));
                 return Ok(code);
@@ -96,9 +96,9 @@ impl Wait {
 #[cfg(test)]
 mod tests {
     use super::Goal;
-    use crate::state::{Durations, Executors, Outcome, State, What};
+    use crate::state::{Durations, Executors, Outcome, State, Status};
 
-    fn state(what: What) -> State {
+    fn state(what: Status) -> State {
         State {
             what,
             executors: Executors::default(),
@@ -111,14 +111,14 @@ mod tests {
 
     #[test]
     fn an_end_that_is_not_known_is_no_end() {
-        let unknown = state(What::Ended(Outcome::out_of_sight("x")));
+        let unknown = state(Status::Ended(Outcome::out_of_sight("x")));
         assert_eq!(Goal::Finished.reached(&unknown), Some(6));
         assert_eq!(Goal::Running.reached(&unknown), Some(6));
     }
 
     #[test]
     fn running_is_no_end_for_those_who_wait_for_one() {
-        assert_eq!(Goal::Running.reached(&state(What::Running)), Some(0));
-        assert_eq!(Goal::Finished.reached(&state(What::Running)), None);
+        assert_eq!(Goal::Running.reached(&state(Status::Running)), Some(0));
+        assert_eq!(Goal::Finished.reached(&state(Status::Running)), None);
     }
 }

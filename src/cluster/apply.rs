@@ -11,7 +11,7 @@ use crate::manifests::with_preempt;
 /// # Errors
 /// It is refused.
 pub async fn apply(cluster: &Cluster, object: &Object) -> Result<String, Refusal> {
-    let called = kinds::called(object);
+    let called = kinds::describe(object);
     let doing = format!("applying {called}");
     let refusal = |failure| Refusal::new(doing.as_str(), failure, object.namespace());
     let path = kinds::collection(object, object.namespace()).map_err(Failure::NotSent).map_err(refusal)?;

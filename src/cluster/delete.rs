@@ -15,7 +15,7 @@ pub async fn delete(cluster: &Cluster, application: &Application) -> Result<bool
         Carrier::Job { submission, .. } => ("batch/v1", "jobs", SUBMISSION, submission),
         Carrier::CronJob { submission, .. } => ("batch/v1", "cronjobs", SUBMISSION, submission),
     };
-    let doing = format!("deleting {}", application.carrier.called());
+    let doing = format!("deleting {}", application.carrier.describe());
     let refusal = |failure| Refusal::new(doing.as_str(), failure, &application.namespace);
     let path =
         format!("{}/{}", kinds::in_namespace(version, plural, &application.namespace), application.carrier.name());

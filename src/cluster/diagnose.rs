@@ -13,7 +13,7 @@ use super::request::Call;
 use super::{Cluster, kinds, log_tail, suggest};
 use crate::spark::{Conf, properties};
 use crate::state::nodes::{Amounts, requests};
-use crate::state::{self, Claims, Door, Finding, Look, Nodes, Stopped, Way};
+use crate::state::{self, Claims, DriverService, Lookup, LookupResult, Nodes, Reachability, Stopped};
 
 /// An explanation that takes longer is not waited for.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -24,7 +24,12 @@ const PAGES: usize = 20;
 const LOG_TAIL: usize = 200;
 
 /// Looks at all of it at once, one time. Without a driver's pod there is less to look at.
-pub async fn around(cluster: &Cluster, namespace: &str, driver: Option<&Pod>, looks: &BTreeSet<Look>) -> Vec<Finding> {
+pub async fn around(
+    cluster: &Cluster,
+    namespace: &str,
+    driver: Option<&Pod>,
+    looks: &BTreeSet<Lookup>,
+) -> Vec<LookupResult> {
     let findings = looks.iter().map(|at| async move {
         // Without an answer in time there is nothing to say.
         tokio::time::timeout(PATIENCE, look(cluster, namespace, driver, at)).await.ok().flatten()
@@ -32,18 +37,20 @@ pub async fn around(cluster: &Cluster, namespace: &str, driver: Option<&Pod>, lo
     join_all(findings).await.into_iter().flatten().collect()
 }
 
-async fn look(cluster: &Cluster, namespace: &str, driver: Option<&Pod>, at: &Look) -> Option<Finding> {
+async fn look(cluster: &Cluster, namespace: &str, driver: Option<&Pod>, at: &Lookup) -> Option<LookupResult> {
     match at {
-        Look::Nodes => {
+        Lookup::Nodes => {
             let (all, taken) = tokio::join!(nodes(cluster), taken(cluster));
-            Some(Finding::Nodes(Nodes { all: all?, taken }))
+            Some(LookupResult::Nodes(Nodes { all: all?, taken }))
         }
-        Look::PullSecrets => pull_secrets(cluster, driver?).await.map(Finding::PullSecrets),
-        Look::Claims => Some(Finding::Claims(claims(cluster, driver?).await)),
-        Look::Settings => settings(cluster, driver?).await.map(Finding::Settings),
-        Look::Way => way(cluster, driver?).await.map(Finding::Way),
-        Look::Others(of) => Some(Finding::Others(of.clone(), suggest::others(cluster, namespace, of).await)),
-        Look::Log(_) => stopped(cluster, driver?).await.map(|stopped| Finding::Stopped(Some(stopped))),
+        Lookup::PullSecrets => pull_secrets(cluster, driver?).await.map(LookupResult::PullSecrets),
+        Lookup::Claims => Some(LookupResult::Claims(claims(cluster, driver?).await)),
+        Lookup::Settings => settings(cluster, driver?).await.map(LookupResult::Settings),
+        Lookup::Reachability => way(cluster, driver?).await.map(LookupResult::Reachability),
+        Lookup::Alternatives(of) => {
+            Some(LookupResult::Alternatives(of.clone(), suggest::others(cluster, namespace, of).await))
+        }
+        Lookup::Log(_) => stopped(cluster, driver?).await.map(|stopped| LookupResult::Stopped(Some(stopped))),
     }
 }
 
@@ -139,26 +146,26 @@ async fn settings(cluster: &Cluster, driver: &Pod) -> Option<Conf> {
     Some(Conf::from_iter(properties::parse(text)))
 }
 
-async fn way(cluster: &Cluster, driver: &Pod) -> Option<Way> {
+async fn way(cluster: &Cluster, driver: &Pod) -> Option<Reachability> {
     let namespace = driver.metadata.namespace.as_deref()?;
     let mut policies = Vec::new();
     let list = Call::get(format!("{}?", kinds::in_namespace("networking.k8s.io/v1", "networkpolicies", namespace)));
     let (door, are_read) =
         tokio::join!(door(cluster, driver, namespace), pages(cluster, &list, |policy| policies.push(policy)));
-    Some(Way { door, policies: are_read.map(|()| policies) })
+    Some(Reachability { door, policies: are_read.map(|()| policies) })
 }
 
 /// The driver's Service; nothing where executors go by the driver's address, or nobody says by what.
-async fn door(cluster: &Cluster, driver: &Pod, namespace: &str) -> Option<Door> {
+async fn door(cluster: &Cluster, driver: &Pod, namespace: &str) -> Option<DriverService> {
     let settings = settings(cluster, driver).await;
     let name = state::service_of(driver, settings.as_ref())?;
     let collection = kinds::in_namespace("v1", "services", namespace);
     match cluster.send(&Call::get(format!("{collection}/{}", encoded(&name)))).await {
         Ok(service) => {
             let endpoints = endpoints(cluster, driver, namespace, &name).await;
-            Some(Door { name, service: Some(service), endpoints })
+            Some(DriverService { name, service: Some(service), endpoints })
         }
-        Err((failure, _)) if failure.code() == 404 => Some(Door { name, service: None, endpoints: None }),
+        Err((failure, _)) if failure.code() == 404 => Some(DriverService { name, service: None, endpoints: None }),
         Err(_) => None,
     }
 }

@@ -25,7 +25,7 @@ const WHERE: [(&str, &str, &str, &str); 8] = [
 
 /// An object that nobody needs.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Litter {
+pub struct Garbage {
     pub called: String,
     pub why: String,
     path: String,
@@ -35,13 +35,13 @@ pub struct Litter {
 /// What was found, and where one may not look.
 #[derive(Debug, Default)]
 pub struct Found {
-    pub litter: Vec<Litter>,
+    pub litter: Vec<Garbage>,
     pub unseen: Vec<String>,
 }
 
 /// How long things are left alone.
 #[derive(Clone, Copy, Debug)]
-pub struct Respite {
+pub struct Retention {
     /// Since their creation: what is younger may belong to a submission under way.
     pub young: SignedDuration,
     /// Applications since their end; for ever when absent.
@@ -52,7 +52,7 @@ pub struct Respite {
 ///
 /// # Errors
 /// The API server cannot be reached.
-pub async fn litter(cluster: &Cluster, respite: Respite) -> Result<Found, Refusal> {
+pub async fn litter(cluster: &Cluster, respite: Retention) -> Result<Found, Refusal> {
     let mut found = Found::default();
     let mut all = Vec::new();
     let kinds = WHERE.into_iter().map(async |(version, kind, plural, label)| {
@@ -77,12 +77,12 @@ pub async fn litter(cluster: &Cluster, respite: Respite) -> Result<Found, Refusa
         let namespace = object["metadata"]["namespace"].as_str().unwrap_or_default();
         let name = object["metadata"]["name"].as_str().unwrap_or_default();
         let path = format!("{}/{name}", kinds::in_namespace(version, plural, namespace));
-        found.litter.push(Litter { called: format!("{kind} {namespace}/{name}"), why, path, object });
+        found.litter.push(Garbage { called: format!("{kind} {namespace}/{name}"), why, path, object });
     }
     Ok(found)
 }
 
-impl Litter {
+impl Garbage {
     /// Takes it away. Returns whether it was still there.
     ///
     /// # Errors
@@ -131,7 +131,7 @@ fn ended_at(kind: &str, object: &Value) -> Option<Timestamp> {
 }
 
 /// Why nobody needs an object, if so.
-fn why(kind: &str, object: &Value, alive: &BTreeSet<String>, now: Timestamp, respite: Respite) -> Option<String> {
+fn why(kind: &str, object: &Value, alive: &BTreeSet<String>, now: Timestamp, respite: Retention) -> Option<String> {
     let metadata = &object["metadata"];
     let created = metadata["creationTimestamp"].as_str().and_then(|time| time.parse::<Timestamp>().ok())?;
     let is_owned = metadata["ownerReferences"].as_array().is_some_and(|owners| !owners.is_empty());
@@ -177,7 +177,7 @@ mod tests {
         object["metadata"]["creationTimestamp"] = CREATED.into();
         object["metadata"]["labels"]["spark-app-selector"] = object["app"].take();
         let now = CREATED.parse::<Timestamp>().unwrap() + SignedDuration::from_mins(minutes);
-        let respite = Respite { young: SignedDuration::from_mins(10), ended: Some(SignedDuration::from_hours(2)) };
+        let respite = Retention { young: SignedDuration::from_mins(10), ended: Some(SignedDuration::from_hours(2)) };
         why(kind, &object, &BTreeSet::from(["alive".to_owned()]), now, respite)
     }
 

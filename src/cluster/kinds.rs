@@ -24,7 +24,7 @@ pub(super) fn in_namespace(version: &str, plural: &str, namespace: &str) -> Stri
 }
 
 /// `driver pod pi-driver`, `ConfigMap pi-conf`: an object as it is spoken of.
-pub(super) fn called(object: &Object) -> String {
+pub(super) fn describe(object: &Object) -> String {
     match object.kind() {
         "Pod" => format!("driver pod {}", object.name()),
         kind => format!("{kind} {}", object.name()),

@@ -13,7 +13,7 @@ use super::{Cluster, Failure, Refusal, kinds};
 use crate::kubernetes::names;
 use crate::manifests::Application;
 use crate::spark::resource_name_prefix;
-use crate::state::{Observed, PATIENCE, State, Terms, What};
+use crate::state::{Limits, Observed, PATIENCE, State, Status};
 
 /// Who holds the Lease for longer and does not renew it is dead.
 const LEASE: SignedDuration = SignedDuration::from_secs(60);
@@ -29,8 +29,8 @@ const ASK: Duration = Duration::from_millis(300);
 const HELD: SignedDuration = SignedDuration::from_secs(300);
 
 /// The right to decide on runs of one name: a Lease that one submitter has at a time. Let go by
-/// [`Turn::end`]; what a killed submitter leaves runs out.
-pub struct Turn {
+/// [`Lease::end`]; what a killed submitter leaves runs out.
+pub struct Lease {
     cluster: Cluster,
     name: String,
     path: String,
@@ -39,12 +39,12 @@ pub struct Turn {
     renewed: Instant,
 }
 
-impl Turn {
+impl Lease {
     /// Waits for the turn of this application.
     ///
     /// # Errors
     /// Leases may not be had, or the API server cannot be reached.
-    pub async fn of(cluster: &Cluster, application: &Application) -> Result<Turn, Refusal> {
+    pub async fn of(cluster: &Cluster, application: &Application) -> Result<Lease, Refusal> {
         let namespace = &application.namespace;
         let leases = kinds::in_namespace("coordination.k8s.io/v1", "leases", namespace);
         let name = names::cut(&resource_name_prefix(&application.name), "-sparkctl", names::LABEL);
@@ -52,7 +52,7 @@ impl Turn {
         let doing = format!("waiting for Lease {name}");
         let refusal = |failure| Refusal::new(doing.as_str(), failure, namespace);
         let turn =
-            |lease, renewed| Turn { cluster: cluster.clone(), name: name.clone(), path: path.clone(), lease, renewed };
+            |lease, renewed| Lease { cluster: cluster.clone(), name: name.clone(), path: path.clone(), lease, renewed };
         loop {
             let now = cluster.now().to_string();
             let asked = Instant::now();
@@ -171,18 +171,18 @@ fn has_run_out(lease: &Value, now: Timestamp) -> bool {
 pub async fn active(cluster: &Cluster, application: &Application) -> Result<Vec<Application>, Refusal> {
     let place = Cluster { namespace: application.namespace.clone(), ..cluster.clone() };
     let label = names::cut(&application.name, "", names::LABEL);
-    let terms = Terms { now: cluster.now(), patience: PATIENCE, start_timeout: None };
+    let terms = Limits { now: cluster.now(), patience: PATIENCE, start_timeout: None };
     let all = list(&place, None).await?.into_iter();
     let others = all.filter(|(other, _)| other.name == label && other.id != application.id);
     Ok(others.filter(|(_, observed)| is_active(observed, &terms)).map(|(other, _)| other).collect())
 }
 
-fn is_active(observed: &Observed, terms: &Terms) -> bool {
+fn is_active(observed: &Observed, terms: &Limits) -> bool {
     let age = observed.created().map(|created| terms.now.duration_since(created));
     match State::of(observed, terms).what {
         // A Job that is deleted is gone before its driver is.
-        What::Ended(_) => observed.job_is_gone && observed.driver.as_ref().is_some_and(may_run),
-        What::Held => age.is_some_and(|age| age < HELD),
+        Status::Ended(_) => observed.job_is_gone && observed.driver.as_ref().is_some_and(may_run),
+        Status::Held => age.is_some_and(|age| age < HELD),
         _ => true,
     }
 }

@@ -37,7 +37,7 @@ pub struct Line {
 
 /// What reading a log brings.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Heard {
+pub enum LogEvent {
     Line(Line),
     /// Why there is no log, or no more of it.
     Trouble(String),
@@ -48,8 +48,8 @@ pub enum Heard {
 /// Logs of containers, followed through reconnections with no line lost or repeated.
 pub struct Logs {
     cluster: Cluster,
-    sender: mpsc::Sender<(Source, Heard)>,
-    heard: mpsc::Receiver<(Source, Heard)>,
+    sender: mpsc::Sender<(Source, LogEvent)>,
+    heard: mpsc::Receiver<(Source, LogEvent)>,
     /// Tells each stream of its container's end, by the name of the pod.
     streams: BTreeMap<String, watch::Sender<bool>>,
     /// How many streams have not come to their end.
@@ -102,10 +102,10 @@ impl Logs {
     }
 
     /// The next line of any. May be dropped and called again.
-    pub async fn next(&mut self) -> (Source, Heard) {
+    pub async fn next(&mut self) -> (Source, LogEvent) {
         loop {
             match self.heard.recv().await {
-                Some((_, Heard::End)) => self.open = self.open.saturating_sub(1),
+                Some((_, LogEvent::End)) => self.open = self.open.saturating_sub(1),
                 Some(heard) => return heard,
                 None => std::future::pending().await,
             }
@@ -113,10 +113,10 @@ impl Logs {
     }
 
     /// The next line as long as there are any to come.
-    pub async fn rest(&mut self) -> Option<(Source, Heard)> {
+    pub async fn rest(&mut self) -> Option<(Source, LogEvent)> {
         while self.open > 0 {
             match self.heard.recv().await? {
-                (_, Heard::End) => self.open -= 1,
+                (_, LogEvent::End) => self.open -= 1,
                 heard => return Some(heard),
             }
         }
@@ -145,7 +145,7 @@ struct Reading {
     /// A stream that is silent for so long is taken up anew: its connection may be dead.
     silence: Duration,
     resume: Resume,
-    sender: mpsc::Sender<(Source, Heard)>,
+    sender: mpsc::Sender<(Source, LogEvent)>,
     ended: watch::Receiver<bool>,
     /// Whether a stream was ever opened.
     was_read: bool,
@@ -155,7 +155,7 @@ impl Reading {
     /// Reads until the container has ended and its log with it, or nobody listens.
     async fn read_on(mut self) {
         self.read().await;
-        self.tell(Heard::End).await;
+        self.tell(LogEvent::End).await;
     }
 
     async fn read(&mut self) {
@@ -176,11 +176,11 @@ impl Reading {
                 Stream::Broken(failure) if failure.code() == 404 && was_ended => return,
                 Stream::Broken(failure) if failure.code() == 403 && !self.was_read => {
                     let what = format!("the log of {} cannot be read: {failure}", self.pod);
-                    return self.tell(Heard::Trouble(what)).await;
+                    return self.tell(LogEvent::Trouble(what)).await;
                 }
                 Stream::Broken(failure) if rest_until.is_some_and(|until| Instant::now() > until) => {
                     let what = format!("the rest of the log of {} does not come: {failure}", self.pod);
-                    return self.tell(Heard::Trouble(what)).await;
+                    return self.tell(LogEvent::Trouble(what)).await;
                 }
                 Stream::Broken(_) => failures += 1,
             }
@@ -193,7 +193,7 @@ impl Reading {
         }
     }
 
-    async fn tell(&self, heard: Heard) {
+    async fn tell(&self, heard: LogEvent) {
         // That nobody listens any more is the end of it as well.
         let _ = self.sender.send((self.source.clone(), heard)).await;
     }
@@ -222,7 +222,7 @@ impl Reading {
                 Err(error) => return Stream::Broken(Failure::NoAnswer(error.to_string())),
             }
             if let Some(line) = self.resume.take(&raw)
-                && self.sender.send((self.source.clone(), Heard::Line(line))).await.is_err()
+                && self.sender.send((self.source.clone(), LogEvent::Line(line))).await.is_err()
             {
                 return Stream::Unheard;
             }

@@ -9,10 +9,10 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::watch::{Heard, Watch};
+use super::watch::{Update, Watch};
 use super::{Cluster, Failure, diagnose};
 use crate::manifests::{Application, Carrier, SUBMISSION};
-use crate::state::{Finding, Look, Observed, State, Terms, worth_a_look};
+use crate::state::{Limits, Lookup, LookupResult, Observed, State, worth_a_look};
 
 /// How long the pods may be out of sight before that is the outcome.
 const OUT_OF_SIGHT: Duration = Duration::from_secs(600);
@@ -26,7 +26,7 @@ const REFUSED: Duration = Duration::from_secs(60);
 const SAME_TROUBLE: Duration = Duration::from_secs(30);
 
 /// What can be seen of one application, kept up to date by watches alone.
-pub struct Sight {
+pub struct Observer {
     observed: Observed,
     heard: mpsc::Receiver<Seen>,
     stumbles: Stumbles,
@@ -35,7 +35,7 @@ pub struct Sight {
     /// Names of the objects of which events are watched.
     told: HashSet<String>,
     /// Where was looked to explain something: once.
-    looked: BTreeSet<Look>,
+    looked: BTreeSet<Lookup>,
     cluster: Cluster,
     events: Api<Event>,
     queues: Api<DynamicObject>,
@@ -56,16 +56,16 @@ pub enum Change {
 
 #[allow(clippy::large_enum_variant, reason = "there are few at a time")]
 enum Seen {
-    Pod(Heard<Pod>),
-    Event(Heard<Event>),
-    PodGroup(Heard<DynamicObject>),
-    Job(Heard<Job>),
-    Queue(Heard<DynamicObject>),
-    Around(Finding),
+    Pod(Update<Pod>),
+    Event(Update<Event>),
+    PodGroup(Update<DynamicObject>),
+    Job(Update<Job>),
+    Queue(Update<DynamicObject>),
+    Evidence(LookupResult),
 }
 
 /// Begins to watch an application: its pods, the events about its driver, its PodGroup, and its Job.
-pub fn observe(cluster: &Cluster, application: &Application) -> Sight {
+pub fn observe(cluster: &Cluster, application: &Application) -> Observer {
     let namespace = &application.namespace;
     let client = || cluster.client.clone();
     let (sender, heard) = mpsc::channel(64);
@@ -111,7 +111,7 @@ pub fn observe(cluster: &Cluster, application: &Application) -> Sight {
             .go_on(),
         );
     }
-    let mut sight = Sight {
+    let mut sight = Observer {
         observed,
         heard,
         stumbles: Stumbles::default(),
@@ -134,7 +134,7 @@ fn volcanos(kind: &str) -> ApiResource {
     ApiResource::from_gvk(&GroupVersionKind::gvk("scheduling.volcano.sh", "v1beta1", kind))
 }
 
-impl Sight {
+impl Observer {
     pub fn observed(&self) -> &Observed {
         &self.observed
     }
@@ -157,7 +157,7 @@ impl Sight {
     }
 
     /// Has looked at what explains a state, in the background; nothing is asked for twice.
-    pub fn look_around(&mut self, state: &State, terms: &Terms) {
+    pub fn look_around(&mut self, state: &State, terms: &Limits) {
         let Some(namespace) = self.observed.namespace() else { return };
         for at in worth_a_look(state, &self.observed, terms) {
             if self.looked.insert(at.clone()) {
@@ -167,7 +167,7 @@ impl Sight {
                     let looks = BTreeSet::from([at]);
                     for finding in diagnose::around(&cluster, &namespace, driver.as_ref(), &looks).await {
                         // Nobody listens any more: then nobody wants to know.
-                        let _ = sender.send(Seen::Around(finding)).await;
+                        let _ = sender.send(Seen::Evidence(finding)).await;
                     }
                 });
             }
@@ -175,7 +175,7 @@ impl Sight {
     }
 
     /// The same, waited for: at an end there is no later.
-    pub async fn look_around_now(&mut self, state: &State, terms: &Terms) {
+    pub async fn look_around_now(&mut self, state: &State, terms: &Limits) {
         let Some(namespace) = self.observed.namespace() else { return };
         let looks = worth_a_look(state, &self.observed, terms);
         for finding in diagnose::around(&self.cluster, namespace, self.observed.driver.as_ref(), &looks).await {
@@ -184,7 +184,7 @@ impl Sight {
     }
 
     /// Takes in what was found out by other ways than a look.
-    pub fn take_finding(&mut self, finding: Finding) {
+    pub fn take_finding(&mut self, finding: LookupResult) {
         self.observed.around.take(finding);
     }
 
@@ -210,7 +210,7 @@ impl Sight {
                 Seen::PodGroup(heard) => self.take_pod_group(heard),
                 Seen::Job(heard) => self.take_job(heard)?,
                 Seen::Queue(heard) => self.take_queue(heard),
-                Seen::Around(finding) => {
+                Seen::Evidence(finding) => {
                     self.observed.around.take(finding);
                     Some(Change::Objects)
                 }
@@ -222,13 +222,13 @@ impl Sight {
         Err(Failure::NoAnswer("all watches ended".into()))
     }
 
-    fn take_pod(&mut self, heard: Heard<Pod>) -> Result<Option<Change>, Failure> {
+    fn take_pod(&mut self, heard: Update<Pod>) -> Result<Option<Change>, Failure> {
         match heard {
-            Heard::All(pods) => self.observed.relist_pods(pods),
-            Heard::Changed(pod) => self.observed.apply_pod(pod),
-            Heard::Deleted(pod) => self.observed.delete_pod(pod),
-            Heard::Stumbled(failure) => return Ok(self.stumbles.take(failure, Instant::now())?.map(Change::Stumble)),
-            Heard::Refused(failure) => return Err(failure),
+            Update::All(pods) => self.observed.relist_pods(pods),
+            Update::Changed(pod) => self.observed.apply_pod(pod),
+            Update::Deleted(pod) => self.observed.delete_pod(pod),
+            Update::Stumbled(failure) => return Ok(self.stumbles.take(failure, Instant::now())?.map(Change::Stumble)),
+            Update::Refused(failure) => return Err(failure),
         }
         self.stumbles.are_over();
         if let Some(driver) = self.observed.driver.as_ref().and_then(|driver| driver.metadata.name.clone()) {
@@ -238,32 +238,32 @@ impl Sight {
     }
 
     /// Without the Job nothing says when the application has ended.
-    fn take_job(&mut self, heard: Heard<Job>) -> Result<Option<Change>, Failure> {
+    fn take_job(&mut self, heard: Update<Job>) -> Result<Option<Change>, Failure> {
         let (job, is_gone) = match heard {
-            Heard::All(jobs) => {
+            Update::All(jobs) => {
                 let job = jobs.into_iter().next();
                 let is_gone = job.is_none();
                 (job.or(self.observed.job.take()), is_gone)
             }
-            Heard::Changed(job) => (Some(job), false),
-            Heard::Deleted(job) => (Some(job), true),
+            Update::Changed(job) => (Some(job), false),
+            Update::Deleted(job) => (Some(job), true),
             // That a watch stumbles, the one on pods tells.
-            Heard::Stumbled(_) => return Ok(None),
-            Heard::Refused(failure) => return Err(failure),
+            Update::Stumbled(_) => return Ok(None),
+            Update::Refused(failure) => return Err(failure),
         };
         (self.observed.job, self.observed.job_is_gone) = (job, is_gone);
         Ok(Some(Change::Objects))
     }
 
-    fn take_event(&mut self, heard: Heard<Event>) -> Option<Change> {
+    fn take_event(&mut self, heard: Update<Event>) -> Option<Change> {
         let events = match heard {
-            Heard::All(events) => events,
-            Heard::Changed(event) => vec![event],
-            Heard::Refused(why) => {
+            Update::All(events) => events,
+            Update::Changed(event) => vec![event],
+            Update::Refused(why) => {
                 return Some(Change::Stumble(format!("events cannot be read, so reasons may be missing: {why}")));
             }
             // Events expire: what has been said remains so. That a watch stumbles, the one on pods tells.
-            Heard::Deleted(_) | Heard::Stumbled(_) => return None,
+            Update::Deleted(_) | Update::Stumbled(_) => return None,
         };
         for event in events {
             self.observed.events.insert(event.metadata.name.clone().unwrap_or_default(), event);
@@ -271,13 +271,13 @@ impl Sight {
         Some(Change::Objects)
     }
 
-    fn take_pod_group(&mut self, heard: Heard<DynamicObject>) -> Option<Change> {
+    fn take_pod_group(&mut self, heard: Update<DynamicObject>) -> Option<Change> {
         let group = match heard {
-            Heard::All(groups) => groups.into_iter().next(),
-            Heard::Changed(group) => Some(group),
-            Heard::Deleted(_) => None,
-            Heard::Refused(why) => return Some(Change::Stumble(format!("the PodGroup cannot be read: {why}"))),
-            Heard::Stumbled(_) => return None,
+            Update::All(groups) => groups.into_iter().next(),
+            Update::Changed(group) => Some(group),
+            Update::Deleted(_) => None,
+            Update::Refused(why) => return Some(Change::Stumble(format!("the PodGroup cannot be read: {why}"))),
+            Update::Stumbled(_) => return None,
         };
         self.observed.pod_group = group.and_then(|group| serde_json::to_value(group).ok());
         self.look_at_queue();
@@ -310,13 +310,13 @@ impl Sight {
         );
     }
 
-    fn take_queue(&mut self, heard: Heard<DynamicObject>) -> Option<Change> {
+    fn take_queue(&mut self, heard: Update<DynamicObject>) -> Option<Change> {
         let queue = match heard {
-            Heard::All(queues) => queues.into_iter().next(),
-            Heard::Changed(queue) => Some(queue),
-            Heard::Deleted(_) => None,
+            Update::All(queues) => queues.into_iter().next(),
+            Update::Changed(queue) => Some(queue),
+            Update::Deleted(_) => None,
             // Queues are the cluster's own, and few may read them.
-            Heard::Refused(_) | Heard::Stumbled(_) => return None,
+            Update::Refused(_) | Update::Stumbled(_) => return None,
         };
         self.observed.queue = queue.and_then(|queue| serde_json::to_value(queue).ok());
         Some(Change::Objects)

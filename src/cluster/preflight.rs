@@ -2,15 +2,15 @@ use futures_util::future::join_all;
 
 use super::request::Call;
 use super::{Cluster, Failure, Refusal, kinds};
-use crate::doctor::{Answer, Ask, Facts, Unread};
+use crate::doctor::{Answer, Query, Responses, Unread};
 
 /// Asks all questions at once, each one time.
-pub async fn survey(cluster: &Cluster, asks: &[Ask]) -> Facts {
+pub async fn survey(cluster: &Cluster, asks: &[Query]) -> Responses {
     let answers = asks.iter().map(|ask| async move { (ask.key.clone(), answer(cluster, ask).await) });
-    Facts(join_all(answers).await.into_iter().collect())
+    Responses(join_all(answers).await.into_iter().collect())
 }
 
-async fn answer(cluster: &Cluster, ask: &Ask) -> Answer {
+async fn answer(cluster: &Cluster, ask: &Query) -> Answer {
     let collection = match ask.version.as_str() {
         "" => format!("/{}", ask.plural),
         version => kinds::in_namespace(version, &ask.plural, &ask.namespace),

@@ -47,7 +47,7 @@ pub async fn suspend(cluster: &Cluster, schedule: &Schedule, suspend: bool) -> R
         return Ok(false);
     }
     let Application { namespace, carrier, .. } = &schedule.application;
-    let doing = format!("{} {}", if suspend { "suspending" } else { "resuming" }, carrier.called());
+    let doing = format!("{} {}", if suspend { "suspending" } else { "resuming" }, carrier.describe());
     let path = format!("{}/{}", kinds::in_namespace("batch/v1", "cronjobs", namespace), carrier.name());
     let body = json!({"metadata": {"uid": schedule.cron_job.metadata.uid}, "spec": {"suspend": suspend}});
     let call = Call::patch(format!("{path}?fieldManager=sparkctl"), "application/merge-patch+json", &body);

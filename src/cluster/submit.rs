@@ -136,7 +136,7 @@ impl<'a> Submission<'a> {
             true => Vec::new(),
             false => difference::between(&carrier, &self.manifests.carrier.0, SENT_AS),
         };
-        Ok(Submitted { created: all.map(kinds::called).collect(), since: None, changed })
+        Ok(Submitted { created: all.map(kinds::describe).collect(), since: None, changed })
     }
 
     async fn create_carrier(&mut self) -> Result<Value, Refusal> {
@@ -171,7 +171,7 @@ impl<'a> Submission<'a> {
     /// Creates an object. Where an answer was lost and the object is there, it is looked at: if it is
     /// ours, it was created by the request whose answer was lost. The other value says whether one was lost.
     async fn posted(&self, object: &Object, owner: Option<&Value>, dry_run: bool) -> (Result<Value, Refusal>, bool) {
-        let doing = format!("creating {}", kinds::called(object));
+        let doing = format!("creating {}", kinds::describe(object));
         let refusal = |failure| self.refusal(doing.as_str(), failure);
         let path = match self.collection(object) {
             Ok(path) => path,
@@ -213,13 +213,13 @@ impl<'a> Submission<'a> {
                 json!({"metadata": {"uid": uid, "annotations": {HOLD: null}}, "spec": {"suspend": suspend}})
             }
         };
-        self.patch(object, &body, format!("releasing {}", kinds::called(object))).await
+        self.patch(object, &body, format!("releasing {}", kinds::describe(object))).await
     }
 
     /// Makes the carrier the owner of an object that had to come before it.
     async fn adopt(&self, object: &Object, created: &Value, owner: &Value) -> Result<(), Refusal> {
         let body = json!({"metadata": {"uid": uid(created), "ownerReferences": [owner]}});
-        self.patch(object, &body, format!("adopting {}", kinds::called(object))).await
+        self.patch(object, &body, format!("adopting {}", kinds::describe(object))).await
     }
 
     async fn patch(&self, object: &Object, body: &Value, doing: String) -> Result<(), Refusal> {
@@ -238,7 +238,7 @@ impl<'a> Submission<'a> {
     /// Takes back what was created. Each line says what became of one object.
     async fn undo(&mut self) -> Vec<String> {
         if self.resumed {
-            let carrier = kinds::called(&self.manifests.carrier);
+            let carrier = kinds::describe(&self.manifests.carrier);
             return vec![format!("{carrier} was there before, and is left: submitted again, it is completed")];
         }
         let mut undone = Vec::new();
@@ -254,7 +254,7 @@ impl<'a> Submission<'a> {
             Ok(None) => {}
             Err(failure) => undone.push(format!(
                 "it is not known whether {} was created ({failure}); if it was, it is held and does nothing",
-                kinds::called(carrier)
+                kinds::describe(carrier)
             )),
         }
         undone
@@ -275,7 +275,7 @@ impl<'a> Submission<'a> {
     }
 
     async fn take_back(&self, object: &Object, created: &Value) -> String {
-        let called = kinds::called(object);
+        let called = kinds::describe(object);
         let Ok(path) = self.collection(object) else {
             return format!("left {called}");
         };
@@ -320,7 +320,7 @@ impl<'a> Submission<'a> {
             match self.cluster.send(&Call::get(format!("{path}/{}", object.name()))).await {
                 Ok(there) => differences.extend(difference::between(&there, &object.0, WOULD_BE)),
                 Err((failure, _)) if failure.code() == 404 => {
-                    differences.push(format!("{} is not there", kinds::called(object)));
+                    differences.push(format!("{} is not there", kinds::describe(object)));
                 }
                 Err(_) => {}
             }
@@ -339,7 +339,7 @@ impl<'a> Submission<'a> {
             name_of(found).unwrap_or(self.manifests.carrier.name()),
             self.namespace()
         );
-        let doing = format!("creating {}", kinds::called(&self.manifests.carrier));
+        let doing = format!("creating {}", kinds::describe(&self.manifests.carrier));
         Refusal { doing, failure, hint: Some(hint), undone: Vec::new() }
     }
 
@@ -349,7 +349,7 @@ impl<'a> Submission<'a> {
 
     fn collection(&self, object: &Object) -> Result<String, Refusal> {
         kinds::collection(object, self.namespace())
-            .map_err(|why| self.refusal(format!("creating {}", kinds::called(object)), Failure::NotSent(why)))
+            .map_err(|why| self.refusal(format!("creating {}", kinds::describe(object)), Failure::NotSent(why)))
     }
 
     fn namespace(&self) -> &'a str {
@@ -366,7 +366,7 @@ impl<'a> Submission<'a> {
 
 /// Who has the name of a carrier, and how it comes free.
 fn who_has_it(carrier: &Object, found: &Value, namespace: &str) -> String {
-    let called = kinds::called(carrier);
+    let called = kinds::describe(carrier);
     let other = "or let each run have its own name: metadata.generateName";
     if found.pointer("/metadata/deletionTimestamp").is_some() {
         return format!("{called} is being deleted: submit again when it is gone; {other}");

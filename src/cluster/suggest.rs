@@ -4,10 +4,10 @@ use super::diagnose::{PATIENCE, pages};
 use super::find::encoded;
 use super::request::Call;
 use super::{Cluster, Refusal, kinds};
-use crate::state::{Missing, Others};
+use crate::state::{Alternatives, Missing};
 
 /// The others in its namespace, and where else one has its name.
-pub(super) async fn others(cluster: &Cluster, namespace: &str, missing: &Missing) -> Others {
+pub(super) async fn others(cluster: &Cluster, namespace: &str, missing: &Missing) -> Alternatives {
     let Missing { kind, name } = missing;
     let (mut names, mut namespaces) = (Vec::new(), Vec::new());
     let text = |object: &serde_json::Value, of: &str| object["metadata"][of].as_str().map(str::to_owned);
@@ -22,7 +22,7 @@ pub(super) async fn others(cluster: &Cluster, namespace: &str, missing: &Missing
     };
     tokio::join!(pages(cluster, &near, |object| names.extend(text(&object, "name"))), ask_elsewhere);
     namespaces.retain(|other| other != namespace);
-    Others { names, namespaces }
+    Alternatives { names, namespaces }
 }
 
 /// A refusal for something that is missing, with what there is instead.

@@ -32,7 +32,7 @@ const PAUSES: [Duration; 6] = [
 
 /// What a watch brings.
 #[derive(Debug)]
-pub(super) enum Heard<K> {
+pub(super) enum Update<K> {
     /// Everything that there is, as a whole.
     All(Vec<K>),
     Changed(K),
@@ -50,7 +50,7 @@ pub(super) struct Watch<K, T> {
     pub fields: Option<String>,
     /// After this the server ends a watch.
     pub timeout: Duration,
-    pub hear: fn(Heard<K>) -> T,
+    pub hear: fn(Update<K>) -> T,
     pub sender: mpsc::Sender<T>,
 }
 
@@ -64,7 +64,7 @@ where
 {
     /// Goes on until nobody listens, or until it is refused at its very beginning.
     pub(super) async fn go_on(self) {
-        let mut course = Course { failures: 0, has_seen: false };
+        let mut course = Backoff { failures: 0, has_seen: false };
         while let Ok(version) = self.list(&mut course).await {
             if self.watch(version, &mut course).await.is_err() {
                 return;
@@ -73,7 +73,7 @@ where
     }
 
     /// All objects, as often as it takes. Returns their version.
-    async fn list(&self, course: &mut Course) -> Result<String, Over> {
+    async fn list(&self, course: &mut Backoff) -> Result<String, Over> {
         let params = ListParams {
             label_selector: self.labels.clone(),
             field_selector: self.fields.clone(),
@@ -85,7 +85,7 @@ where
                     // Whether it goes well the watch will tell: one may be too old for ever, however new the list.
                     course.has_seen = true;
                     let version = list.metadata.resource_version.unwrap_or_default();
-                    self.tell(Heard::All(list.items.into_iter().map(bare).collect())).await?;
+                    self.tell(Update::All(list.items.into_iter().map(bare).collect())).await?;
                     return Ok(version);
                 }
                 Err(failure) => self.stumble(failure, course).await?,
@@ -94,7 +94,7 @@ where
     }
 
     /// Watches from a version on, until it is too old to be watched from.
-    async fn watch(&self, mut version: String, course: &mut Course) -> Result<(), Over> {
+    async fn watch(&self, mut version: String, course: &mut Backoff) -> Result<(), Over> {
         let seconds = u32::try_from(self.timeout.as_secs()).unwrap_or(u32::MAX).max(1);
         let params = WatchParams {
             label_selector: self.labels.clone(),
@@ -127,8 +127,8 @@ where
                     Ok(None) | Err(_) => break,
                 };
                 let heard = match event {
-                    WatchEvent::Added(object) | WatchEvent::Modified(object) => Heard::Changed(bare(object)),
-                    WatchEvent::Deleted(object) => Heard::Deleted(bare(object)),
+                    WatchEvent::Added(object) | WatchEvent::Modified(object) => Update::Changed(bare(object)),
+                    WatchEvent::Deleted(object) => Update::Deleted(bare(object)),
                     WatchEvent::Bookmark(mark) => {
                         version = mark.metadata.resource_version;
                         is_empty = false;
@@ -144,7 +144,7 @@ where
                         break;
                     }
                 };
-                if let Heard::Changed(object) | Heard::Deleted(object) = &heard
+                if let Update::Changed(object) | Update::Deleted(object) = &heard
                     && let Some(newer) = object.resource_version()
                 {
                     version = newer;
@@ -161,20 +161,20 @@ where
     }
 
     /// Tells of a failure, and waits before the next attempt; longer if the server asks for it.
-    async fn stumble(&self, failure: Failure, course: &mut Course) -> Result<(), Over> {
+    async fn stumble(&self, failure: Failure, course: &mut Backoff) -> Result<(), Over> {
         if !course.has_seen && matches!(failure.code(), 403 | 404) {
-            self.tell(Heard::Refused(failure)).await?;
+            self.tell(Update::Refused(failure)).await?;
             return Err(Over);
         }
         let asked = failure.retry_after();
-        self.tell(Heard::Stumbled(failure)).await?;
+        self.tell(Update::Stumbled(failure)).await?;
         if let Some(asked) = asked {
             tokio::time::sleep(asked.min(PAUSES[PAUSES.len() - 1])).await;
         }
         self.pause(course).await
     }
 
-    async fn pause(&self, course: &mut Course) -> Result<(), Over> {
+    async fn pause(&self, course: &mut Backoff) -> Result<(), Over> {
         let pause = PAUSES[course.failures.min(PAUSES.len() - 1)];
         course.failures += 1;
         // All who follow something lose the server at once: they should not come back at once.
@@ -185,21 +185,21 @@ where
         }
     }
 
-    async fn tell(&self, heard: Heard<K>) -> Result<(), Over> {
+    async fn tell(&self, heard: Update<K>) -> Result<(), Over> {
         self.sender.send((self.hear)(heard)).await.map_err(|_| Over)
     }
 }
 
 /// How a watch has gone so far.
-struct Course {
+struct Backoff {
     /// Since the last event, or the last watch that lasted.
     failures: usize,
     has_seen: bool,
 }
 
-impl Course {
+impl Backoff {
     fn goes_well(&mut self) {
-        *self = Course { failures: 0, has_seen: true };
+        *self = Backoff { failures: 0, has_seen: true };
     }
 
     /// What went wrong before a watch is over when it was one for a while.

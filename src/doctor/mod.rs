@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::kubernetes::{Object, difference};
-use crate::manifests::{Needs, RUN_KEY};
+use crate::manifests::{RUN_KEY, Requirements};
 use crate::program::program;
 
 /// One look at a cluster.
@@ -73,7 +73,7 @@ impl Check {
 
 /// One question to the API server.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Ask {
+pub struct Query {
     /// By which the answer is found again.
     pub key: String,
     /// `v1`, `apps/v1`; empty for a path of the server itself, which is then in `plural`.
@@ -85,9 +85,9 @@ pub struct Ask {
     pub body: Option<Value>,
 }
 
-impl Ask {
-    fn get(key: impl Into<String>, version: &str, namespace: &str, plural: &str, name: &str) -> Ask {
-        Ask {
+impl Query {
+    fn get(key: impl Into<String>, version: &str, namespace: &str, plural: &str, name: &str) -> Query {
+        Query {
             key: key.into(),
             version: version.into(),
             plural: plural.into(),
@@ -97,8 +97,8 @@ impl Ask {
         }
     }
 
-    fn post(key: impl Into<String>, version: &str, namespace: &str, plural: &str, body: Value) -> Ask {
-        Ask { body: Some(body), ..Ask::get(key, version, namespace, plural, "") }
+    fn post(key: impl Into<String>, version: &str, namespace: &str, plural: &str, body: Value) -> Query {
+        Query { body: Some(body), ..Query::get(key, version, namespace, plural, "") }
     }
 }
 
@@ -133,9 +133,9 @@ impl Unread {
 
 /// All answers by the keys of their questions.
 #[derive(Clone, Debug, Default)]
-pub struct Facts(pub BTreeMap<String, Answer>);
+pub struct Responses(pub BTreeMap<String, Answer>);
 
-impl Facts {
+impl Responses {
     /// Whether an API server answered at all.
     pub fn is_answered(&self) -> bool {
         !matches!(self.get(VERSION), Err(Unread::Unreached(_) | Unread::Missing | Unread::NotAsked))
@@ -150,16 +150,18 @@ const VERSION: &str = "version";
 const NAMESPACE: &str = "namespace";
 
 /// Whom the questions are about: a namespace, and, if there is a job, what it needs.
-pub struct Subject<'a> {
+pub struct Target<'a> {
     pub namespace: &'a str,
-    pub needs: Option<&'a Needs>,
+    pub needs: Option<&'a Requirements>,
 }
 
-impl Subject<'_> {
+impl Target<'_> {
     /// All questions. None depends on another's answer, so they may be asked at once.
-    pub fn asks(&self) -> Vec<Ask> {
-        let mut asks =
-            vec![Ask::get(VERSION, "", "", "version", ""), Ask::get(NAMESPACE, "v1", "", "namespaces", self.namespace)];
+    pub fn asks(&self) -> Vec<Query> {
+        let mut asks = vec![
+            Query::get(VERSION, "", "", "version", ""),
+            Query::get(NAMESPACE, "v1", "", "namespaces", self.namespace),
+        ];
         asks.extend(rights::own_asks(self.namespace));
         if let Some(needs) = self.needs {
             asks.extend(rights::account_asks(needs));
@@ -173,7 +175,7 @@ impl Subject<'_> {
     }
 
     /// What the answers mean.
-    pub fn checks(&self, facts: &Facts) -> Vec<Check> {
+    pub fn checks(&self, facts: &Responses) -> Vec<Check> {
         let server = server(facts);
         let is_reached = server.verdict == Verdict::Passed;
         let mut checks = vec![server];
@@ -199,7 +201,7 @@ impl Subject<'_> {
         checks
     }
 
-    fn namespace(&self, facts: &Facts) -> Check {
+    fn namespace(&self, facts: &Responses) -> Check {
         let name = self.namespace;
         let remedy = format!("choose another with -n, or have it made: {} setup -n {name}", program());
         let judge = |namespace: &Value| match namespace.pointer("/status/phase").and_then(Value::as_str) {
@@ -214,7 +216,7 @@ impl Subject<'_> {
 /// The oldest minor version whose pods can be held by a scheduling gate without a switch.
 const OLDEST: u64 = 27;
 
-fn server(facts: &Facts) -> Check {
+fn server(facts: &Responses) -> Check {
     let what = "API server";
     match facts.get(VERSION) {
         Ok(version) => {
@@ -245,7 +247,7 @@ fn server(facts: &Facts) -> Check {
 }
 
 /// Every object as it would be sent, and an executor as its driver would make it: admission is asked.
-fn judged(needs: &Needs) -> Vec<Ask> {
+fn judged(needs: &Requirements) -> Vec<Query> {
     let pods = [Object(needs.driver.clone()), Object(needs.executor.clone())];
     // A driver's pod that is the carrier is judged as that.
     let is_other = |object: &&Object| **object != needs.manifests.carrier;
@@ -253,7 +255,13 @@ fn judged(needs: &Needs) -> Vec<Ask> {
         std::iter::once(&needs.manifests.carrier).chain(&needs.manifests.owned).chain(pods.iter().filter(is_other));
     let ask = |object: &Object| {
         let (version, plural) = object.place()?;
-        Some(Ask::post(admitted(object), version, &needs.namespace, &format!("{plural}?dryRun=All"), object.0.clone()))
+        Some(Query::post(
+            admitted(object),
+            version,
+            &needs.namespace,
+            &format!("{plural}?dryRun=All"),
+            object.0.clone(),
+        ))
     };
     all.filter_map(ask).collect()
 }
@@ -262,7 +270,7 @@ fn admitted(object: &Object) -> String {
     format!("admission of {} {}", object.kind(), object.name())
 }
 
-fn admission(needs: &Needs, facts: &Facts) -> Vec<Check> {
+fn admission(needs: &Requirements, facts: &Responses) -> Vec<Check> {
     let (driver, executor) = (Object(needs.driver.clone()), Object(needs.executor.clone()));
     let carrier = &needs.manifests.carrier;
     let mut checks = Vec::new();
@@ -303,7 +311,7 @@ fn admission(needs: &Needs, facts: &Facts) -> Vec<Check> {
 }
 
 /// What admission says of objects that it lets pass: webhooks may change them.
-fn taken(objects: &[&Object], facts: &Facts) -> String {
+fn taken(objects: &[&Object], facts: &Responses) -> String {
     let changed = objects.iter().filter_map(|object| {
         let there = facts.get(&admitted(object)).as_ref().ok()?;
         Some(difference::between(there, &object.0, "and would be sent as"))

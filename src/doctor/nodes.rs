@@ -2,17 +2,17 @@
 
 use serde_json::{Map, Value};
 
-use super::{Ask, Check, Facts};
-use crate::manifests::Needs;
+use super::{Check, Query, Responses};
+use crate::manifests::Requirements;
 use crate::state::{self, Fit};
 
 const NODES: &str = "nodes";
 
-pub(super) fn asks() -> Vec<Ask> {
-    vec![Ask::get(NODES, "v1", "", "nodes", "")]
+pub(super) fn asks() -> Vec<Query> {
+    vec![Query::get(NODES, "v1", "", "nodes", "")]
 }
 
-pub(super) fn checks(needs: &Needs, facts: &Facts) -> Vec<Check> {
+pub(super) fn checks(needs: &Requirements, facts: &Responses) -> Vec<Check> {
     let list = match facts.get(NODES) {
         Ok(list) => list,
         Err(unread) => return vec![unread.check(NODES)],

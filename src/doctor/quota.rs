@@ -2,17 +2,17 @@
 
 use serde_json::Value;
 
-use super::{Ask, Check, Facts};
+use super::{Check, Query, Responses};
 use crate::kubernetes::quantity;
-use crate::manifests::Needs;
+use crate::manifests::Requirements;
 
 const QUOTAS: &str = "quotas";
 
-pub(super) fn asks(needs: &Needs) -> Vec<Ask> {
-    vec![Ask::get(QUOTAS, "v1", &needs.namespace, "resourcequotas", "")]
+pub(super) fn asks(needs: &Requirements) -> Vec<Query> {
+    vec![Query::get(QUOTAS, "v1", &needs.namespace, "resourcequotas", "")]
 }
 
-pub(super) fn checks(needs: &Needs, facts: &Facts) -> Vec<Check> {
+pub(super) fn checks(needs: &Requirements, facts: &Responses) -> Vec<Check> {
     let list = match facts.get(QUOTAS) {
         Ok(list) => list,
         Err(unread) => return vec![unread.check(QUOTAS)],
@@ -28,7 +28,7 @@ pub(super) fn checks(needs: &Needs, facts: &Facts) -> Vec<Check> {
 }
 
 /// The first resource of which a quota leaves too little.
-fn exceeded(needs: &Needs, quota: &Value) -> Option<Check> {
+fn exceeded(needs: &Requirements, quota: &Value) -> Option<Check> {
     let name = quota["metadata"]["name"].as_str().unwrap_or_default();
     let hard = quota["status"]["hard"].as_object().or_else(|| quota["spec"]["hard"].as_object())?;
     hard.iter().find_map(|(resource, limit)| {
@@ -50,7 +50,7 @@ fn exceeded(needs: &Needs, quota: &Value) -> Option<Check> {
 }
 
 /// How much of a quota's resource the whole application takes, where that is known.
-fn asked(needs: &Needs, resource: &str) -> Option<String> {
+fn asked(needs: &Requirements, resource: &str) -> Option<String> {
     let pods = u64::from(needs.executors) + 1;
     let of_all = |name: &str| needs.of_all.get(name).map(text);
     let objects = |kind: &str| {

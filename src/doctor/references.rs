@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Ask, Check, Facts};
-use crate::manifests::{KINDS, Needs};
+use super::{Check, Query, Responses};
+use crate::manifests::{KINDS, Requirements};
 use crate::program::program;
 
 /// Something of another's that a pod needs.
@@ -27,7 +27,7 @@ impl Reference {
 }
 
 /// All references of driver and executors that are not objects of the submission itself.
-fn references(needs: &Needs) -> BTreeSet<Reference> {
+fn references(needs: &Requirements) -> BTreeSet<Reference> {
     let mut all = BTreeSet::new();
     for pod in [&needs.driver, &needs.executor] {
         of_spec(&pod["spec"], &mut all);
@@ -43,7 +43,7 @@ fn references(needs: &Needs) -> BTreeSet<Reference> {
 }
 
 /// The application's PodGroup, if it has one.
-pub(super) fn group(needs: &Needs) -> Option<&Value> {
+pub(super) fn group(needs: &Requirements) -> Option<&Value> {
     needs.manifests.owned.iter().find(|object| object.kind() == "PodGroup").map(|object| &object.0)
 }
 
@@ -90,8 +90,8 @@ fn of_spec(spec: &Value, all: &mut BTreeSet<Reference>) {
     }
 }
 
-pub(super) fn asks(needs: &Needs) -> Vec<Ask> {
-    let mut asks: Vec<Ask> = Vec::new();
+pub(super) fn asks(needs: &Requirements) -> Vec<Query> {
+    let mut asks: Vec<Query> = Vec::new();
     for reference in references(needs) {
         let Some((version, plural)) =
             KINDS.iter().find(|known| known.1 == reference.kind).map(|known| (known.0, known.2))
@@ -99,7 +99,7 @@ pub(super) fn asks(needs: &Needs) -> Vec<Ask> {
             continue;
         };
         let namespace = if reference.is_of_cluster() { "" } else { &needs.namespace };
-        let ask = Ask::get(reference.question(), version, namespace, plural, &reference.name);
+        let ask = Query::get(reference.question(), version, namespace, plural, &reference.name);
         if !asks.contains(&ask) {
             asks.push(ask);
         }
@@ -107,11 +107,11 @@ pub(super) fn asks(needs: &Needs) -> Vec<Ask> {
     asks
 }
 
-pub(super) fn checks(needs: &Needs, facts: &Facts) -> Vec<Check> {
+pub(super) fn checks(needs: &Requirements, facts: &Responses) -> Vec<Check> {
     references(needs).iter().map(|reference| check(reference, needs, facts)).collect()
 }
 
-fn check(reference: &Reference, needs: &Needs, facts: &Facts) -> Check {
+fn check(reference: &Reference, needs: &Requirements, facts: &Responses) -> Check {
     let what = reference.question();
     let place = if reference.is_of_cluster() { "the cluster" } else { &needs.namespace };
     let remedy = match reference.kind {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{Answer, Ask, Check, Facts, Subject, Unread, attributes};
-use crate::manifests::Needs;
+use super::{Answer, Check, Query, Responses, Target, Unread, attributes};
+use crate::manifests::Requirements;
 use crate::program::program;
 
 const OWN: &str = "own rights";
@@ -23,22 +23,22 @@ const OF_DRIVER: [(&str, &str); 7] = [
 ];
 
 /// What this job's driver does: claims are made where volumes are to be made on demand.
-fn of_driver(needs: &Needs) -> Vec<(&'static str, &'static str)> {
+fn of_driver(needs: &Requirements) -> Vec<(&'static str, &'static str)> {
     let claims = needs.makes_claims.then_some(("create", "persistentvolumeclaims"));
     OF_DRIVER.into_iter().chain(claims).collect()
 }
 
-pub(super) fn own_asks(namespace: &str) -> Vec<Ask> {
+pub(super) fn own_asks(namespace: &str) -> Vec<Query> {
     let version = "authorization.k8s.io/v1";
     let review = json!({"apiVersion": version, "kind": "SelfSubjectRulesReview", "spec": {"namespace": namespace}});
-    vec![Ask::post(OWN, version, "", "selfsubjectrulesreviews", review)]
+    vec![Query::post(OWN, version, "", "selfsubjectrulesreviews", review)]
 }
 
 /// A right: verb, group, resource.
 type Right = (&'static str, String, String);
 
 /// What submitting and following takes.
-fn needed(subject: &Subject) -> BTreeSet<Right> {
+fn needed(subject: &Target) -> BTreeSet<Right> {
     let core = |verb, resource: &str| (verb, String::new(), resource.to_owned());
     let mut needed: BTreeSet<Right> = ["get", "list", "watch"].map(|verb| core(verb, "pods")).into();
     let Some(needs) = subject.needs else {
@@ -57,7 +57,7 @@ fn needed(subject: &Subject) -> BTreeSet<Right> {
     needed
 }
 
-pub(super) fn own(subject: &Subject, facts: &Facts) -> Vec<Check> {
+pub(super) fn own(subject: &Target, facts: &Responses) -> Vec<Check> {
     let review = match facts.get(OWN) {
         Ok(review) => review,
         Err(unread) => return vec![unread.check(OWN)],
@@ -96,7 +96,7 @@ fn allows(review: &Value, verb: &str, group: &str, resource: &str) -> bool {
 }
 
 /// Name of the driver's service account.
-fn account_name(needs: &Needs) -> &str {
+fn account_name(needs: &Requirements) -> &str {
     needs.driver.pointer("/spec/serviceAccountName").and_then(Value::as_str).unwrap_or("default")
 }
 
@@ -104,7 +104,7 @@ fn right_key(verb: &str, resource: &str) -> String {
     format!("account may {verb} {resource}")
 }
 
-pub(super) fn account_asks(needs: &Needs) -> Vec<Ask> {
+pub(super) fn account_asks(needs: &Requirements) -> Vec<Query> {
     let (namespace, name) = (&needs.namespace, account_name(needs));
     let version = "authorization.k8s.io/v1";
     let review = |(verb, resource): (&str, &str)| {
@@ -118,14 +118,14 @@ pub(super) fn account_asks(needs: &Needs) -> Vec<Ask> {
                 "resourceAttributes": attributes(namespace, verb, "", resource),
             },
         });
-        Ask::post(right_key(verb, resource), version, namespace, "localsubjectaccessreviews", body)
+        Query::post(right_key(verb, resource), version, namespace, "localsubjectaccessreviews", body)
     };
-    let mut asks = vec![Ask::get(ACCOUNT, "v1", namespace, "serviceaccounts", name)];
+    let mut asks = vec![Query::get(ACCOUNT, "v1", namespace, "serviceaccounts", name)];
     asks.extend(of_driver(needs).into_iter().map(review));
     asks
 }
 
-pub(super) fn account(needs: &Needs, facts: &Facts) -> Vec<Check> {
+pub(super) fn account(needs: &Requirements, facts: &Responses) -> Vec<Check> {
     let (namespace, name) = (&needs.namespace, account_name(needs));
     let missing = || {
         Check::failed(

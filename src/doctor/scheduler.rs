@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use super::{Ask, Check, Facts, Unread, references};
+use super::{Check, Query, Responses, Unread, references};
 use crate::diagnostic::nearest;
 use crate::job::scheduling::Scheduler;
-use crate::manifests::Needs;
+use crate::manifests::Requirements;
 use crate::program::program;
 use crate::state::queue::{self, Lack};
 
@@ -17,25 +17,25 @@ const COSCHEDULING: &str = "scheduling.x-k8s.io/v1alpha1";
 const KUEUE: &str = "kueue.x-k8s.io/v1beta1";
 
 /// Name of the queue that counts.
-fn name(needs: &Needs) -> &str {
+fn name(needs: &Requirements) -> &str {
     needs.queue.as_deref().unwrap_or("default")
 }
 
-pub(super) fn asks(needs: &Needs) -> Vec<Ask> {
-    let api = |version: &str| Ask::get(SCHEDULER, version, "", "", "");
+pub(super) fn asks(needs: &Requirements) -> Vec<Query> {
+    let api = |version: &str| Query::get(SCHEDULER, version, "", "", "");
     match &needs.scheduler {
         Scheduler::Volcano => vec![
             api(VOLCANO),
-            Ask::get(QUEUE, VOLCANO, "", "queues", name(needs)),
-            Ask::get(CONFIGURATION, "v1", "volcano-system", "configmaps", "volcano-scheduler-configmap"),
+            Query::get(QUEUE, VOLCANO, "", "queues", name(needs)),
+            Query::get(CONFIGURATION, "v1", "volcano-system", "configmaps", "volcano-scheduler-configmap"),
         ],
-        Scheduler::Kueue => vec![api(KUEUE), Ask::get(QUEUE, KUEUE, &needs.namespace, "localqueues", name(needs))],
+        Scheduler::Kueue => vec![api(KUEUE), Query::get(QUEUE, KUEUE, &needs.namespace, "localqueues", name(needs))],
         Scheduler::Coscheduling(_) => vec![api(COSCHEDULING)],
         Scheduler::Default | Scheduler::YuniKorn => Vec::new(),
     }
 }
 
-pub(super) fn checks(needs: &Needs, facts: &Facts) -> Vec<Check> {
+pub(super) fn checks(needs: &Requirements, facts: &Responses) -> Vec<Check> {
     let installed = |called: &str| {
         let missing = || {
             Check::failed(
@@ -74,7 +74,7 @@ pub(super) fn checks(needs: &Needs, facts: &Facts) -> Vec<Check> {
 }
 
 /// Schedulers by the pods' own `schedulerName`.
-fn by_name(needs: &Needs) -> Vec<Check> {
+fn by_name(needs: &Requirements) -> Vec<Check> {
     let of = |pod: &Value| pod.pointer("/spec/schedulerName").and_then(Value::as_str).map(str::to_owned);
     let mut names: Vec<String> = [of(&needs.driver), of(&needs.executor)].into_iter().flatten().collect();
     names.dedup();
@@ -94,7 +94,7 @@ fn unknown(name: &str) -> Check {
     Check::not_readable(SCHEDULER, format!("a cluster does not tell whether a scheduler `{name}` runs"))
 }
 
-fn volcano_queue(needs: &Needs, facts: &Facts) -> Check {
+fn volcano_queue(needs: &Requirements, facts: &Responses) -> Check {
     let name = name(needs);
     let missing = || {
         let setup = format!("{} setup --queue makes one", program());
@@ -135,7 +135,7 @@ fn volcano_queue(needs: &Needs, facts: &Facts) -> Check {
 }
 
 /// Whether Volcano takes room away for a class that is to have it.
-fn preemption(needs: &Needs, facts: &Facts) -> Option<Check> {
+fn preemption(needs: &Requirements, facts: &Responses) -> Option<Check> {
     let what = "preemption";
     let class = references::group(needs)?.pointer("/spec/priorityClassName")?.as_str()?;
     let found = facts.get(&format!("PriorityClass {class}")).as_ref().ok()?;

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Check, Facts, Subject, Unread, Verdict};
+use super::{Answer, Check, Responses, Target, Unread, Verdict};
 use crate::job::{self, Overrides, Variables};
-use crate::manifests::{Needs, RUN_KEY, Submission};
+use crate::manifests::{RUN_KEY, Requirements, Submission};
 
 const JOB: &str = "
 apiVersion: sparkoperator.k8s.io/v1beta2
@@ -41,11 +41,11 @@ spec:
           nodeSelectorTerms: [{matchExpressions: [{key: type, operator: In, values: [compute, large]}]}]
 ";
 
-fn needs(text: &str) -> Needs {
+fn needs(text: &str) -> Requirements {
     let (jobs, problems) = job::read(text, &Variables::default());
     assert!(problems.iter().all(|problem| !problem.is_error()), "{problems:?}");
     let job = jobs.into_iter().next().expect("a job").with(Overrides::default());
-    Needs::of(&job, "jobs", &Submission { id: "0".repeat(32), user: "jo".into(), key: None }).expect("its needs")
+    Requirements::of(&job, "jobs", &Submission { id: "0".repeat(32), user: "jo".into(), key: None }).expect("its needs")
 }
 
 fn node(kind: &str, taints: Value) -> Value {
@@ -60,9 +60,9 @@ fn node(kind: &str, taints: Value) -> Value {
 }
 
 /// Answers as a cluster gives them in which nothing is wrong.
-fn healthy(needs: &Needs) -> Facts {
-    let mut facts = Facts::default();
-    for ask in (Subject { namespace: "jobs", needs: Some(needs) }).asks() {
+fn healthy(needs: &Requirements) -> Responses {
+    let mut facts = Responses::default();
+    for ask in (Target { namespace: "jobs", needs: Some(needs) }).asks() {
         let answer = match ask.key.as_str() {
             "version" => json!({"major": "1", "minor": "34", "gitVersion": "v1.34.4"}),
             "own rights" => json!({"status": {"resourceRules": [
@@ -92,8 +92,8 @@ fn healthy(needs: &Needs) -> Facts {
     facts
 }
 
-fn checks(needs: &Needs, facts: &Facts) -> Vec<Check> {
-    Subject { namespace: "jobs", needs: Some(needs) }.checks(facts)
+fn checks(needs: &Requirements, facts: &Responses) -> Vec<Check> {
+    Target { namespace: "jobs", needs: Some(needs) }.checks(facts)
 }
 
 fn failed(checks: &[Check]) -> Vec<&Check> {

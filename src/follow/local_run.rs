@@ -10,13 +10,13 @@ use uuid::Uuid;
 
 use super::LOG_TAIL;
 use super::options::{ExitCodeFrom, FollowOptions};
-use super::reporter::Voice;
+use super::reporter::Reporter;
 use crate::cluster::Line;
 use crate::job::Job;
 use crate::local::{self, Ended, Environment, Event, LocalJob, Place};
 use crate::manifests::{Application, Carrier};
-use crate::report::{Card, Output};
-use crate::state::{self, Durations, Ending, Executors, Outcome, State, What};
+use crate::report::{FailureReport, Output};
+use crate::state::{self, Durations, Ending, Executors, Outcome, State, Status};
 
 /// Running on this machine.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -49,11 +49,11 @@ impl Local {
         let draws = std::io::stderr().is_terminal() && options.output() == Output::Text;
         let environment = Environment::of_this_process(draws)?;
         let job = LocalJob::of(job, cores, self.local_in);
-        let mut told = Told::of(&job, options)?;
+        let mut told = LocalReporter::of(&job, options)?;
         if !job.without_effect.is_empty() {
             told.voice.note(&format!("no effect on this machine: {}", job.without_effect.join(", ")));
         }
-        told.state(What::Starting("finding Spark and Java".into()), Durations::default());
+        told.state(Status::Starting("finding Spark and Java".into()), Durations::default());
         let (events, mut heard) = mpsc::channel(WAITING);
         let mut run = std::pin::pin!(local::run(job, environment, options.timeout, events));
         let outcome = loop {
@@ -70,14 +70,14 @@ impl Local {
 }
 
 /// What is told of a run.
-struct Told<'a> {
+struct LocalReporter<'a> {
     application: Application,
     options: &'a FollowOptions,
-    voice: Voice,
+    voice: Reporter,
     log: DriverLog,
 }
 
-impl<'a> Told<'a> {
+impl<'a> LocalReporter<'a> {
     fn of(job: &LocalJob, options: &'a FollowOptions) -> Result<Self> {
         let application = Application {
             name: job.name.clone(),
@@ -87,7 +87,7 @@ impl<'a> Told<'a> {
             pod_group: None,
             executors: None,
         };
-        let voice = Voice::new(options, &application, false)?;
+        let voice = Reporter::new(options, &application, false)?;
         Ok(Self { application, options, voice, log: DriverLog::default() })
     }
 
@@ -96,7 +96,7 @@ impl<'a> Told<'a> {
             Event::Note(text) => self.voice.note(&text),
             Event::Running(on) => {
                 self.voice.note(&format!("with {on}"));
-                self.state(What::Running, Durations::default());
+                self.state(Status::Running, Durations::default());
             }
             Event::Output(which, piece) => self.output(which, &piece),
         }
@@ -117,7 +117,7 @@ impl<'a> Told<'a> {
         }
     }
 
-    fn state(&mut self, what: What, durations: Durations) {
+    fn state(&mut self, what: Status, durations: Durations) {
         self.voice.state(&State {
             what,
             executors: Executors::default(),
@@ -159,11 +159,11 @@ impl<'a> Told<'a> {
         };
         let exception = (outcome.ending == Ending::Failed).then(|| state::last_exception(&self.log.tail())).flatten();
         let outcome = outcome.with_hint_of(Some(&self.log.tail()), &Executors::default(), None);
-        let what = What::Ended(outcome.clone());
+        let what = Status::Ended(outcome.clone());
         let state =
             State { what, executors: Executors::default(), durations, attempt: None, node: None, lingers: None };
         self.voice.state(&state);
-        let card = Card { exception: exception.as_deref(), ..Card::of(&self.application, &outcome) };
+        let card = FailureReport { exception: exception.as_deref(), ..FailureReport::of(&self.application, &outcome) };
         let tail = self.log.tail();
         self.voice.result(&state, &card, Some(&tail), code);
         code

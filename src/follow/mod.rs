@@ -18,12 +18,12 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use self::options::{ExitCodeFrom, FollowOptions, Leave, Whose};
-use self::reporter::Voice;
-use crate::cluster::{self, Change, Cluster, Heard, Logs, Sight, Source, Stage};
+use self::reporter::Reporter;
+use crate::cluster::{self, Change, Cluster, LogEvent, Logs, Observer, Source, Stage};
 use crate::manifests::Application;
 use crate::program::program;
-use crate::report::{self, Card};
-use crate::state::{self, Ending, Finding, Observed, Outcome, State, Stopped, Terms, What};
+use crate::report::{self, FailureReport};
+use crate::state::{self, Ending, Limits, LookupResult, Observed, Outcome, State, Status, Stopped};
 use crate::terminal::Interrupt;
 use crate::time::until;
 
@@ -73,8 +73,8 @@ struct Following<'a> {
     cluster: &'a Cluster,
     application: &'a Application,
     options: &'a FollowOptions,
-    sight: Sight,
-    voice: Voice,
+    sight: Observer,
+    voice: Reporter,
     logs: Logs,
     /// The driver's last lines that came, for a pod whose log is gone with it.
     tail: VecDeque<String>,
@@ -101,7 +101,7 @@ impl<'a> Following<'a> {
             application,
             options,
             sight: cluster::observe(cluster, application),
-            voice: Voice::new(options, application, options.is_live())?,
+            voice: Reporter::new(options, application, options.is_live())?,
             logs: Logs::of(cluster),
             tail: VecDeque::new(),
             fallen: None,
@@ -114,8 +114,8 @@ impl<'a> Following<'a> {
         })
     }
 
-    fn terms(&self) -> Terms {
-        Terms {
+    fn terms(&self) -> Limits {
+        Limits {
             now: self.cluster.now(),
             patience: self.options.image_pull_timeout,
             start_timeout: self.options.start_timeout,
@@ -176,7 +176,7 @@ impl<'a> Following<'a> {
 
     /// Has Spark asked for its stages while the driver runs and somebody sees them.
     fn ask_for_stages(&mut self, state: &State) {
-        let driver = self.sight.observed().driver.as_ref().filter(|_| state.what == What::Running);
+        let driver = self.sight.observed().driver.as_ref().filter(|_| state.what == Status::Running);
         let Some(driver) = driver.filter(|_| self.voice.is_live() && self.progress.is_none()).cloned() else { return };
         let (sender, progress) = mpsc::channel(1);
         let cluster = self.cluster.clone();
@@ -256,11 +256,11 @@ impl<'a> Following<'a> {
         });
     }
 
-    fn show(&mut self, source: &Source, heard: Heard) {
+    fn show(&mut self, source: &Source, heard: LogEvent) {
         let line = match heard {
-            Heard::Line(line) => line,
-            Heard::Trouble(what) => return self.voice.note(&what),
-            Heard::End => return,
+            LogEvent::Line(line) => line,
+            LogEvent::Trouble(what) => return self.voice.note(&what),
+            LogEvent::End => return,
         };
         let shown = (self.options.logs == Some(Whose::All)).then_some(&**source);
         if &**source != DRIVER {
@@ -271,7 +271,7 @@ impl<'a> Following<'a> {
             let (now, driver) = (self.cluster.now(), self.sight.observed().driver.as_ref());
             let stopped = driver.and_then(|driver| driver.metadata.uid.clone()).filter(|_| has_stopped);
             let at = line.at.map_or(now, |at| at.min(now));
-            self.sight.take_finding(Finding::Stopped(stopped.map(|driver| Stopped { driver, at })));
+            self.sight.take_finding(LookupResult::Stopped(stopped.map(|driver| Stopped { driver, at })));
         }
         self.tail.push_back(text);
         if self.tail.len() > LOG_TAIL {
@@ -284,7 +284,7 @@ impl<'a> Following<'a> {
         match over {
             Over::Ended(state) => self.ended(*state, interrupt).await,
             Over::OutOfSight(why) => {
-                let state = State { what: What::Ended(Outcome::out_of_sight(&why)), ..self.state() };
+                let state = State { what: Status::Ended(Outcome::out_of_sight(&why)), ..self.state() };
                 self.told(&state, None, None)
             }
             Over::Interrupted(code) => self.left("interrupted", self.options.on_interrupt, code).await,
@@ -392,7 +392,7 @@ impl<'a> Following<'a> {
         let executor_log = self.fallen.as_ref().filter(|(name, _)| is_last(name)).map(|(_, log)| log.as_str());
         let outcome = outcome.with_hint_of(log, &state.executors, executor_log);
         let failed_init = self.failed_init().map(str::to_owned);
-        let card = Card {
+        let card = FailureReport {
             application: self.application,
             outcome: &outcome,
             last_failure: failures.filter(|_| outcome.ending == Ending::Failed),

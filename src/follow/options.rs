@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use k8s_openapi::jiff::Timestamp;
 
-use super::result_files::PapersOptions;
+use super::result_files::ResultFileOptions;
 use crate::manifests::Application;
 use crate::report::{Ci, Json, Output, Progress};
 use crate::state;
@@ -51,7 +51,7 @@ pub struct FollowOptions {
     #[arg(long, value_name = "WHOSE")]
     pub exit_code_from: Option<ExitCodeFrom>,
     #[command(flatten)]
-    pub papers: PapersOptions,
+    pub papers: ResultFileOptions,
 }
 
 /// Whose logs to show.
@@ -74,7 +74,7 @@ impl FollowOptions {
             on_interrupt: Leave::Detach,
             on_timeout: Leave::Detach,
             exit_code_from: None,
-            papers: PapersOptions::default(),
+            papers: ResultFileOptions::default(),
         }
     }
 
@@ -96,7 +96,7 @@ impl FollowOptions {
 
     /// What a script reads of an application that nobody follows: a name, or the result that it is.
     pub fn receipt(&self, application: &Application, name: &str) {
-        let message = format!("{} runs on", application.carrier.called());
+        let message = format!("{} runs on", application.carrier.describe());
         let record = Json::new(application).left("Submitted", &message, 0, None, Timestamp::now());
         self.papers.submitted(application, &message, &record);
         match self.output() {

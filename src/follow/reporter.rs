@@ -12,21 +12,21 @@ use serde_json::Value;
 
 use super::live::Live;
 use super::options::FollowOptions;
-use super::result_files::{Papers, PapersOptions};
+use super::result_files::{ResultFileOptions, ResultFiles};
 use crate::cluster::{Line, Stage};
 use crate::manifests::Application;
-use crate::report::{self, Card, Ci, End, Json, Output, Plain};
+use crate::report::{self, Ci, End, FailureReport, Json, Output, Plain};
 use crate::state::{Ending, State};
 use crate::terminal::messages;
 
 /// Name of the section that a pipeline's page folds the log into.
 const SECTION: &str = "spark_log";
 
-pub struct Voice {
+pub struct Reporter {
     application: Application,
     form: Form,
     ci: Ci,
-    papers: Papers,
+    papers: ResultFiles,
     /// A copy of the log, and whether it ends within a line.
     log_file: Option<(File, bool)>,
     /// Whether lines of a log are said, and not only kept.
@@ -46,12 +46,12 @@ enum Form {
     Quiet,
 }
 
-impl Voice {
+impl Reporter {
     /// With a view that is drawn on the terminal, if it is to be `live`.
     ///
     /// # Errors
     /// The file for the log cannot be made.
-    pub fn new(options: &FollowOptions, application: &Application, live: bool) -> Result<Voice> {
+    pub fn new(options: &FollowOptions, application: &Application, live: bool) -> Result<Reporter> {
         let form = match options.output() {
             Output::Text if live => Form::Live(Live::begin(&application.name)),
             Output::Text => Form::Text(Plain::new(Timestamp::now(), TimeZone::system())),
@@ -63,12 +63,12 @@ impl Voice {
             let file = OpenOptions::new().append(true).create(true).open(path);
             file.with_context(|| format!("creating the log file {}", path.display()))
         };
-        let PapersOptions { log_file, .. } = &options.papers;
-        Ok(Voice {
+        let ResultFileOptions { log_file, .. } = &options.papers;
+        Ok(Reporter {
             application: application.clone(),
             form,
             ci: options.papers.ci(),
-            papers: Papers::of(&options.papers),
+            papers: ResultFiles::of(&options.papers),
             log_file: log_file.as_ref().map(open).transpose()?.map(|file| (file, false)),
             says_log: options.logs.is_some(),
             in_section: false,
@@ -147,7 +147,7 @@ impl Voice {
         self.data(&[start, &self.ci.harmless(&text), new_line(ends)].concat());
     }
 
-    pub fn result(&mut self, state: &State, card: &Card, log: Option<&str>, code: u8) {
+    pub fn result(&mut self, state: &State, card: &FailureReport, log: Option<&str>, code: u8) {
         self.end_section();
         self.end_view();
         let now = Timestamp::now();

@@ -15,7 +15,7 @@ use crate::terminal::messages;
 
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Results")]
-pub struct PapersOptions {
+pub struct ResultFileOptions {
     /// Write the result to a file, whatever it is: a line of JSON for each application, written whole or not at all
     #[arg(long, value_name = "FILE")]
     pub result_file: Option<PathBuf>,
@@ -30,7 +30,7 @@ pub struct PapersOptions {
     pub ci: Ci,
 }
 
-impl PapersOptions {
+impl ResultFileOptions {
     pub fn ci(&self) -> Ci {
         self.ci.detected(|name| std::env::var(name).ok())
     }
@@ -59,7 +59,7 @@ impl PapersOptions {
             message: message.into(),
             ..End::default()
         };
-        Papers::of(self).hand_in(record, &end);
+        ResultFiles::of(self).hand_in(record, &end);
     }
 
     /// Notes an error that ended a command before there was an application to follow. Returns the result that it is.
@@ -72,7 +72,7 @@ impl PapersOptions {
             "message": report::clean(&message),
         });
         let end = End { app: "sparkctl".into(), outcome: outcome.into(), exit_code: code, message, ..End::default() };
-        let papers = Papers::of(self);
+        let papers = ResultFiles::of(self);
         if papers.ci == Ci::Github {
             report::annotation(&end).iter().for_each(|line| messages::line(line));
         }
@@ -82,15 +82,15 @@ impl PapersOptions {
 }
 
 /// The files to hand in at the end.
-pub struct Papers {
+pub struct ResultFiles {
     result_file: Option<PathBuf>,
     junit: Option<PathBuf>,
     ci: Ci,
 }
 
-impl Papers {
-    pub fn of(options: &PapersOptions) -> Papers {
-        Papers { result_file: options.result_file.clone(), junit: options.junit.clone(), ci: options.ci() }
+impl ResultFiles {
+    pub fn of(options: &ResultFileOptions) -> ResultFiles {
+        ResultFiles { result_file: options.result_file.clone(), junit: options.junit.clone(), ci: options.ci() }
     }
 
     /// Adds an end to each file. One that cannot be written, on a full disk, is told, and changes nothing of the end.
@@ -169,7 +169,7 @@ fn append(variable: &str, text: &str) -> Result<()> {
 mod tests {
     use std::path::Path;
 
-    use super::{PapersOptions, add, leads_elsewhere, replace, with_suite};
+    use super::{ResultFileOptions, add, leads_elsewhere, replace, with_suite};
 
     #[test]
     fn adds_suites_to_one_report() {
@@ -197,7 +197,7 @@ mod tests {
         assert!(add(Path::new("/dev/full"), |before| format!("{before}x")).is_err());
         assert!(add(Path::new("/dev/null"), |before| format!("{before}x")).is_ok());
         assert!(leads_elsewhere(Path::new("/dev/stdout")) && leads_elsewhere(Path::new("/dev/fd/3")));
-        let options = PapersOptions { result_file: Some("/dev/null".into()), ..PapersOptions::default() };
+        let options = ResultFileOptions { result_file: Some("/dev/null".into()), ..ResultFileOptions::default() };
         options.begin().unwrap();
         assert!(!Path::new("/dev/null").metadata().unwrap().is_file());
     }
@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn what_could_not_be_written_at_the_end_is_refused_at_the_beginning() {
         let refused = |path: &str| {
-            let options = PapersOptions { result_file: Some(path.into()), ..PapersOptions::default() };
+            let options = ResultFileOptions { result_file: Some(path.into()), ..ResultFileOptions::default() };
             options.begin().unwrap_err().to_string()
         };
         assert_eq!(refused("/no/such/folder/r.json"), "writing /no/such/folder/r.json");

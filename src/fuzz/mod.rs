@@ -9,11 +9,9 @@ mod mutations;
 use arbitrary::{Result, Unstructured};
 use serde_json::Value;
 
-use crate::diagnostic::Problem;
-use crate::diagnostic::{self, Place};
-use crate::job::from_spark_submit::{Surroundings, convert};
-use crate::job::yaml;
-use crate::job::{self, Job, Variables};
+use crate::diagnostic::{self, Place, Problem};
+use crate::job::from_spark_submit::{SubmitEnvironment, convert};
+use crate::job::{self, Job, Variables, yaml};
 use crate::manifests::{self, Submission};
 use crate::spark::{CommandLine, Conf, properties};
 
@@ -55,7 +53,7 @@ fn try_command_line(u: &mut Unstructured) -> Result<()> {
     assert_eq!(properties::parse(&written).into_iter().collect::<Conf>(), conf, "{written}");
     let Ok(line) = CommandLine::parse(words) else { return Ok(()) };
     let (settings, _) = line.settings(pairs, &Default::default());
-    let around = Surroundings { spark_version: mutations::version(u)?, ..Surroundings::default() };
+    let around = SubmitEnvironment { spark_version: mutations::version(u)?, ..SubmitEnvironment::default() };
     if let Ok(converted) = convert(&line, settings, &around) {
         let text = yaml(&converted.document);
         let read = yaml::documents(&text, &mut Vec::new()).expect("what convert writes is YAML");

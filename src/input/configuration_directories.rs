@@ -140,7 +140,7 @@ impl Reader<'_> {
         // Spark goes on without the directory as well, with an empty ConfigMap for Hadoop.
         Some(entries.unwrap_or_else(|error| {
             let missing = Problem::warning(format!("nothing goes with the job: reading {}: {error}", path.display()));
-            self.problems.push(self.job.located(missing.of(format!("metadata.annotations.{annotation}"))));
+            self.problems.push(self.job.located(missing.at_field(format!("metadata.annotations.{annotation}"))));
             Vec::new()
         }))
     }
@@ -148,7 +148,7 @@ impl Reader<'_> {
     fn skipped(&mut self, annotation: &str, reasons: &[String]) {
         for reason in reasons {
             let skipped = Problem::warning(format!("a file does not go with the job: {reason}"));
-            self.problems.push(self.job.located(skipped.of(format!("metadata.annotations.{annotation}"))));
+            self.problems.push(self.job.located(skipped.at_field(format!("metadata.annotations.{annotation}"))));
         }
     }
 }

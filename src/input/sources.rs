@@ -124,7 +124,7 @@ fn tell_repeated(sources: &mut [Source], namespace: Option<&str>) {
             if !name.is_empty() && !seen.insert((namespace.to_owned(), name.clone(), carrier)) {
                 let twice = Problem::error(format!("an application before it is called `{name}` too"));
                 let help = "give each a name of its own, or metadata.generateName";
-                source.problems.push(job.located(twice.of("metadata.name").help(help)));
+                source.problems.push(job.located(twice.at_field("metadata.name").help(help)));
             }
         }
         source.problems.sort_by_key(|problem| problem.place);

@@ -80,7 +80,7 @@ fn combinations(job: &Job, conf: &Conf, problems: &mut Vec<Problem>) {
     }
     if job.spec.proxy_user.is_some() && conf.given("spark.kerberos.principal").is_some() {
         let both = Problem::error("`proxyUser` and `spark.kerberos.principal`: Spark takes one of them");
-        problems.push(both.of("spec.proxyUser"));
+        problems.push(both.at_field("spec.proxyUser"));
     }
     let key = "spark.kubernetes.hadoop.configMapName";
     if job.files.hadoop.is_some() && conf.given(key).is_some() {
@@ -95,24 +95,26 @@ fn name(job: &Job, problems: &mut Vec<Problem>) {
         Name::Given(name) if name.is_empty() => {
             problems.push(
                 Problem::error("the application has no name")
-                    .of("metadata.name")
+                    .at_field("metadata.name")
                     .help("write `metadata.name`, or give --name"),
             );
         }
         Name::Given(name) => {
-            problems.extend(names::check(name).err().map(|message| Problem::error(message).of("metadata.name")))
+            problems.extend(names::check(name).err().map(|message| Problem::error(message).at_field("metadata.name")))
         }
         Name::Generated(beginning) => {
             let whole = format!("{beginning}x");
-            problems
-                .extend(names::check(&whole).err().map(|message| Problem::error(message).of("metadata.generateName")));
+            problems.extend(
+                names::check(&whole).err().map(|message| Problem::error(message).at_field("metadata.generateName")),
+            );
         }
     }
     if let Some(namespace) = &job.namespace {
         let good = names::check(namespace).is_ok() && !namespace.contains('.') && namespace.len() <= names::LABEL;
         if !good {
-            problems
-                .push(Problem::error(format!("`{namespace}` is not the name of a namespace")).of("metadata.namespace"));
+            problems.push(
+                Problem::error(format!("`{namespace}` is not the name of a namespace")).at_field("metadata.namespace"),
+            );
         }
     }
     problems.extend(placement::labels("metadata.labels", &job.labels));
@@ -125,7 +127,7 @@ fn what_runs(job: &Job, conf: &Conf, problems: &mut Vec<Problem>) {
         if conf.given(&key).or(conf.given("spark.kubernetes.container.image")).is_none() {
             problems.push(
                 Problem::error(format!("no image is given for the {}", role.word()))
-                    .of("spec.image")
+                    .at_field("spec.image")
                     .help("write `image`, or give --image"),
             );
             break;
@@ -134,13 +136,13 @@ fn what_runs(job: &Job, conf: &Conf, problems: &mut Vec<Problem>) {
     if spec.main_application_file.as_deref().is_none_or(str::is_empty) {
         problems.push(
             Problem::error("`mainApplicationFile` is missing: expected the jar or script that is run")
-                .of("spec.mainApplicationFile")
+                .at_field("spec.mainApplicationFile")
                 .help("write `mainApplicationFile`, or give --main-file; `local:///path` is a path inside the image"),
         );
     } else if !job.language().is_foreign() && job.main_class().is_empty() {
         problems.push(
             Problem::error("`mainClass` is missing: a jar needs to be told which of its classes is run")
-                .of("spec.mainClass")
+                .at_field("spec.mainClass")
                 .help("write `mainClass`, or give --class"),
         );
     }
@@ -150,27 +152,28 @@ fn what_runs(job: &Job, conf: &Conf, problems: &mut Vec<Problem>) {
     {
         problems.push(
             Problem::warning(format!("the main file is run as {}, for Spark goes by its name", job.language().word()))
-                .of("spec.type")
+                .at_field("spec.type")
                 .help(format!("write `type: {}`", job.language().word())),
         );
     }
     if spec.mode == Some(Mode::Client) {
         problems.push(
             Problem::error("client mode would run the driver on this machine, where executors cannot reach it")
-                .of("spec.mode")
+                .at_field("spec.mode")
                 .help("write `mode: cluster`, or run it here with --local"),
         );
     }
     if spec.suspend == Some(true) {
         problems.push(
             Problem::error("a suspended application waits for a controller to resume it, and there is none")
-                .of("spec.suspend")
+                .at_field("spec.suspend")
                 .help("remove `suspend` to run it"),
         );
     }
     for (index, argument) in spec.arguments.iter().enumerate().filter(|(_, argument)| argument.contains('\0')) {
-        problems
-            .push(Problem::error(format!("{argument:?} holds a NUL character")).of(format!("spec.arguments[{index}]")));
+        problems.push(
+            Problem::error(format!("{argument:?} holds a NUL character")).at_field(format!("spec.arguments[{index}]")),
+        );
     }
 }
 
@@ -184,7 +187,7 @@ fn dependencies(job: &Job, problems: &mut Vec<Problem>) {
     for (index, package) in deps.packages.iter().enumerate().filter(|(_, package)| package.split(':').count() < 3) {
         problems.push(
             Problem::error(format!("`{package}` is not a Maven coordinate, `group:artifact:version`"))
-                .of(format!("spec.deps.packages[{index}]")),
+                .at_field(format!("spec.deps.packages[{index}]")),
         );
     }
 }
@@ -194,13 +197,14 @@ fn version(job: &Job, problems: &mut Vec<Problem>) {
     match Version::parse(job.spark_version()) {
         Some(version) if version < Version::OLDEST => {
             problems.push(
-                Problem::error(format!("Spark {version} is not supported: {} is the oldest", Version::OLDEST)).of(path),
+                Problem::error(format!("Spark {version} is not supported: {} is the oldest", Version::OLDEST))
+                    .at_field(path),
             );
         }
         Some(version) if version > Version::NEWEST => {
             problems.push(
                 Problem::warning(format!("Spark {version} is newer than this program: treated as {}", Version::NEWEST))
-                    .of(path),
+                    .at_field(path),
             );
         }
         Some(_) if job.spec.spark_version.is_none() => problems.push(
@@ -208,12 +212,12 @@ fn version(job: &Job, problems: &mut Vec<Problem>) {
                 "`sparkVersion` is missing: taken to be {}, as the image's tag says",
                 job.version()
             ))
-            .of("spec"),
+            .at_field("spec"),
         ),
         Some(_) => {}
         None if job.spec.spark_version.is_none() => problems.push(
             Problem::error("`sparkVersion` is missing: expected the version of Spark in the image, such as 3.5.1")
-                .of("spec")
+                .at_field("spec")
                 .help("write `sparkVersion`, or give --spark-version"),
         ),
         None => problems.push(
@@ -222,7 +226,7 @@ fn version(job: &Job, problems: &mut Vec<Problem>) {
                 job.spark_version(),
                 Version::ASSUMED
             ))
-            .of(path),
+            .at_field(path),
         ),
     }
 }
@@ -232,7 +236,7 @@ fn without_effect(job: &Job, problems: &mut Vec<Problem>) {
     let spec = &job.spec;
     let mut warn = |given: bool, path: &str, message: &str| {
         if given {
-            problems.push(Problem::warning(message).of(path));
+            problems.push(Problem::warning(message).at_field(path));
         }
     };
     let dead = "no effect: the operator does not read it either; `restartPolicy` is what it was meant for";
@@ -292,7 +296,7 @@ pub fn schedule(job: &Job) -> Vec<Problem> {
         Problem::warning(
             "runs that overlap share one PodGroup, which has room for one of them: Forbid and Replace have no such trouble",
         )
-        .of("spec.concurrencyPolicy")
+        .at_field("spec.concurrencyPolicy")
     });
     shared.into_iter().chain(schedule.when().err()).collect()
 }
@@ -338,7 +342,7 @@ fn pod(job: &Job, role: Role, spec: &RoleSpec, conf: &Conf, problems: &mut Vec<P
         if spec.labels.contains_key(*reserved) {
             problems.push(
                 Problem::error("this label is Spark's own, and Spark refuses it")
-                    .of(path(&format!("labels.{reserved}"))),
+                    .at_field(path(&format!("labels.{reserved}"))),
             );
         }
     }
@@ -349,13 +353,13 @@ fn pod(job: &Job, role: Role, spec: &RoleSpec, conf: &Conf, problems: &mut Vec<P
         if name.is_empty() || name.contains('=') {
             problems.push(
                 Problem::error(format!("`{name}` is not the name of an environment variable"))
-                    .of(path(&format!("env[{index}].name"))),
+                    .at_field(path(&format!("env[{index}].name"))),
             );
         }
         if !seen.insert(name) {
             problems.push(
                 Problem::warning(format!("`{name}` is given twice: the last one counts"))
-                    .of(path(&format!("env[{index}].name"))),
+                    .at_field(path(&format!("env[{index}].name"))),
             );
         }
     }
@@ -367,13 +371,13 @@ fn pod(job: &Job, role: Role, spec: &RoleSpec, conf: &Conf, problems: &mut Vec<P
             if !mount.starts_with('/') {
                 problems.push(
                     Problem::error(format!("`{mount}` is not an absolute path"))
-                        .of(path(&format!("{list}[{index}].path"))),
+                        .at_field(path(&format!("{list}[{index}].path"))),
                 );
             }
             problems.extend(
                 names::check(name)
                     .err()
-                    .map(|message| Problem::error(message).of(path(&format!("{list}[{index}].name")))),
+                    .map(|message| Problem::error(message).at_field(path(&format!("{list}[{index}].name")))),
             );
         }
     }
@@ -387,7 +391,7 @@ fn pod(job: &Job, role: Role, spec: &RoleSpec, conf: &Conf, problems: &mut Vec<P
                     "`{}` is no known type: the secret is mounted, and no variable is set",
                     secret.secret_type
                 ))
-                .of(path(&format!("secrets[{index}].secretType")))
+                .at_field(path(&format!("secrets[{index}].secretType")))
                 .help(help),
             );
         }
@@ -397,7 +401,7 @@ fn pod(job: &Job, role: Role, spec: &RoleSpec, conf: &Conf, problems: &mut Vec<P
     {
         problems.push(
             Problem::error(format!("expected one of TCP, UDP, SCTP, found `{}`", port.protocol))
-                .of(path(&format!("ports[{index}].protocol"))),
+                .at_field(path(&format!("ports[{index}].protocol"))),
         );
     }
     if spec
@@ -406,7 +410,8 @@ fn pod(job: &Job, role: Role, spec: &RoleSpec, conf: &Conf, problems: &mut Vec<P
         .is_some_and(|template| !template.json["spec"].is_object() && !template.json["metadata"].is_object())
     {
         problems.push(
-            Problem::warning("the template says nothing: expected `metadata` or `spec` in it").of(path("template")),
+            Problem::warning("the template says nothing: expected `metadata` or `spec` in it")
+                .at_field(path("template")),
         );
     }
 }
@@ -460,7 +465,7 @@ fn amounts(job: &Job, role: Role, spec: &RoleSpec, conf: &Conf, problems: &mut V
                 Problem::warning(format!(
                     "no effect: Spark writes an executor's limit itself, the same as its request of {requested}Mi"
                 ))
-                .of(path("memoryLimit"))
+                .at_field(path("memoryLimit"))
                 .help("raise `memoryOverhead` to raise both"),
             );
         }
@@ -470,7 +475,7 @@ fn amounts(job: &Job, role: Role, spec: &RoleSpec, conf: &Conf, problems: &mut V
                     "`{}` is less than the request of {requested}Mi (memory and overhead)",
                     limit.0
                 ))
-                .of(path("memoryLimit")),
+                .at_field(path("memoryLimit")),
             );
         }
     }
@@ -483,20 +488,21 @@ fn amounts(job: &Job, role: Role, spec: &RoleSpec, conf: &Conf, problems: &mut V
     {
         problems.push(
             Problem::error(format!("the limit of {most} CPU is less than the request of {request}"))
-                .of(path("coreLimit"))
+                .at_field(path("coreLimit"))
                 .help("raise `coreLimit`, or lower `coreRequest` (without it, `cores`)"),
         );
     }
     if let Some(gpu) = &spec.gpu
         && (gpu.name.is_empty() || *gpu.quantity < 1)
     {
-        problems.push(Problem::warning("no effect: a GPU needs a name and a quantity of at least 1").of(path("gpu")));
+        problems
+            .push(Problem::warning("no effect: a GPU needs a name and a quantity of at least 1").at_field(path("gpu")));
     }
     if let Some(options) = spec.java_options.as_deref().filter(|options| options.contains("-Xmx")) {
         let _ = options;
         problems.push(
             Problem::error("the heap's size is not set by options: Spark refuses -Xmx")
-                .of(path("javaOptions"))
+                .at_field(path("javaOptions"))
                 .help("write it as `memory`"),
         );
     }
@@ -508,7 +514,7 @@ fn volumes(job: &Job, problems: &mut Vec<Problem>) {
     for (index, volume) in volumes.0.iter().enumerate().filter(|(_, volume)| !seen.insert(volume.text("name"))) {
         problems.push(
             Problem::error(format!("two volumes are called `{}`", volume.text("name")))
-                .of(format!("spec.volumes[{index}].name")),
+                .at_field(format!("spec.volumes[{index}].name")),
         );
     }
     problems.extend(volumes.check(&job.spec.driver.role, Role::Driver));
@@ -517,7 +523,7 @@ fn volumes(job: &Job, problems: &mut Vec<Problem>) {
         if !volumes.is_mounted(volume.text("name"), [&job.spec.driver.role, &job.spec.executor.role]) {
             problems.push(
                 Problem::warning(format!("no effect: no `volumeMounts` name `{}`", volume.text("name")))
-                    .of(format!("spec.volumes[{index}]")),
+                    .at_field(format!("spec.volumes[{index}]")),
             );
         }
     }
@@ -531,7 +537,7 @@ fn allocation(job: &Job, problems: &mut Vec<Problem>) {
     {
         problems.push(
             Problem::error(format!("at least {} executors are more than at most {}", *least, *most))
-                .of("spec.dynamicAllocation.minExecutors"),
+                .at_field("spec.dynamicAllocation.minExecutors"),
         );
     }
     if let Some(initial) = allocation.initial_executors
@@ -539,7 +545,7 @@ fn allocation(job: &Job, problems: &mut Vec<Problem>) {
     {
         problems.push(
             Problem::error(format!("{} executors at the start are not between the least and the most", *initial))
-                .of("spec.dynamicAllocation.initialExecutors"),
+                .at_field("spec.dynamicAllocation.initialExecutors"),
         );
     }
 }
@@ -549,11 +555,14 @@ fn ports(job: &Job, problems: &mut Vec<Problem>) {
     for (index, options) in job.spec.driver_ingress_options.iter().enumerate() {
         let path = |rest: &str| format!("spec.driverIngressOptions[{index}].{rest}");
         if !ports.insert(*options.service_port) {
-            problems
-                .push(Problem::error(format!("port {} is given twice", *options.service_port)).of(path("servicePort")));
+            problems.push(
+                Problem::error(format!("port {} is given twice", *options.service_port)).at_field(path("servicePort")),
+            );
         }
         if options.ingress_url_format.is_empty() || !urls.insert(&options.ingress_url_format) {
-            problems.push(Problem::error("expected an address of its own for each port").of(path("ingressURLFormat")));
+            problems.push(
+                Problem::error("expected an address of its own for each port").at_field(path("ingressURLFormat")),
+            );
         }
     }
 }
@@ -567,7 +576,7 @@ fn scheduling(job: &Job, problems: &mut Vec<Problem>) {
         {
             problems.push(
                 Problem::error(format!("`{scheduler}` is taken for the name of a scheduler of yours"))
-                    .of("spec.batchScheduler")
+                    .at_field("spec.batchScheduler")
                     .help(format!("did you mean `{word}`?")),
             );
         }
@@ -579,7 +588,7 @@ fn scheduling(job: &Job, problems: &mut Vec<Problem>) {
             if given.as_deref().is_some_and(|name| name != scheduler) {
                 problems.push(
                     Problem::warning(format!("no effect: `batchScheduler: {scheduler}` wins"))
-                        .of(format!("spec.{}.schedulerName", role.word())),
+                        .at_field(format!("spec.{}.schedulerName", role.word())),
                 );
             }
         }
@@ -590,7 +599,7 @@ fn scheduling(job: &Job, problems: &mut Vec<Problem>) {
     {
         problems.push(
             Problem::error("Kueue needs the name of a LocalQueue")
-                .of("spec.batchScheduler")
+                .at_field("spec.batchScheduler")
                 .help("set batchSchedulerOptions.queue, or --queue"),
         );
     }
@@ -599,7 +608,7 @@ fn scheduling(job: &Job, problems: &mut Vec<Problem>) {
     if spec.driver.role.annotations.contains_key(PREEMPTABLE) && !is_volcanos {
         problems.push(
             Problem::warning("no effect: only Volcano goes by it, and its scheduler is another")
-                .of(format!("spec.driver.annotations.{PREEMPTABLE}"))
+                .at_field(format!("spec.driver.annotations.{PREEMPTABLE}"))
                 .help("--scheduler volcano, or leave --protect-driver out"),
         );
     }
@@ -613,7 +622,10 @@ fn scheduling(job: &Job, problems: &mut Vec<Problem>) {
         ("spec.driver.podName", &spec.driver.pod_name),
     ] {
         problems.extend(
-            class.as_deref().and_then(|name| names::check(name).err()).map(|message| Problem::error(message).of(path)),
+            class
+                .as_deref()
+                .and_then(|name| names::check(name).err())
+                .map(|message| Problem::error(message).at_field(path)),
         );
     }
 }

@@ -11,7 +11,7 @@ use crate::spark::{CommandLine, Conf, Version, memory, resource_name_prefix};
 
 /// What a command line means only together with where it is given.
 #[derive(Clone, Debug, Default)]
-pub struct Surroundings {
+pub struct SubmitEnvironment {
     pub environment: BTreeMap<String, String>,
     /// Version of Spark in the image.
     pub spark_version: String,
@@ -106,7 +106,7 @@ const MAPPINGS: [(&str, &[&str]); 8] = [
 ///
 /// # Errors
 /// What is no application for Kubernetes.
-pub fn convert(line: &CommandLine, settings: Conf, around: &Surroundings) -> Result<Converted, String> {
+pub fn convert(line: &CommandLine, settings: Conf, around: &SubmitEnvironment) -> Result<Converted, String> {
     let mut conversion = Conversion { settings, notes: Vec::new() };
     conversion.place()?;
     let resource = line.resource.as_deref().ok_or("the jar or script to run is missing")?;
@@ -204,7 +204,7 @@ impl Conversion {
     }
 
     /// Each submission has a name of its own, as Spark's have.
-    fn metadata(&self, namespace: &str, around: &Surroundings) -> Value {
+    fn metadata(&self, namespace: &str, around: &SubmitEnvironment) -> Value {
         let mut name = resource_name_prefix(self.settings.get("spark.app.name").unwrap_or_default());
         name.truncate(40);
         let mut metadata = json!({"generateName": format!("{}-", name.trim_end_matches('-')), "namespace": namespace});
@@ -390,10 +390,10 @@ mod tests {
 
     fn converted(rest: &str) -> Result<Converted, String> {
         let line = CommandLine::parse(format!("{PLACE} {rest}").split(' ').map(str::to_owned))?;
-        let around = Surroundings {
+        let around = SubmitEnvironment {
             spark_version: "3.5.1".into(),
             environment: [("NS".to_owned(), "team".to_owned())].into(),
-            ..Surroundings::default()
+            ..SubmitEnvironment::default()
         };
         let (settings, _) = line.settings([], &around.environment);
         convert(&line, settings, &around)

@@ -287,7 +287,7 @@ impl Job {
     /// A problem of a field, at the place where it was written.
     pub fn field_problem(&self, field: &Field, problem: Problem) -> Problem {
         match field {
-            Field::Path(path) => self.located(problem.of(path.clone())),
+            Field::Path(path) => self.located(problem.at_field(path.clone())),
             Field::Setting(key) => self.setting_problem(key, problem),
         }
     }

@@ -177,8 +177,9 @@ impl Job {
         };
         for entry in document.entries() {
             if !["apiVersion", "kind", "metadata", "spec", "status"].contains(&entry.key.as_str()) {
-                let mut unknown =
-                    Problem::error(format!("unknown field `{}`", entry.key)).at(entry.place).of(entry.key.clone());
+                let mut unknown = Problem::error(format!("unknown field `{}`", entry.key))
+                    .at(entry.place)
+                    .at_field(entry.key.clone());
                 if let Some(word) = crate::diagnostic::nearest(&entry.key, ["apiVersion", "kind", "metadata", "spec"]) {
                     unknown = unknown.help(format!("did you mean `{word}`?"));
                 }
@@ -317,7 +318,7 @@ impl Job {
             Some(hadoop) if self.spec.hadoop_conf.contains_key(hadoop) => format!("spec.hadoopConf.{hadoop}"),
             _ => settings::field_of(key).unwrap_or_default().to_owned(),
         };
-        self.located(problem.of(path))
+        self.located(problem.at_field(path))
     }
 
     /// What is wrong with the job as a whole, flags included.
@@ -342,13 +343,13 @@ fn check_kind(document: &Node, kind: Option<&str>, api_version: Option<&str>, re
         Some(kind) if KINDS.contains(&kind) => {}
         Some("SparkConnect") => reader.problems.push(
             Problem::error("a SparkConnect server is not an application that ends")
-                .of("kind")
+                .at_field("kind")
                 .at(of("kind"))
                 .help("sparkctl runs SparkApplication and ScheduledSparkApplication"),
         ),
         Some(kind) => {
             let mut problem = Problem::error(format!("expected one of {}, found `{kind}`", KINDS.join(", ")))
-                .of("kind")
+                .at_field("kind")
                 .at(of("kind"));
             problem = problem.help(match crate::diagnostic::nearest(kind, KINDS) {
                 Some(word) => format!("did you mean `{word}`?"),
@@ -361,7 +362,9 @@ fn check_kind(document: &Node, kind: Option<&str>, api_version: Option<&str>, re
     match api_version {
         Some(API_VERSION) => {}
         Some(version) => reader.problems.push(
-            Problem::error(format!("expected {API_VERSION}, found `{version}`")).of("apiVersion").at(of("apiVersion")),
+            Problem::error(format!("expected {API_VERSION}, found `{version}`"))
+                .at_field("apiVersion")
+                .at(of("apiVersion")),
         ),
         None => reader
             .problems

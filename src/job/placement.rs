@@ -31,7 +31,7 @@ pub(super) fn labels(path: &str, labels: &BTreeMap<String, String>) -> Vec<Probl
         // A variable of Spark is replaced before it is a label.
         let value = if value.contains("{{APP_ID}}") { "" } else { value };
         let message = names::check_label_key(key).and(names::check_label_value(value)).err()?;
-        Some(Problem::error(message).of(format!("{path}.{key}")))
+        Some(Problem::error(message).at_field(format!("{path}.{key}")))
     };
     labels.iter().filter_map(wrong).collect()
 }
@@ -62,7 +62,7 @@ fn affinity(path: &str, role: &RoleSpec) -> Vec<Problem> {
 fn requirement(path: &str, expression: &Value) -> Vec<Problem> {
     let mut problems = Vec::new();
     let key = expression["key"].as_str().unwrap_or_default();
-    problems.extend(names::check_label_key(key).err().map(|why| Problem::error(why).of(format!("{path}.key"))));
+    problems.extend(names::check_label_key(key).err().map(|why| Problem::error(why).at_field(format!("{path}.key"))));
     let values: Vec<&str> = list(&expression["values"]).filter_map(Value::as_str).collect();
     let operator = expression["operator"].as_str().unwrap_or_default();
     let amount = match operator {
@@ -72,14 +72,14 @@ fn requirement(path: &str, expression: &Value) -> Vec<Problem> {
         _ => None,
     };
     if let Some(amount) = amount {
-        problems.push(Problem::error(format!("operator {operator} takes {amount}")).of(format!("{path}.values")));
+        problems.push(Problem::error(format!("operator {operator} takes {amount}")).at_field(format!("{path}.values")));
     }
     if !OPERATORS.contains(&operator) {
-        problems.push(unknown(operator, &OPERATORS).of(format!("{path}.operator")));
+        problems.push(unknown(operator, &OPERATORS).at_field(format!("{path}.operator")));
     }
     for (index, value) in values.iter().enumerate() {
         let wrong = names::check_label_value(value).err();
-        problems.extend(wrong.map(|why| Problem::error(why).of(format!("{path}.values[{index}]"))));
+        problems.extend(wrong.map(|why| Problem::error(why).at_field(format!("{path}.values[{index}]"))));
     }
     problems
 }
@@ -95,15 +95,15 @@ fn tolerations(path: &str, role: &RoleSpec) -> Vec<Problem> {
             ("", "Exists") => {}
             ("", _) => {
                 let all = Problem::error("a toleration without a key is for all taints, and takes `operator: Exists`");
-                problems.push(all.of(at("operator")));
+                problems.push(all.at_field(at("operator")));
             }
-            _ => problems.extend(names::check_label_key(key).err().map(|why| Problem::error(why).of(at("key")))),
+            _ => problems.extend(names::check_label_key(key).err().map(|why| Problem::error(why).at_field(at("key")))),
         }
         if operator == "Exists" && !value.is_empty() {
-            problems.push(Problem::error("operator Exists takes no value").of(at("value")));
+            problems.push(Problem::error("operator Exists takes no value").at_field(at("value")));
         }
         if !effect.is_empty() && !EFFECTS.contains(&effect) {
-            problems.push(unknown(effect, &EFFECTS).of(at("effect")));
+            problems.push(unknown(effect, &EFFECTS).at_field(at("effect")));
         }
     }
     problems

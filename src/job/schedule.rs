@@ -45,7 +45,7 @@ impl Schedule {
     /// # Errors
     /// A CronJob cannot have it.
     pub fn when(&self) -> Result<When, Problem> {
-        let error = |text: String| Problem::error(text).of("spec.schedule");
+        let error = |text: String| Problem::error(text).at_field("spec.schedule");
         let written = self.schedule.trim();
         let prefixed = ["CRON_TZ=", "TZ="].into_iter().find_map(|prefix| written.strip_prefix(prefix));
         let (time_zone, schedule) = match prefixed.and_then(|rest| rest.split_once(char::is_whitespace)) {

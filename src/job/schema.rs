@@ -69,7 +69,7 @@ impl Reader {
 
     /// Adds a problem of the field being read.
     pub fn push(&mut self, problem: Problem) {
-        self.problems.push(problem.of(self.path.clone()));
+        self.problems.push(problem.at_field(self.path.clone()));
     }
 
     fn expected(&mut self, node: &Node, kind: &Kind) {

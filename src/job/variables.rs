@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::yaml::{Node, Value};
-use crate::diagnostic::Place;
-use crate::diagnostic::Problem;
+use crate::diagnostic::{Place, Problem};
 
 /// Values of variables by name.
 #[derive(Clone, Debug, Default)]
@@ -70,7 +69,7 @@ impl Variables {
             } else {
                 problems.push(
                     Problem::error(format!("the variable `{name}` has no value"))
-                        .of(path)
+                        .at_field(path)
                         .at(place)
                         .help(format!("give it by `--set {name}=…`, or a default by `${{{name}:-…}}`; `$${{{name}}}` is kept as `${{{name}}}`")),
                 );

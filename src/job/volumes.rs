@@ -114,11 +114,11 @@ impl Volumes {
                         Some(word) => format!("did you mean `{word}`?"),
                         None => "add it to `spec.volumes`, or to the volumes of the role's template".to_owned(),
                     };
-                    problems.push(Problem::error(format!("no volume is called `{name}`")).of(path).help(help));
+                    problems.push(Problem::error(format!("no volume is called `{name}`")).at_field(path).help(help));
                 }
                 Some(volume) if name.starts_with(LOCAL_DIR) && scratch(volume).is_none() => problems.push(
                     Problem::error(format!("`{name}` is scratch space by its name, which Spark takes from emptyDir, hostPath, nfs or persistentVolumeClaim"))
-                        .of(path)
+                        .at_field(path)
                         .help("give the volume another name to mount it as any other"),
                 ),
                 Some(_) => {}

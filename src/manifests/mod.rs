@@ -25,7 +25,7 @@ pub use cron_job::STAYS_SUSPENDED;
 pub use hadoop::HADOOP_DIR;
 use plan::Plan;
 pub use plan::{CONF_DIR, NAME_ANNOTATION, RUN_KEY, SPECIFICATION, SUBMISSION, Submission};
-pub use requirements::Needs;
+pub use requirements::Requirements;
 pub use setup::{Setup, Submitter, with_preempt};
 
 use crate::diagnostic::Problem;
@@ -81,7 +81,7 @@ impl Carrier {
     }
 
     /// As it is spoken of.
-    pub fn called(&self) -> String {
+    pub fn describe(&self) -> String {
         match self {
             Carrier::Pod { name } => format!("driver pod {name}"),
             Carrier::Job { name, .. } => format!("Job {name}"),

@@ -13,7 +13,7 @@ use crate::spark::memory::Role;
 
 /// What has to be there for an application to run.
 #[derive(Clone, Debug)]
-pub struct Needs {
+pub struct Requirements {
     pub name: String,
     pub namespace: String,
     pub manifests: Manifests,
@@ -34,7 +34,7 @@ pub struct Needs {
     pub makes_claims: bool,
 }
 
-impl Needs {
+impl Requirements {
     /// # Errors
     /// Settings that Spark would refuse.
     pub fn of(job: &Job, namespace: &str, submission: &Submission) -> Result<Self, Problem> {

@@ -1,7 +1,7 @@
 use k8s_openapi::jiff::SignedDuration;
 
 use super::{clean, clean_line, failure};
-use crate::state::{Attempt, Durations, Earlier, Ending};
+use crate::state::{Attempt, Durations, Ending, PastAttempt};
 
 /// How following came to its end, for those who read it afterwards: a pipeline's page, a test report.
 #[derive(Clone, Debug, Default)]
@@ -39,9 +39,9 @@ impl End {
         let element = if self.succeeded() { "flakyFailure" } else { "rerunFailure" };
         let earlier = self.attempt.iter().flat_map(|attempt| &attempt.earlier);
         let failed = earlier.filter(|earlier| earlier.ending != Ending::Succeeded);
-        let rerun = |earlier: &Earlier| {
+        let rerun = |earlier: &PastAttempt| {
             let kind = earlier.ending.word();
-            let message = escaped(&clean(&format!("{}: {}", earlier.called(), earlier.reason)));
+            let message = escaped(&clean(&format!("{}: {}", earlier.describe(), earlier.reason)));
             let exit_code = earlier.exit_code.map(|code| format!("\nexit code {code}")).unwrap_or_default();
             let ended = earlier.ended.map(|at| format!("\nended {at}")).unwrap_or_default();
             let trace = format!("{message}\npod {}{exit_code}{ended}", escaped(&earlier.pod));
@@ -200,7 +200,7 @@ mod tests {
 
     /// The third of four attempts, after a failure and after a loss.
     fn third() -> Attempt {
-        let earlier = |number: usize, ending: Ending, reason: &str, exit_code: Option<i32>| Earlier {
+        let earlier = |number: usize, ending: Ending, reason: &str, exit_code: Option<i32>| PastAttempt {
             number: Some(number),
             pod: format!("pi-0-{number}"),
             ending,

@@ -2,7 +2,7 @@ use k8s_openapi::jiff::SignedDuration;
 
 use super::{clean, clean_line, span};
 use crate::manifests::Application;
-use crate::state::{Attempt, Durations, Earlier, Ending, Fallen, Outcome, State, What, telling};
+use crate::state::{Attempt, Durations, Ending, ExecutorFailure, Outcome, PastAttempt, State, Status, excerpt};
 use crate::terminal::messages::{BAD, FAINT, GOOD};
 
 /// How many lines of a failed driver's log are shown.
@@ -13,10 +13,10 @@ const ATTEMPTS: usize = 10;
 
 /// All that is known of an end that was not a success.
 #[derive(Debug)]
-pub struct Card<'a> {
+pub struct FailureReport<'a> {
     pub application: &'a Application,
     pub outcome: &'a Outcome,
-    pub last_failure: Option<&'a Fallen>,
+    pub last_failure: Option<&'a ExecutorFailure>,
     /// The last exception of the driver's log.
     pub exception: Option<&'a str>,
     /// The end of the driver's log, if it was not shown already.
@@ -27,10 +27,10 @@ pub struct Card<'a> {
     pub executor_log: Option<&'a str>,
 }
 
-impl<'a> Card<'a> {
+impl<'a> FailureReport<'a> {
     /// What the outcome alone tells.
-    pub fn of(application: &'a Application, outcome: &'a Outcome) -> Card<'a> {
-        Card {
+    pub fn of(application: &'a Application, outcome: &'a Outcome) -> FailureReport<'a> {
+        FailureReport {
             application,
             outcome,
             last_failure: None,
@@ -70,7 +70,7 @@ impl<'a> Card<'a> {
 }
 
 fn end_of_log(whose: &str, log: &str) -> Vec<String> {
-    let tail = telling(log, LOG_LINES);
+    let tail = excerpt(log, LOG_LINES);
     if tail.is_empty() {
         return Vec::new();
     }
@@ -95,8 +95,8 @@ fn heading(ending: Ending) -> &'static str {
 /// `pi succeeded: queued 2s, starting 3s, ran 41s`.
 pub fn summary(application: &Application, state: &State) -> String {
     let ending = match &state.what {
-        What::Ended(outcome) => heading(outcome.ending),
-        What::Running => "is running",
+        Status::Ended(outcome) => heading(outcome.ending),
+        Status::Running => "is running",
         _ => "goes on",
     };
     let again = state.attempt.as_ref().filter(|attempt| attempt.has_earlier());
@@ -123,12 +123,12 @@ pub fn earlier_drivers(state: &State) -> Vec<(String, String)> {
     let Some(attempt) = &state.attempt else { return Vec::new() };
     let (untold, latest) = latest(attempt);
     let untold = untold.into_iter().map(|text| ("earlier".to_owned(), text));
-    let told = |earlier: &Earlier| (earlier.called(), format!("{}: {}", earlier.ending.word(), earlier.reason));
+    let told = |earlier: &PastAttempt| (earlier.describe(), format!("{}: {}", earlier.ending.word(), earlier.reason));
     untold.chain(latest.iter().map(told)).collect()
 }
 
 /// As many of them as are shown, the last ones, and before these in words what is not shown one by one.
-pub(super) fn latest(attempt: &Attempt) -> (Vec<String>, &[Earlier]) {
+pub(super) fn latest(attempt: &Attempt) -> (Vec<String>, &[PastAttempt]) {
     let left_out = attempt.earlier.len().saturating_sub(ATTEMPTS);
     let more = (left_out > 0).then(|| format!("{left_out} more"));
     (attempt.gone_words().into_iter().chain(more).collect(), &attempt.earlier[left_out..])

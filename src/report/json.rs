@@ -3,7 +3,7 @@ use serde_json::{Map, Value, json};
 
 use super::clean;
 use crate::manifests::Application;
-use crate::state::{Attempt, Count, Durations, Executors, LINGERS, LINGERS_HINT, Outcome, State, What};
+use crate::state::{Attempt, Count, Durations, Executors, LINGERS, LINGERS_HINT, Outcome, State, Status};
 
 /// JSON lines: one object per change, the last one the result. Fields are added, never changed,
 /// while `v` is 1.
@@ -27,7 +27,7 @@ impl Json {
 
     /// A line for a state, if it differs from the last one.
     pub fn state(&mut self, state: &State, now: Timestamp) -> Option<Value> {
-        if state.what == What::Unseen {
+        if state.what == Status::Unseen {
             return None;
         }
         let body = body(state);
@@ -105,12 +105,12 @@ impl Json {
 fn body(state: &State) -> Value {
     let lingers = LINGERS.to_owned();
     let (reason, message, hint) = match &state.what {
-        What::Waiting(waiting) => (Some(waiting.reason.word()), Some(&waiting.message), waiting.hint.as_deref()),
-        What::Starting(step) => (None, Some(step), None),
-        What::Stopping(why) => (None, Some(why), None),
-        What::Ended(outcome) => (None, Some(&outcome.message), outcome.hint.as_deref()),
-        What::Running if state.lingers.is_some() => (Some("Stopped"), Some(&lingers), Some(LINGERS_HINT)),
-        What::Unseen | What::Held | What::Running => (None, None, None),
+        Status::Waiting(waiting) => (Some(waiting.reason.word()), Some(&waiting.message), waiting.hint.as_deref()),
+        Status::Starting(step) => (None, Some(step), None),
+        Status::Stopping(why) => (None, Some(why), None),
+        Status::Ended(outcome) => (None, Some(&outcome.message), outcome.hint.as_deref()),
+        Status::Running if state.lingers.is_some() => (Some("Stopped"), Some(&lingers), Some(LINGERS_HINT)),
+        Status::Unseen | Status::Held | Status::Running => (None, None, None),
     };
     json!({
         "state": state.what.word(),

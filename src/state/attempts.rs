@@ -7,7 +7,9 @@ use k8s_openapi::jiff::Timestamp;
 use super::container::{self, Role};
 use super::outcome::phase;
 use super::waiting::{self, Reason, Waiting};
-use super::{Ending, Observed, Outcome, Terms, What, has_passed, missing, noted, of_driver, refusal_hint, scheduling};
+use super::{
+    Ending, Limits, Observed, Outcome, Status, clamp_time, has_passed, missing, of_driver, refusal_hint, scheduling,
+};
 use crate::manifests::{FAILURES, HOLD, IGNORED_FAILURES, LOSS_LIMIT, LOSSES, TERMINATED};
 
 /// The finalizer by which the Job controller keeps a pod until it has counted it.
@@ -27,7 +29,7 @@ pub struct Attempt {
     /// How many there may be; without an end when absent.
     pub of: Option<usize>,
     /// The earlier drivers that are there or were seen, the first one first.
-    pub earlier: Vec<Earlier>,
+    pub earlier: Vec<PastAttempt>,
     /// The others: their pods were taken away before they were seen, and the Job has counted them.
     pub gone: Count,
 }
@@ -42,7 +44,7 @@ pub struct Count {
 
 /// A driver that is over, and that another has followed.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Earlier {
+pub struct PastAttempt {
     /// Its attempt's: the same as its successor's where it was lost. Not known where the pods of others are gone
     /// and nothing in its own says how many were before it.
     pub number: Option<usize>,
@@ -77,7 +79,11 @@ impl Attempt {
         Some(Attempt {
             number: before.attempts() + 1,
             of: (retries < i32::MAX).then(|| usize::try_from(retries).unwrap_or_default() + 1),
-            earlier: pods.iter().zip(places).map(|(pod, place)| Earlier::of(pod, job, number(pod, place))).collect(),
+            earlier: pods
+                .iter()
+                .zip(places)
+                .map(|(pod, place)| PastAttempt::of(pod, job, number(pod, place)))
+                .collect(),
             gone,
         })
     }
@@ -245,18 +251,18 @@ pub fn driver_of_attempt(observed: &Observed, number: usize) -> Option<&Pod> {
     })
 }
 
-impl Earlier {
+impl PastAttempt {
     /// `attempt 2`, where that is known.
-    pub fn called(&self) -> String {
+    pub fn describe(&self) -> String {
         self.number.map_or_else(|| "earlier".into(), |number| format!("attempt {number}"))
     }
 
-    fn of(pod: &Pod, job: &Job, number: Option<usize>) -> Earlier {
+    fn of(pod: &Pod, job: &Job, number: Option<usize>) -> PastAttempt {
         // An earlier driver that has not ended was taken away.
         let outcome = Outcome::of_pod(pod, None).unwrap_or_else(|| Outcome::plain(Ending::Lost, "its pod was deleted"));
         let outcome = as_counted(outcome, job);
         let told_to_stop = pod.metadata.deletion_timestamp.as_ref().map(|time| time.0);
-        Earlier {
+        PastAttempt {
             number,
             pod: pod.metadata.name.clone().unwrap_or_default(),
             ending: outcome.ending,
@@ -282,28 +288,30 @@ fn as_counted(outcome: Outcome, job: &Job) -> Outcome {
 }
 
 /// What an application does that is carried by this Job.
-pub(super) fn what(job: &Job, observed: &Observed, terms: &Terms) -> What {
+pub(super) fn what(job: &Job, observed: &Observed, terms: &Limits) -> Status {
     if let Some((condition, succeeded)) = end(job) {
         return ended(condition, succeeded, observed, terms);
     }
     if observed.job_is_gone {
-        return What::Ended(Outcome::plain(Ending::Lost, "its Job was deleted before it ended"));
+        return Status::Ended(Outcome::plain(Ending::Lost, "its Job was deleted before it ended"));
     }
     if job.spec.as_ref().is_some_and(|spec| spec.suspend == Some(true)) {
         let held = job.metadata.annotations.as_ref().is_some_and(|all| all.contains_key(HOLD));
-        return if held { What::Held } else { What::Waiting(suspended()) };
+        return if held { Status::Held } else { Status::Waiting(suspended()) };
     }
     let Some(driver) = &observed.driver else {
         return without_pod(job, observed, terms);
     };
     let forever = job.spec.as_ref().is_some_and(|spec| spec.completions != Some(1));
     match of_driver(driver, observed, terms) {
-        What::Ended(outcome) if !is_over(driver, observed) => What::Ended(outcome),
+        Status::Ended(outcome) if !is_over(driver, observed) => Status::Ended(outcome),
         // The Job's own end comes a moment later; a sidecar may put it off for ever.
-        What::Ended(outcome) if outcome.ending == Ending::Succeeded && !forever && phase(driver) != Some("Failed") => {
-            What::Ended(with_attempt(outcome, observed))
+        Status::Ended(outcome)
+            if outcome.ending == Ending::Succeeded && !forever && phase(driver) != Some("Failed") =>
+        {
+            Status::Ended(with_attempt(outcome, observed))
         }
-        What::Ended(outcome) => What::Waiting(between(&as_counted(outcome, job), driver, job, observed)),
+        Status::Ended(outcome) => Status::Waiting(between(&as_counted(outcome, job), driver, job, observed)),
         other => other,
     }
 }
@@ -322,18 +330,18 @@ fn end(job: &Job) -> Option<(&JobCondition, bool)> {
     truly("Complete").map(|condition| (condition, true)).or_else(|| Some((truly("Failed")?, false)))
 }
 
-fn ended(condition: &JobCondition, succeeded: bool, observed: &Observed, terms: &Terms) -> What {
+fn ended(condition: &JobCondition, succeeded: bool, observed: &Observed, terms: &Limits) -> Status {
     let message = || condition.message.clone().filter(|message| !message.is_empty());
     let latest = latest_driver(observed);
     let of_driver = latest.and_then(|driver| Outcome::of(driver, observed));
     if succeeded {
         let outcome = of_driver.filter(|outcome| outcome.ending == Ending::Succeeded);
         let outcome = outcome.unwrap_or_else(|| Outcome::plain(Ending::Succeeded, "its Job is complete"));
-        return What::Ended(with_attempt(outcome, observed));
+        return Status::Ended(with_attempt(outcome, observed));
     }
     if condition.reason.as_deref() == Some("DeadlineExceeded") {
         let why = message().unwrap_or_default();
-        return What::Ended(Outcome::plain(Ending::Failed, &format!("its time is over: {why}")));
+        return Status::Ended(Outcome::plain(Ending::Failed, &format!("its time is over: {why}")));
     }
     let why = message().unwrap_or_else(|| "nothing says why".into());
     if condition.reason.as_deref() == Some("PodFailurePolicy") && why.contains(LOSS_LIMIT) {
@@ -341,17 +349,17 @@ fn ended(condition: &JobCondition, succeeded: bool, observed: &Observed, terms: 
         let last = last.map(|last| format!(", the last time: {last}")).unwrap_or_default();
         let hint = format!("exit code {TERMINATED} is taken for a loss: does the application itself end with it?");
         let outcome = Outcome::plain(Ending::Failed, &format!("its driver was lost {LOSSES} times{last}"));
-        return What::Ended(Outcome { hint: Some(hint), ..outcome });
+        return Status::Ended(Outcome { hint: Some(hint), ..outcome });
     }
     let said = of_driver.filter(|outcome| outcome.ending != Ending::Succeeded);
     // By the controller's clock, which may be ahead.
     let since = condition.last_transition_time.as_ref().map(|time| time.0);
     let has_settled = since.is_some_and(|at| terms.now.duration_since(at).unsigned_abs() >= PODS_SETTLE);
     if said.is_none() && latest.is_some() && !has_settled {
-        return What::Stopping("its Job has failed".into());
+        return Status::Stopping("its Job has failed".into());
     }
     let outcome = said.unwrap_or_else(|| Outcome::plain(Ending::Failed, &format!("its Job failed: {why}")));
-    What::Ended(with_attempt(outcome, observed))
+    Status::Ended(with_attempt(outcome, observed))
 }
 
 fn with_attempt(outcome: Outcome, observed: &Observed) -> Outcome {
@@ -390,12 +398,12 @@ fn between(outcome: &Outcome, driver: &Pod, job: &Job, observed: &Observed) -> W
 }
 
 /// There is no driver's pod: on its way, or refused by what judges pods.
-fn without_pod(job: &Job, observed: &Observed, terms: &Terms) -> What {
+fn without_pod(job: &Job, observed: &Observed, terms: &Limits) -> Status {
     let uid = job.metadata.uid.as_deref();
     let of_job = observed.events.values().filter(|event| event.involved_object.uid.as_deref() == uid);
     let refused = of_job.filter(|event| event.reason.as_deref() == Some("FailedCreate"));
     let Some(event) = refused.max_by_key(|event| waiting::event_time(event)) else {
-        return What::Starting("the Job controller makes its pod".into());
+        return Status::Starting("the Job controller makes its pod".into());
     };
     let said = event.message.as_deref().unwrap_or_default();
     // Kubernetes' recorder says so of events that differ in a pod's name alone.
@@ -406,16 +414,16 @@ fn without_pod(job: &Job, observed: &Observed, terms: &Terms) -> What {
         message: format!("the driver's pod is refused: {said}"),
         hint: missing::hint(hint.as_deref(), said, &observed.around),
         since: first_time(event).map(|at| match &job.metadata.creation_timestamp {
-            Some(created) => noted(at, created.0, terms),
+            Some(created) => clamp_time(at, created.0, terms),
             None => at,
         }),
     };
     match waiting.since.is_some_and(|since| has_passed(since, terms.patience, terms)) {
-        true => What::Ended(Outcome {
+        true => Status::Ended(Outcome {
             hint: waiting.hint.clone(),
             ..Outcome::plain(Ending::CouldNotStart, &waiting.message)
         }),
-        false => What::Waiting(waiting),
+        false => Status::Waiting(waiting),
     }
 }
 

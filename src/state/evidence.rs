@@ -7,9 +7,11 @@ use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
-use super::missing::{Missing, Others};
+use super::missing::{Alternatives, Missing};
 use super::nodes::{self, Amounts, Fit};
-use super::{Ending, Observed, State, Stopped, Terms, Way, What, container, has_passed, lingering, waiting};
+use super::{
+    Ending, Limits, Observed, Reachability, State, Status, Stopped, container, has_passed, lingering, waiting,
+};
 use crate::spark::Conf;
 
 /// A wait that is over in a moment needs no explanation.
@@ -19,7 +21,7 @@ const NOT_STARTED: i32 = 1;
 
 /// What has been seen; nothing where it was not looked for, or may not be seen.
 #[derive(Clone, Debug, Default)]
-pub struct Around {
+pub struct Evidence {
     pub nodes: Option<Nodes>,
     /// Names of the namespace's secrets for registries.
     pub pull_secrets: Option<Vec<String>>,
@@ -28,9 +30,9 @@ pub struct Around {
     /// The application's settings, from the driver's ConfigMap.
     pub settings: Option<Conf>,
     /// How executors find and reach the driver.
-    pub way: Option<Way>,
+    pub way: Option<Reachability>,
     /// What there is instead of what is missing.
-    pub others: BTreeMap<Missing, Others>,
+    pub others: BTreeMap<Missing, Alternatives>,
     /// That the driver's log says that Spark has stopped.
     pub stopped: Option<Stopped>,
     /// Whether the driver's log is read as it is written, so that nobody needs to look into it.
@@ -53,97 +55,97 @@ pub struct Claims {
 
 /// Where to look.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Look {
+pub enum Lookup {
     Nodes,
     PullSecrets,
     Claims,
     Settings,
-    Way,
+    Reachability,
     /// What there is instead of what is missing.
-    Others(Missing),
+    Alternatives(Missing),
     /// Into the driver's log, at that time.
     Log(Timestamp),
 }
 
 /// What a look found.
 #[derive(Clone, Debug)]
-pub enum Finding {
+pub enum LookupResult {
     Nodes(Nodes),
     PullSecrets(Vec<String>),
     Claims(Claims),
     Settings(Conf),
-    Way(Way),
-    Others(Missing, Others),
+    Reachability(Reachability),
+    Alternatives(Missing, Alternatives),
     /// What the driver's log says of Spark.
     Stopped(Option<Stopped>),
 }
 
-impl Around {
-    fn has(&self, look: &Look) -> bool {
+impl Evidence {
+    fn has(&self, look: &Lookup) -> bool {
         match look {
-            Look::Nodes => self.nodes.is_some(),
-            Look::PullSecrets => self.pull_secrets.is_some(),
-            Look::Claims => self.claims.is_some(),
-            Look::Settings => self.settings.is_some(),
-            Look::Way => self.way.is_some(),
-            Look::Others(missing) => self.others.contains_key(missing),
-            Look::Log(_) => self.hears_log,
+            Lookup::Nodes => self.nodes.is_some(),
+            Lookup::PullSecrets => self.pull_secrets.is_some(),
+            Lookup::Claims => self.claims.is_some(),
+            Lookup::Settings => self.settings.is_some(),
+            Lookup::Reachability => self.way.is_some(),
+            Lookup::Alternatives(missing) => self.others.contains_key(missing),
+            Lookup::Log(_) => self.hears_log,
         }
     }
 
-    pub fn take(&mut self, finding: Finding) {
+    pub fn take(&mut self, finding: LookupResult) {
         match finding {
-            Finding::Nodes(nodes) => self.nodes = Some(nodes),
-            Finding::PullSecrets(names) => self.pull_secrets = Some(names),
-            Finding::Claims(claims) => self.claims = Some(claims),
-            Finding::Settings(settings) => self.settings = Some(settings),
-            Finding::Way(way) => self.way = Some(way),
-            Finding::Others(missing, others) => drop(self.others.insert(missing, others)),
-            Finding::Stopped(stopped) => self.stopped = stopped,
+            LookupResult::Nodes(nodes) => self.nodes = Some(nodes),
+            LookupResult::PullSecrets(names) => self.pull_secrets = Some(names),
+            LookupResult::Claims(claims) => self.claims = Some(claims),
+            LookupResult::Settings(settings) => self.settings = Some(settings),
+            LookupResult::Reachability(way) => self.way = Some(way),
+            LookupResult::Alternatives(missing, others) => drop(self.others.insert(missing, others)),
+            LookupResult::Stopped(stopped) => self.stopped = stopped,
         }
     }
 }
 
 /// What would explain this state better: nothing while all goes well.
-pub fn worth_a_look(state: &State, observed: &Observed, terms: &Terms) -> BTreeSet<Look> {
+pub fn worth_a_look(state: &State, observed: &Observed, terms: &Limits) -> BTreeSet<Lookup> {
     let mut looks = BTreeSet::new();
     match &state.what {
-        What::Waiting(waiting) => {
+        Status::Waiting(waiting) => {
             let created = observed.driver.as_ref().and_then(|pod| pod.metadata.creation_timestamp.as_ref());
             let lasts = created.is_some_and(|at| has_passed(at.0, MOMENT, terms));
             match waiting.reason {
                 waiting::Reason::Unschedulable if lasts && is_about_claims(&waiting.message) => {
-                    looks.insert(Look::Claims);
+                    looks.insert(Lookup::Claims);
                 }
                 waiting::Reason::Unschedulable if lasts => {
-                    looks.insert(Look::Nodes);
+                    looks.insert(Lookup::Nodes);
                 }
                 waiting::Reason::Image => {
-                    looks.insert(Look::PullSecrets);
+                    looks.insert(Lookup::PullSecrets);
                 }
                 _ => {}
             }
-            looks.extend(Missing::of(&waiting.message).map(Look::Others));
+            looks.extend(Missing::of(&waiting.message).map(Lookup::Alternatives));
         }
-        What::Ended(outcome) if outcome.ending == Ending::CouldNotStart => {
-            looks.extend(Missing::of(&outcome.message).map(Look::Others));
+        Status::Ended(outcome) if outcome.ending == Ending::CouldNotStart => {
+            looks.extend(Missing::of(&outcome.message).map(Lookup::Alternatives));
         }
-        What::Running if state.executors.starved => {
-            looks.insert(Look::Nodes);
+        Status::Running if state.executors.starved => {
+            looks.insert(Lookup::Nodes);
         }
-        What::Running if state.lingers.is_none() => {
-            looks.extend(lingering::look(observed, &state.executors, terms).map(Look::Log));
+        Status::Running if state.lingers.is_none() => {
+            looks.extend(lingering::look(observed, &state.executors, terms).map(Lookup::Log));
         }
         _ => {}
     }
     let last = state.executors.last_failure.as_ref();
     if last.is_some_and(|last| last.exit_code == Some(NOT_STARTED)) {
-        looks.insert(Look::Way);
+        looks.insert(Lookup::Reachability);
     }
     if state.executors.telling.as_ref().is_some_and(|telling| telling.lacks_memory)
         || observed.driver.as_ref().is_some_and(|pod| container::lacks_memory(pod, container::Role::Driver))
     {
-        looks.insert(Look::Settings);
+        looks.insert(Lookup::Settings);
     }
     looks.retain(|look| !observed.around.has(look));
     looks
@@ -154,7 +156,7 @@ pub(super) fn is_about_claims(message: &str) -> bool {
 }
 
 /// Why no node takes a pod, by the nodes themselves; `whose` is the driver or an executor.
-pub(super) fn no_node(pod: &Pod, whose: &str, around: &Around) -> Option<String> {
+pub(super) fn no_node(pod: &Pod, whose: &str, around: &Evidence) -> Option<String> {
     let nodes = around.nodes.as_ref()?;
     let spec = serde_json::to_value(pod.spec.as_ref()?).ok()?;
     let asks = nodes::requests(&spec);
@@ -188,7 +190,7 @@ pub(super) fn no_node(pod: &Pod, whose: &str, around: &Around) -> Option<String>
 }
 
 /// What is wrong with the claims of a pod.
-pub(super) fn claims(around: &Around) -> Option<String> {
+pub(super) fn claims(around: &Evidence) -> Option<String> {
     let claims = around.claims.as_ref()?;
     claims.all.iter().find_map(|(name, claim)| {
         let Some(claim) = claim else {

@@ -5,7 +5,7 @@ use k8s_openapi::jiff::Timestamp;
 
 use super::container::{self, Role};
 use super::meaning::exit_code_meaning;
-use super::{Observed, Terms, evidence, has_passed, memory, outcome, reachability, scheduling};
+use super::{Limits, Observed, evidence, has_passed, memory, outcome, reachability, scheduling};
 use crate::spark::Conf;
 
 /// What the executors are doing, counted.
@@ -23,14 +23,14 @@ pub struct Executors {
     /// Whether none runs, and one has waited for a node for a while.
     pub starved: bool,
     /// The failure that was last.
-    pub last_failure: Option<Fallen>,
+    pub last_failure: Option<ExecutorFailure>,
     /// The failure that tells most of them all.
-    pub telling: Option<Fallen>,
+    pub telling: Option<ExecutorFailure>,
 }
 
 /// An executor that failed.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Fallen {
+pub struct ExecutorFailure {
     pub name: String,
     pub exit_code: Option<i32>,
     /// What happened, and what it means.
@@ -47,14 +47,14 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 const MANY: usize = 5;
 
 impl Executors {
-    pub(super) fn of(observed: &Observed, terms: &Terms) -> Executors {
+    pub(super) fn of(observed: &Observed, terms: &Limits) -> Executors {
         let settings = observed.around.settings.as_ref();
         let is_own = |pod: &&Pod| is_of(observed.driver.as_ref(), pod);
         let pods = || observed.executors.values().filter(is_own);
         let pending = || pods().filter(|pod| is_pending(pod));
         let is_gone = |name: &&String| !observed.executors.contains_key(*name);
         let fallen = observed.fallen.iter().filter(|(name, _)| is_gone(name)).map(|(_, pod)| pod).filter(is_own);
-        let failures: Vec<Fallen> = pods().chain(fallen).filter_map(|pod| failure(pod, settings)).collect();
+        let failures: Vec<ExecutorFailure> = pods().chain(fallen).filter_map(|pod| failure(pod, settings)).collect();
         let running = pods().filter(|pod| container::is_running(pod, Role::Executor)).count();
         let waits =
             |pod: &Pod| pod.metadata.creation_timestamp.as_ref().is_some_and(|at| has_passed(at.0, PATIENCE, terms));
@@ -95,14 +95,14 @@ fn starvation(starved: Option<&Pod>, observed: &Observed) -> Option<String> {
 }
 
 /// What keeps the executor that failed last from its driver, as far as was looked at.
-fn cut_off(last: &Fallen, observed: &Observed) -> Option<String> {
+fn cut_off(last: &ExecutorFailure, observed: &Observed) -> Option<String> {
     let executor = observed.executors.get(&last.name).or_else(|| observed.fallen.get(&last.name))?;
     reachability::cut_off(observed.driver.as_ref()?, executor, observed.around.way.as_ref()?)
 }
 
 /// The last of those that most are like. One that ended with 1 tells less than another: so do those, too, that come when
 /// the driver has given up.
-fn telling(failures: &[Fallen]) -> Option<&Fallen> {
+fn telling(failures: &[ExecutorFailure]) -> Option<&ExecutorFailure> {
     let mut alike = BTreeMap::<Option<i32>, usize>::new();
     failures.iter().for_each(|fallen| *alike.entry(fallen.exit_code).or_default() += 1);
     failures
@@ -111,7 +111,7 @@ fn telling(failures: &[Fallen]) -> Option<&Fallen> {
 }
 
 /// Executors that fail one after another, in the same way, never bring an application to its end.
-fn repeated(failures: &[Fallen], telling: &Fallen, running: usize) -> Option<String> {
+fn repeated(failures: &[ExecutorFailure], telling: &ExecutorFailure, running: usize) -> Option<String> {
     if failures.len() < MANY || running > 0 {
         return None;
     }
@@ -174,7 +174,7 @@ fn is_pending(pod: &Pod) -> bool {
 
 /// How an executor failed, if it did. One that the driver told to stop did not: it ends by SIGTERM
 /// (143) or SIGKILL (137) after its pod was marked for deletion.
-pub(super) fn failure(pod: &Pod, settings: Option<&Conf>) -> Option<Fallen> {
+pub(super) fn failure(pod: &Pod, settings: Option<&Conf>) -> Option<ExecutorFailure> {
     let name = pod.metadata.name.clone().unwrap_or_default();
     let told_to_stop = pod.metadata.deletion_timestamp.is_some();
     let disruption = outcome::disruption(pod);
@@ -182,7 +182,7 @@ pub(super) fn failure(pod: &Pod, settings: Option<&Conf>) -> Option<Fallen> {
         let status = pod.status.as_ref()?;
         let failed = status.phase.as_deref() == Some("Failed");
         let reason = disruption.or_else(|| failed.then(|| outcome::pod_reason(pod)).flatten())?;
-        return Some(Fallen { name, exit_code: None, reason, hint: None, at: None, lacks_memory: false });
+        return Some(ExecutorFailure { name, exit_code: None, reason, hint: None, at: None, lacks_memory: false });
     };
     let at = end.finished_at.as_ref().map(|time| time.0);
     let killed = matches!(end.exit_code, 137 | 143);
@@ -205,5 +205,5 @@ pub(super) fn failure(pod: &Pod, settings: Option<&Conf>) -> Option<Fallen> {
         _ => None,
     };
     let lacks_memory = container::lacks_memory(pod, Role::Executor);
-    Some(Fallen { name, exit_code: Some(end.exit_code), reason, hint, at, lacks_memory })
+    Some(ExecutorFailure { name, exit_code: Some(end.exit_code), reason, hint, at, lacks_memory })
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use k8s_openapi::jiff::Timestamp;
 
 use super::container::{self, Role};
-use super::{Executors, Observed, Terms, has_passed};
+use super::{Executors, Limits, Observed, has_passed};
 
 /// A process may have something left to do when Spark has stopped.
 const GRACE: Duration = Duration::from_secs(30);
@@ -39,7 +39,7 @@ pub fn has_stopped(line: &str) -> Option<bool> {
 }
 
 /// Since when Spark has stopped in a driver that runs on.
-pub(super) fn since(observed: &Observed, executors: &Executors, terms: &Terms) -> Option<Timestamp> {
+pub(super) fn since(observed: &Observed, executors: &Executors, terms: &Limits) -> Option<Timestamp> {
     let driver = observed.driver.as_ref()?;
     let stopped = observed.around.stopped.as_ref()?;
     let is_its = driver.metadata.uid.as_ref() == Some(&stopped.driver);
@@ -48,7 +48,7 @@ pub(super) fn since(observed: &Observed, executors: &Executors, terms: &Terms) -
 }
 
 /// When the log was to be looked at last of a driver that runs without executors, as it does when Spark has stopped.
-pub(super) fn look(observed: &Observed, executors: &Executors, terms: &Terms) -> Option<Timestamp> {
+pub(super) fn look(observed: &Observed, executors: &Executors, terms: &Limits) -> Option<Timestamp> {
     if executors.pending + executors.running > 0 {
         return None;
     }

@@ -5,7 +5,7 @@ const FRAMES: usize = 3;
 
 /// At most `most` lines: the last exception with its first frames and its root cause, and what was printed
 /// around it; without what Spark says of its own shutdown. The last lines as they are, where nothing else is left.
-pub fn telling(log: &str, most: usize) -> Vec<String> {
+pub fn excerpt(log: &str, most: usize) -> Vec<String> {
     let all: Vec<&str> = log.lines().collect();
     let kept: Vec<&str> = all.iter().copied().filter(|line| !is_noise(line)).collect();
     let (lines, last_trace) = shortened(&kept);
@@ -179,14 +179,14 @@ fn cut_python(trace: &[&str], out: &mut Vec<String>) {
 
 #[cfg(test)]
 mod tests {
-    use super::telling;
+    use super::excerpt;
 
     const PYTHON: &str = include_str!("tests/recorded/python.log");
     const JAVA: &str = include_str!("tests/recorded/java.log");
 
     #[test]
     fn shows_a_python_exception_and_not_the_shutdown_after_it() {
-        let lines = telling(PYTHON, 15);
+        let lines = excerpt(PYTHON, 15);
         let text = lines.join("\n");
         assert!(text.contains("Traceback (most recent call last):"), "{text}");
         assert!(lines.iter().any(|line| line.starts_with("ValueError: ")), "{text}");
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn shows_a_java_exception_with_its_first_frames_and_its_root_cause() {
-        let lines = telling(JAVA, 15);
+        let lines = excerpt(JAVA, 15);
         let text = lines.join("\n");
         assert!(lines.len() <= 15, "{text}");
         assert!(text.contains("py4j.protocol.Py4JJavaError"), "{text}");
@@ -208,7 +208,7 @@ mod tests {
     fn a_trace_with_many_lines_after_it_is_shown_from_its_beginning() {
         let after = (0..30).map(|number| format!("printed {number}\n")).collect::<String>();
         let log = format!("before\njava.lang.IllegalStateException: no\n\tat A.b(A.java:1)\n{after}");
-        let lines = telling(&log, 5);
+        let lines = excerpt(&log, 5);
         assert_eq!(lines[0], "java.lang.IllegalStateException: no");
         assert_eq!(lines.len(), 5);
     }
@@ -223,7 +223,7 @@ mod tests {
             frames("a.R"),
         );
         assert_eq!(
-            telling(&log, 15),
+            excerpt(&log, 15),
             [
                 "Exception in thread \"main\" a.OuterException: x",
                 "\tat a.O.f(A.java:0)",
@@ -243,7 +243,7 @@ mod tests {
     #[test]
     fn a_log_of_nothing_but_noise_is_shown_as_it_is() {
         let log = "26/11/24 23:03:57 INFO A: one\n{\"ts\":\"x\",\"level\":\"INFO\",\"msg\":\"two\"}\n";
-        assert_eq!(telling(log, 1), ["{\"ts\":\"x\",\"level\":\"INFO\",\"msg\":\"two\"}"]);
-        assert!(telling("", 5).is_empty());
+        assert_eq!(excerpt(log, 1), ["{\"ts\":\"x\",\"level\":\"INFO\",\"msg\":\"two\"}"]);
+        assert!(excerpt("", 5).is_empty());
     }
 }

@@ -1,6 +1,6 @@
 //! Something that an application names and that is not there, and what there is instead.
 
-use super::Around;
+use super::Evidence;
 use crate::diagnostic::nearest;
 
 /// More names than these are not told.
@@ -23,7 +23,7 @@ pub enum Kind {
 
 /// What there is of its kind: names alone, and nothing where they may not be listed.
 #[derive(Clone, Debug, Default)]
-pub struct Others {
+pub struct Alternatives {
     /// In its own namespace.
     pub names: Vec<String>,
     /// The other namespaces that have one of that name.
@@ -69,7 +69,7 @@ impl Missing {
     }
 }
 
-impl Others {
+impl Alternatives {
     /// What may have been meant by the name that is missing.
     pub fn told(&self, missing: &Missing) -> Option<String> {
         let Missing { kind, name } = missing;
@@ -91,7 +91,7 @@ impl Others {
 }
 
 /// A hint with what there is instead of what a message says to be missing.
-pub(super) fn hint(hint: Option<&str>, message: &str, around: &Around) -> Option<String> {
+pub(super) fn hint(hint: Option<&str>, message: &str, around: &Evidence) -> Option<String> {
     let instead = Missing::of(message).and_then(|missing| around.others.get(&missing)?.told(&missing));
     let told: Vec<&str> = hint.into_iter().chain(instead.as_deref()).collect();
     (!told.is_empty()).then(|| told.join("; "))

@@ -26,19 +26,19 @@ mod waiting;
 use std::time::Duration;
 
 pub use admission::changed_by_admission;
-pub use attempts::{Attempt, Count, Earlier, driver_of_attempt, latest_driver};
-pub use evidence::{Around, Claims, Finding, Look, Nodes, worth_a_look};
-pub use executors::{Executors, Fallen, executor_called, executor_has_ended, executor_has_log, executor_id};
+pub use attempts::{Attempt, Count, PastAttempt, driver_of_attempt, latest_driver};
+pub use evidence::{Claims, Evidence, Lookup, LookupResult, Nodes, worth_a_look};
+pub use executors::{ExecutorFailure, Executors, executor_called, executor_has_ended, executor_has_log, executor_id};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 pub use lingering::{LINGERS, LINGERS_HINT, Stopped, has_stopped};
-pub use log_excerpt::telling;
+pub use log_excerpt::excerpt;
 pub use meaning::{exit_code_meaning, last_exception};
-pub use missing::{Missing, Others};
+pub use missing::{Alternatives, Missing};
 pub use nodes::Fit;
 pub use observed::{Gone, Observed};
 pub use outcome::{Ending, Outcome};
-pub use reachability::{Door, Way, service_of};
+pub use reachability::{DriverService, Reachability, service_of};
 pub use refused::refusal_hint;
 #[cfg(test)]
 pub use waiting::Reason;
@@ -51,7 +51,7 @@ pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What a judgement needs beside the objects.
 #[derive(Clone, Copy, Debug)]
-pub struct Terms {
+pub struct Limits {
     /// The cluster's present time: objects carry the cluster's times, so its clock counts.
     pub now: Timestamp,
     /// How long an image, config map or volume may be missing before the application could not start.
@@ -63,7 +63,7 @@ pub struct Terms {
 /// What an application is doing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct State {
-    pub what: What,
+    pub what: Status,
     pub executors: Executors,
     pub durations: Durations,
     /// Of an application that the cluster may try several times.
@@ -75,7 +75,7 @@ pub struct State {
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub enum What {
+pub enum Status {
     /// Not seen yet: the watch has not answered, or there is no driver pod so far.
     Unseen,
     /// Created, and held by sparkctl's own gate until all else exists.
@@ -102,11 +102,11 @@ pub struct Durations {
 }
 
 impl State {
-    pub fn of(observed: &Observed, terms: &Terms) -> State {
+    pub fn of(observed: &Observed, terms: &Limits) -> State {
         let (what, executors) = (what(observed, terms), Executors::of(observed, terms));
         let driver = latest_driver(observed);
         State {
-            lingers: lingering::since(observed, &executors, terms).filter(|_| what == What::Running),
+            lingers: lingering::since(observed, &executors, terms).filter(|_| what == Status::Running),
             what,
             executors,
             durations: driver.map(|driver| Durations::of(driver, terms)).unwrap_or_default(),
@@ -117,7 +117,7 @@ impl State {
 
     pub fn outcome(&self) -> Option<&Outcome> {
         match &self.what {
-            What::Ended(outcome) => Some(outcome),
+            Status::Ended(outcome) => Some(outcome),
             _ => None,
         }
     }
@@ -125,30 +125,30 @@ impl State {
     /// Whether the driver's container has been started, so that there is a log to read.
     pub fn driver_has_log(&self) -> bool {
         match &self.what {
-            What::Running | What::Stopping(_) => self.durations.starting.is_some(),
-            What::Ended(outcome) => outcome.driver_exit_code.is_some(),
-            What::Waiting(_) => self.is_between_attempts() && self.durations.starting.is_some(),
+            Status::Running | Status::Stopping(_) => self.durations.starting.is_some(),
+            Status::Ended(outcome) => outcome.driver_exit_code.is_some(),
+            Status::Waiting(_) => self.is_between_attempts() && self.durations.starting.is_some(),
             _ => false,
         }
     }
 
     /// Whether an attempt has ended, and another follows.
     pub fn is_between_attempts(&self) -> bool {
-        matches!(&self.what, What::Waiting(waiting) if waiting.reason == waiting::Reason::Retry)
+        matches!(&self.what, Status::Waiting(waiting) if waiting.reason == waiting::Reason::Retry)
     }
 }
 
-impl What {
+impl Status {
     /// One word for lists and JSON.
     pub fn word(&self) -> &'static str {
         match self {
-            What::Unseen => "Unseen",
-            What::Held => "Held",
-            What::Waiting(_) => "Waiting",
-            What::Starting(_) => "Starting",
-            What::Running => "Running",
-            What::Stopping(_) => "Stopping",
-            What::Ended(outcome) => outcome.ending.word(),
+            Status::Unseen => "Unseen",
+            Status::Held => "Held",
+            Status::Waiting(_) => "Waiting",
+            Status::Starting(_) => "Starting",
+            Status::Running => "Running",
+            Status::Stopping(_) => "Stopping",
+            Status::Ended(outcome) => outcome.ending.word(),
         }
     }
 }
@@ -174,43 +174,43 @@ pub fn ui_port(driver: &Pod) -> u16 {
     named.and_then(|port| u16::try_from(port.container_port).ok()).unwrap_or(4040)
 }
 
-fn what(observed: &Observed, terms: &Terms) -> What {
+fn what(observed: &Observed, terms: &Limits) -> Status {
     if let Some(job) = &observed.job {
         return attempts::what(job, observed, terms);
     }
     if observed.of_job {
-        return if observed.job_is_gone { What::Ended(Outcome::no_job()) } else { What::Unseen };
+        return if observed.job_is_gone { Status::Ended(Outcome::no_job()) } else { Status::Unseen };
     }
     let Some(driver) = &observed.driver else {
         return match observed.gone {
-            None => What::Unseen,
-            Some(_) => What::Ended(Outcome::never_seen()),
+            None => Status::Unseen,
+            Some(_) => Status::Ended(Outcome::never_seen()),
         };
     };
     of_driver(driver, observed, terms)
 }
 
-fn of_driver(driver: &Pod, observed: &Observed, terms: &Terms) -> What {
+fn of_driver(driver: &Pod, observed: &Observed, terms: &Limits) -> Status {
     if let Some(outcome) = Outcome::of(driver, observed) {
-        return What::Ended(outcome);
+        return Status::Ended(outcome);
     }
     if driver.metadata.deletion_timestamp.is_some() {
-        return What::Stopping(outcome::disruption(driver).unwrap_or_else(|| "its pod is being deleted".into()));
+        return Status::Stopping(outcome::disruption(driver).unwrap_or_else(|| "its pod is being deleted".into()));
     }
     if container::is_running(driver, container::Role::Driver) {
-        return What::Running;
+        return Status::Running;
     }
     if scheduling::gates(driver).any(|gate| gate == HOLD) {
-        return What::Held;
+        return Status::Held;
     }
     match Waiting::of(driver, observed, terms) {
         Some(waiting) => match Outcome::given_up(driver, &waiting, terms) {
-            Some(outcome) => What::Ended(outcome),
-            None => What::Waiting(waiting),
+            Some(outcome) => Status::Ended(outcome),
+            None => Status::Waiting(waiting),
         },
         None => match Outcome::too_late(driver, "its container is being started", terms) {
-            Some(outcome) => What::Ended(outcome),
-            None => What::Starting(waiting::step(driver, observed)),
+            Some(outcome) => Status::Ended(outcome),
+            None => Status::Starting(waiting::step(driver, observed)),
         },
     }
 }
@@ -218,7 +218,7 @@ fn of_driver(driver: &Pod, observed: &Observed, terms: &Terms) -> What {
 impl Durations {
     /// The API server, the scheduler and the node each note times by a clock of their own: what they make of it
     /// is never negative, nor longer than the pod has been there.
-    fn of(driver: &Pod, terms: &Terms) -> Durations {
+    fn of(driver: &Pod, terms: &Limits) -> Durations {
         let created = driver.metadata.creation_timestamp.as_ref().map(|time| time.0);
         let scheduled = scheduling::scheduled_at(driver);
         let started = container::started_at(driver, container::Role::Driver);
@@ -237,14 +237,14 @@ impl Durations {
 }
 
 /// Whether `span` has passed between `since` and the cluster's present.
-fn has_passed(since: Timestamp, span: Duration, terms: &Terms) -> bool {
+fn has_passed(since: Timestamp, span: Duration, terms: &Limits) -> bool {
     terms.now.duration_since(since).unsigned_abs() >= span && terms.now > since
 }
 
 /// When something began that a node or a controller noted by its own clock, brought between the latest time
 /// before it that the control plane noted (`after`) and the present: a clock that is wrong must neither end a
 /// wait at once nor keep it for ever.
-fn noted(at: Timestamp, after: Timestamp, terms: &Terms) -> Timestamp {
+fn clamp_time(at: Timestamp, after: Timestamp, terms: &Limits) -> Timestamp {
     if at > terms.now { after } else { at.max(after) }
 }
 

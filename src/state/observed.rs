@@ -6,7 +6,7 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
 use super::container::{self, Role};
-use super::{Around, executors};
+use super::{Evidence, executors};
 
 /// The latest objects of one application.
 #[derive(Clone, Debug, Default)]
@@ -34,7 +34,7 @@ pub struct Observed {
     /// The PodGroup as it is in the cluster.
     pub pod_group: Option<Value>,
     /// What was looked at to explain a wait or a failure.
-    pub around: Around,
+    pub around: Evidence,
     /// The PodGroup's queue, where it was worth asking for and may be read.
     pub queue: Option<Value>,
 }

@@ -3,7 +3,7 @@ use k8s_openapi::api::core::v1::{ContainerStateTerminated, Pod};
 use super::container::{self, Role};
 use super::log_hint::{executors_hint, log_hint};
 use super::meaning::exit_code_meaning;
-use super::{Executors, Gone, Observed, Terms, Waiting, has_passed, memory, scheduling, waiting};
+use super::{Executors, Gone, Limits, Observed, Waiting, has_passed, memory, scheduling, waiting};
 use crate::spark::Conf;
 
 /// How an application ended.
@@ -109,7 +109,7 @@ impl Outcome {
     }
 
     /// A wait that has gone on for longer than is borne.
-    pub(super) fn given_up(driver: &Pod, waiting: &Waiting, terms: &Terms) -> Option<Outcome> {
+    pub(super) fn given_up(driver: &Pod, waiting: &Waiting, terms: &Limits) -> Option<Outcome> {
         let borne = match waiting.reason {
             waiting::Reason::InvalidImage => std::time::Duration::ZERO,
             _ => terms.patience,
@@ -126,7 +126,7 @@ impl Outcome {
     }
 
     /// The driver's container does not run although its time to start is over.
-    pub(super) fn too_late(driver: &Pod, still: &str, terms: &Terms) -> Option<Outcome> {
+    pub(super) fn too_late(driver: &Pod, still: &str, terms: &Limits) -> Option<Outcome> {
         let created = driver.metadata.creation_timestamp.as_ref()?.0;
         let allowed = terms.start_timeout.filter(|timeout| has_passed(created, *timeout, terms))?;
         let message = format!("not started within {} s: {still}", allowed.as_secs());

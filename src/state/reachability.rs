@@ -12,15 +12,15 @@ use crate::spark::Conf;
 
 /// What was seen of it when an executor had failed; nothing of what may not be seen.
 #[derive(Clone, Debug, Default)]
-pub struct Way {
-    pub door: Option<Door>,
+pub struct Reachability {
+    pub door: Option<DriverService>,
     /// The network policies of the namespace.
     pub policies: Option<Vec<Value>>,
 }
 
 /// The Service by whose name executors find their driver.
 #[derive(Clone, Debug)]
-pub struct Door {
+pub struct DriverService {
     pub name: String,
     /// Nothing where there is none.
     pub service: Option<Value>,
@@ -41,13 +41,13 @@ pub fn service_of(driver: &Pod, settings: Option<&Conf>) -> Option<String> {
 }
 
 /// What keeps this executor, which has failed, from its driver.
-pub(super) fn cut_off(driver: &Pod, executor: &Pod, way: &Way) -> Option<String> {
+pub(super) fn cut_off(driver: &Pod, executor: &Pod, way: &Reachability) -> Option<String> {
     let door = way.door.as_ref();
     let behind = || policies(driver, executor, way.policies.as_deref()?, door.is_some());
     door.and_then(|door| closed(door, driver)).or_else(behind)
 }
 
-fn closed(door: &Door, driver: &Pod) -> Option<String> {
+fn closed(door: &DriverService, driver: &Pod) -> Option<String> {
     let name = &door.name;
     let told = |what: String| Some(format!("executors do not find their driver: {what}"));
     let Some(service) = &door.service else {

@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::{ContainerStateWaiting, ContainerStatus, Event, 
 use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Observed, Terms, container, evidence, has_passed, missing, noted, queue, scheduling};
+use super::{Limits, Observed, clamp_time, container, evidence, has_passed, missing, queue, scheduling};
 use crate::diagnostic::nearest;
 
 /// A scheduler that is there answers within a second or so.
@@ -80,7 +80,7 @@ impl Reason {
 
 impl Waiting {
     /// The wait of a driver whose container neither runs nor has ended; nothing if all goes well.
-    pub(super) fn of(driver: &Pod, observed: &Observed, terms: &Terms) -> Option<Waiting> {
+    pub(super) fn of(driver: &Pod, observed: &Observed, terms: &Limits) -> Option<Waiting> {
         if scheduling::is_scheduled(driver) {
             let waiting = container_trouble(driver, observed).or_else(|| node_trouble(driver, observed, terms))?;
             return Some(Waiting { since: waiting.since.map(|since| since_placed(since, driver, terms)), ..waiting });
@@ -155,12 +155,12 @@ fn created(pod: &Pod) -> Option<Timestamp> {
 }
 
 /// When a node noted something of a pod that it was given: not before that.
-fn since_placed(at: Timestamp, driver: &Pod, terms: &Terms) -> Timestamp {
+fn since_placed(at: Timestamp, driver: &Pod, terms: &Limits) -> Timestamp {
     let placed = scheduling::scheduled_at(driver).filter(|placed| *placed <= terms.now);
-    noted(at, placed.max(created(driver)).unwrap_or(at), terms)
+    clamp_time(at, placed.max(created(driver)).unwrap_or(at), terms)
 }
 
-fn pod_group_trouble(driver: &Pod, observed: &Observed, terms: &Terms) -> Option<Waiting> {
+fn pod_group_trouble(driver: &Pod, observed: &Observed, terms: &Limits) -> Option<Waiting> {
     let group = observed.pod_group.as_ref()?;
     if !has_passed(created(driver)?, POD_GROUP_SETTLES, terms) {
         return None;
@@ -194,7 +194,7 @@ pub(super) fn joined(text: &str, said: &str) -> String {
     }
 }
 
-fn no_scheduler(driver: &Pod, observed: &Observed, terms: &Terms) -> Option<Waiting> {
+fn no_scheduler(driver: &Pod, observed: &Observed, terms: &Limits) -> Option<Waiting> {
     let created = created(driver)?;
     let spoken = observed.driver_events().next().is_some();
     if spoken || !has_passed(created, NO_ANSWER, terms) {
@@ -323,7 +323,7 @@ fn config_trouble(driver: &Pod, waiting: &ContainerStateWaiting, observed: &Obse
 }
 
 /// Trouble that only events tell: volumes and the sandbox.
-fn node_trouble(driver: &Pod, observed: &Observed, terms: &Terms) -> Option<Waiting> {
+fn node_trouble(driver: &Pod, observed: &Observed, terms: &Limits) -> Option<Waiting> {
     let troubles = ["FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox"];
     let event = observed
         .driver_events()

@@ -9,10 +9,10 @@ use anyhow::{Result, anyhow, bail};
 use k8s_openapi::jiff::Timestamp;
 
 use self::overlap::{Entry, Overlap, Policy, called};
-use super::cluster_args::Place;
+use super::cluster_args::ClusterArgs;
 use super::render::{Identity, manifests_of, namespace_of};
 use super::{doctor, schedules};
-use crate::cluster::{self, Cluster, Failure, Refusal, Submitted, Turn};
+use crate::cluster::{self, Cluster, Failure, Lease, Refusal, Submitted};
 use crate::follow::heartbeat::{Ping, ping};
 use crate::follow::local_run::Local;
 use crate::follow::options::{FollowOptions, Leave};
@@ -21,7 +21,7 @@ use crate::input::local_files;
 use crate::input::sources::{self, Source, Sources};
 use crate::job::Job;
 use crate::kubernetes::Object;
-use crate::manifests::{self, Application, Carrier, Manifests, Needs};
+use crate::manifests::{self, Application, Carrier, Manifests, Requirements};
 use crate::program::program;
 use crate::report::{self, Output};
 use crate::terminal::{Interrupt, Signal, messages, stdout};
@@ -60,7 +60,7 @@ pub struct Submit {
     #[command(flatten)]
     follow: FollowOptions,
     #[command(flatten)]
-    place: Place,
+    place: ClusterArgs,
 }
 
 /// How much later than this sparkctl the cluster itself ends what `--timeout` and `--on-timeout delete` limit: it
@@ -178,7 +178,7 @@ impl Submit {
         for application in applications.iter().filter(followed).filter(|_| !self.detach && !self.dry_run) {
             let code = follow(&cluster, application, &self.follow, &interrupt).await?;
             if self.keep.deletes(code) && cluster::delete(&cluster, application).await? {
-                messages::line(&format!("deleted {}: --keep says so", application.carrier.called()));
+                messages::line(&format!("deleted {}: --keep says so", application.carrier.describe()));
             }
             worst = if worst == 0 { code } else { worst };
         }
@@ -208,7 +208,7 @@ impl Submit {
             return Ok(Submission::Skipped);
         };
         if !submitted.changed.is_empty() {
-            let what = application.carrier.called();
+            let what = application.carrier.describe();
             messages::warn(&report::changed(&what, &submitted.changed));
         }
         if let Some(since) = submitted.since {
@@ -325,8 +325,8 @@ impl Submit {
 }
 
 /// An executor's pod, as the driver's Spark will make it.
-fn executor_of(job: &Job, place: &Place, submission: &manifests::Submission) -> Result<Object> {
-    let needs = Needs::of(job, &namespace_of(job, place), submission);
+fn executor_of(job: &Job, place: &ClusterArgs, submission: &manifests::Submission) -> Result<Object> {
+    let needs = Requirements::of(job, &namespace_of(job, place), submission);
     needs.map(|needs| Object(needs.executor)).map_err(|problem| anyhow!(problem.message))
 }
 
@@ -337,7 +337,7 @@ fn left_an_upload(signal: Signal) -> Refusal {
 }
 
 /// Ends when the turn is lost; never where there is none.
-async fn lost(turn: Option<&Turn>) -> Refusal {
+async fn lost(turn: Option<&Lease>) -> Refusal {
     match turn {
         Some(turn) => turn.lost().await,
         None => std::future::pending().await,

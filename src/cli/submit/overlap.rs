@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use crate::cluster::{self, Cluster, Turn};
+use crate::cluster::{self, Cluster, Lease};
 use crate::job::{Job, Name};
 use crate::manifests::Application;
 use crate::terminal::messages;
@@ -45,7 +45,7 @@ pub struct Overlap {
 /// Whether a run may begin.
 pub enum Entry {
     /// It may, and nobody else's may before the turn is ended.
-    Granted(Option<Box<Turn>>),
+    Granted(Option<Box<Lease>>),
     /// It may not: what goes on.
     Skipped(String),
 }
@@ -77,7 +77,7 @@ impl Overlap {
         let start = Instant::now();
         let mut told = false;
         loop {
-            let turn = Turn::of(cluster, application).await?;
+            let turn = Lease::of(cluster, application).await?;
             let earlier = match cluster::active(cluster, application).await {
                 Ok(earlier) if earlier.is_empty() => return Ok(Entry::Granted(Some(Box::new(turn)))),
                 Ok(earlier) => earlier,
@@ -112,5 +112,5 @@ impl Overlap {
 
 /// Runs as they are spoken of.
 pub fn called(runs: &[Application]) -> String {
-    runs.iter().map(|run| run.carrier.called()).collect::<Vec<_>>().join(", ")
+    runs.iter().map(|run| run.carrier.describe()).collect::<Vec<_>>().join(", ")
 }

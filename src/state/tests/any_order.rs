@@ -37,8 +37,8 @@ fn config() -> Config {
     Config { cases: 400, rng_seed: RngSeed::Fixed(5), failure_persistence: None, ..Config::default() }
 }
 
-fn terms(now: Timestamp) -> Terms {
-    Terms { now, patience: PATIENCE, start_timeout: None }
+fn terms(now: Timestamp) -> Limits {
+    Limits { now, patience: PATIENCE, start_timeout: None }
 }
 
 /// A Job with two attempts, of which the later succeeded, and an executor of each.

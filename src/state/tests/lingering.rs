@@ -2,12 +2,12 @@
 
 use super::recorded::{objects, recorded};
 use super::*;
-use crate::state::{Finding, Look, Stopped, has_stopped, worth_a_look};
+use crate::state::{Lookup, LookupResult, Stopped, has_stopped, worth_a_look};
 
 const LOG: &str = include_str!("recorded/linger.log");
 
-fn terms(now: Timestamp) -> Terms {
-    Terms { now, patience: PATIENCE, start_timeout: None }
+fn terms(now: Timestamp) -> Limits {
+    Limits { now, patience: PATIENCE, start_timeout: None }
 }
 
 fn at(text: &str) -> Timestamp {
@@ -18,7 +18,7 @@ fn at(text: &str) -> Timestamp {
 fn stopped(time: &str) -> Observed {
     let mut observed = recorded("linger").0;
     let driver = observed.driver.as_ref().and_then(|driver| driver.metadata.uid.clone()).unwrap();
-    observed.around.take(Finding::Stopped(Some(Stopped { driver, at: at(time) })));
+    observed.around.take(LookupResult::Stopped(Some(Stopped { driver, at: at(time) })));
     observed
 }
 
@@ -51,7 +51,7 @@ fn a_driver_that_begins_spark_again_does_not_linger() {
     assert!(!lingers(&observed, now));
     observed.delete_pod(executor);
     assert!(lingers(&observed, now));
-    observed.around.take(Finding::Stopped(None));
+    observed.around.take(LookupResult::Stopped(None));
     assert!(!lingers(&observed, now));
     // Nor does the driver of another attempt, or one that has ended.
     let mut observed = stopped("2026-11-25T04:48:01Z");
@@ -72,7 +72,7 @@ fn looks(observed: &Observed, until: &str) -> Vec<String> {
     let due = (0..=seconds).filter_map(|second| {
         let terms = terms(started + SignedDuration::from_secs(second));
         worth_a_look(&State::of(observed, &terms), observed, &terms).into_iter().find_map(|look| match look {
-            Look::Log(at) => Some(at.to_string()),
+            Lookup::Log(at) => Some(at.to_string()),
             _ => None,
         })
     });

@@ -7,7 +7,7 @@ use super::*;
 use crate::spark::Conf;
 use crate::state::log_hint::log_hint;
 use crate::state::nodes::Amounts;
-use crate::state::{Claims, Finding, Nodes};
+use crate::state::{Claims, LookupResult, Nodes};
 
 /// Each trouble, with the tests that show how it is told: here from objects as a cluster had them, elsewhere
 /// before anything is created, or on a real cluster.
@@ -196,17 +196,17 @@ fn each_trouble_has_its_tests() {
 }
 
 /// What a look at these nodes found, with so many of their CPUs taken.
-fn seen_nodes(taken: f64) -> Finding {
+fn seen_nodes(taken: f64) -> LookupResult {
     let all = nodes();
     let used = Amounts::from([("cpu".to_owned(), taken)]);
     let name = |node: &Value| node["metadata"]["name"].as_str().unwrap().to_owned();
-    Finding::Nodes(Nodes { taken: Some(all.iter().map(|node| (name(node), used.clone())).collect()), all })
+    LookupResult::Nodes(Nodes { taken: Some(all.iter().map(|node| (name(node), used.clone())).collect()), all })
 }
 
 fn wait_of(observed: &Observed, now: Timestamp) -> Waiting {
-    let terms = Terms { now, patience: PATIENCE, start_timeout: None };
+    let terms = Limits { now, patience: PATIENCE, start_timeout: None };
     match State::of(observed, &terms).what {
-        What::Waiting(waiting) => waiting,
+        Status::Waiting(waiting) => waiting,
         other => panic!("it does not wait: {other:?}"),
     }
 }
@@ -276,7 +276,7 @@ fn an_image_says_why_it_cannot_be_pulled() {
     let given = json!([{"name": "hub"}, {"name": "own"}]);
     observed.driver.as_mut().unwrap().spec.as_mut().unwrap().image_pull_secrets =
         serde_json::from_value(given).unwrap();
-    observed.around.take(Finding::PullSecrets(vec!["own".into(), "mirror".into()]));
+    observed.around.take(LookupResult::PullSecrets(vec!["own".into(), "mirror".into()]));
     let hint = wait_of(&observed, now).hint.unwrap();
     assert!(hint.ends_with("; the pod gives hub, own, of which hub is not there; there is also mirror"), "{hint}");
     let classes = [
@@ -305,7 +305,7 @@ fn an_image_says_why_it_cannot_be_pulled() {
 fn a_driver_whose_executors_find_no_room_is_told_of_gangs() {
     let (mut observed, now) = recorded("starved");
     let hint = |observed: &Observed, now| {
-        State::of(observed, &Terms { now, patience: PATIENCE, start_timeout: None }).executors.hint
+        State::of(observed, &Limits { now, patience: PATIENCE, start_timeout: None }).executors.hint
     };
     let at_once = observed.executors.values().next().unwrap().metadata.creation_timestamp.clone().unwrap().0;
     assert_eq!(hint(&observed, at_once), None);
@@ -319,7 +319,7 @@ fn a_driver_whose_executors_find_no_room_is_told_of_gangs() {
 #[test]
 fn a_pod_out_of_memory_is_told_the_sum_of_its_limit() {
     let (mut observed, now) = recorded("oom");
-    let state = |observed: &Observed| State::of(observed, &Terms { now, patience: PATIENCE, start_timeout: None });
+    let state = |observed: &Observed| State::of(observed, &Limits { now, patience: PATIENCE, start_timeout: None });
     let last = state(&observed).executors.last_failure.unwrap();
     assert_eq!(last.reason, "OOMKilled: out of memory at its limit of 32Mi (16m heap + 16m overhead = 32Mi)");
     assert!(last.hint.unwrap().ends_with("raise executor.memoryOverhead from 16m to 32m"));
@@ -327,7 +327,7 @@ fn a_pod_out_of_memory_is_told_the_sum_of_its_limit() {
     assert!(hint.starts_with("its limit is 32Mi, heap and overhead together"), "{hint}");
     let conf = [("spark.driver.memory", "20m"), ("spark.executor.pyspark.memory", "4m")];
     let conf = Conf::from_iter(conf.map(|(key, value)| (key.to_owned(), value.to_owned())));
-    observed.around.take(Finding::Settings(conf));
+    observed.around.take(LookupResult::Settings(conf));
     let hint = state(&observed).outcome().unwrap().hint.clone().unwrap();
     assert!(hint.starts_with("20m heap + 12m overhead = 32Mi: "), "{hint}");
     assert!(hint.ends_with("raise driver.memoryOverhead from 12m to 24m"), "{hint}");
@@ -435,7 +435,7 @@ fn an_image_without_the_programs_interpreter_is_told() {
 #[test]
 fn executors_that_fail_one_after_another_are_counted() {
     let (mut observed, now) = recorded("crashes");
-    let terms = Terms { now, patience: PATIENCE, start_timeout: None };
+    let terms = Limits { now, patience: PATIENCE, start_timeout: None };
     let told = |observed: &Observed| State::of(observed, &terms).executors.hint.unwrap();
     assert!(told(&observed).starts_with("6 of 6 executors failed with exit code 1"), "{}", told(&observed));
     // Spark deletes them; that they are deleted is heard twice.
@@ -476,7 +476,7 @@ fn each_way_of_being_taken_away_is_named() {
         let (mut observed, now) = recorded(name);
         let pod = observed.driver.clone().unwrap();
         observed.delete_pod(pod);
-        let state = State::of(&observed, &Terms { now, patience: PATIENCE, start_timeout: None });
+        let state = State::of(&observed, &Limits { now, patience: PATIENCE, start_timeout: None });
         let outcome = state.outcome().unwrap_or_else(|| panic!("{name} has not ended"));
         assert_eq!(outcome.ending, Ending::Lost, "{name}");
         assert!(outcome.message.starts_with(words), "{name}: {}", outcome.message);
@@ -486,12 +486,12 @@ fn each_way_of_being_taken_away_is_named() {
 #[test]
 fn an_eviction_is_told_while_it_goes_on() {
     let State { what, .. } = state("evicted");
-    let (What::Running | What::Stopping(_)) = &what else { panic!("{what:?}") };
+    let (Status::Running | Status::Stopping(_)) = &what else { panic!("{what:?}") };
     let (mut observed, now) = recorded("evicted");
     let pod = observed.driver.clone().unwrap();
     observed.delete_pod(pod);
     let outcome =
-        State::of(&observed, &Terms { now, patience: PATIENCE, start_timeout: None }).outcome().unwrap().clone();
+        State::of(&observed, &Limits { now, patience: PATIENCE, start_timeout: None }).outcome().unwrap().clone();
     assert_eq!(outcome.ending, Ending::Lost);
     assert!(outcome.message.starts_with("evicted (node drained, or moved by an autoscaler)"), "{}", outcome.message);
 }
@@ -535,7 +535,7 @@ fn a_volume_that_fails_to_mount_is_told_after_a_while() {
     assert!(wait.message.contains("configmap \"not-there\" not found"), "{}", wait.message);
     let placed = observed.driver.as_ref().and_then(scheduling::scheduled_at).unwrap();
     let early = recorded::state_at("novolume", placed + SignedDuration::from_secs(5));
-    assert!(matches!(early.what, What::Starting(_)), "{:?}", early.what);
+    assert!(matches!(early.what, Status::Starting(_)), "{:?}", early.what);
 }
 
 #[test]
@@ -544,10 +544,10 @@ fn an_unbound_claim_is_named() {
     assert!(wait_of(&observed, now).message.contains("persistentvolumeclaim \"data\" not found"));
     let claims =
         |claim: Option<Value>| Claims { all: [("data".to_owned(), claim)].into(), classes: Some(vec!["gp3".into()]) };
-    observed.around.take(Finding::Claims(claims(None)));
+    observed.around.take(LookupResult::Claims(claims(None)));
     assert!(wait_of(&observed, now).hint.unwrap().starts_with("there is no PersistentVolumeClaim data"));
     let claim = json!({"spec": {"storageClassName": "fast"}, "status": {"phase": "Pending"}});
-    observed.around.take(Finding::Claims(claims(Some(claim))));
+    observed.around.take(LookupResult::Claims(claims(Some(claim))));
     assert_eq!(
         wait_of(&observed, now).hint.unwrap(),
         "PersistentVolumeClaim data waits for StorageClass fast, which does not exist; there is: gp3"
@@ -557,7 +557,9 @@ fn an_unbound_claim_is_named() {
     assert_eq!(wait.message, "pod has unbound immediate PersistentVolumeClaims");
     assert!(wait.hint.unwrap().contains("kubectl get pvc"));
     let claim = json!({"spec": {"storageClassName": "fast"}, "status": {"phase": "Pending"}});
-    observed.around.take(Finding::Claims(Claims { all: [("data".into(), Some(claim))].into(), classes: Some(vec![]) }));
+    observed
+        .around
+        .take(LookupResult::Claims(Claims { all: [("data".into(), Some(claim))].into(), classes: Some(vec![]) }));
     assert!(wait_of(&observed, now).hint.unwrap().ends_with("which does not exist; there are none"));
     let pod = placed(json!({"waiting": {"reason": "ContainerCreating"}}));
     let attached = event("FailedAttachVolume", "Multi-Attach error for volume \"v\"", 5);
@@ -575,7 +577,7 @@ fn an_autoscaler_is_quoted() {
 
 #[test]
 fn a_start_that_takes_too_long_is_an_end() {
-    let terms = Terms { start_timeout: Some(Duration::from_secs(60)), ..after(61) };
+    let terms = Limits { start_timeout: Some(Duration::from_secs(60)), ..after(61) };
     let state = State::of(&seen(unscheduled("0/1 nodes are available: 1 Insufficient cpu.")), &terms);
     assert_eq!(state.outcome().unwrap().ending, Ending::CouldNotStart);
 }

@@ -3,17 +3,17 @@
 use super::recorded::{objects, recorded};
 use super::*;
 use crate::spark::Conf;
-use crate::state::{Door, Finding, Way, service_of};
+use crate::state::{DriverService, LookupResult, Reachability, service_of};
 
 fn of_kind(kind: &str) -> Vec<Value> {
     objects("way").0.into_iter().filter(|object| object["kind"] == kind).collect()
 }
 
 /// A door that leads to the driver.
-fn door() -> Door {
+fn door() -> DriverService {
     let driver = recorded("door").0.driver.unwrap();
     let service = of_kind("Service").remove(0);
-    Door {
+    DriverService {
         name: service["metadata"]["name"].as_str().unwrap().to_owned(),
         service: Some(service),
         endpoints: Some((of_kind("EndpointSlice"), Box::new(driver))),
@@ -28,10 +28,10 @@ fn policies(names: &[&str]) -> Vec<Value> {
 }
 
 /// What is hinted of the executor that failed when the way was so.
-fn told(door: Option<Door>, policies: Vec<Value>) -> Option<String> {
+fn told(door: Option<DriverService>, policies: Vec<Value>) -> Option<String> {
     let (mut observed, now) = recorded("door");
-    observed.around.take(Finding::Way(Way { door, policies: Some(policies) }));
-    let executors = State::of(&observed, &Terms { now, patience: PATIENCE, start_timeout: None }).executors;
+    observed.around.take(LookupResult::Reachability(Reachability { door, policies: Some(policies) }));
+    let executors = State::of(&observed, &Limits { now, patience: PATIENCE, start_timeout: None }).executors;
     assert_eq!(executors.cut_off, executors.hint);
     executors.hint
 }
@@ -39,8 +39,8 @@ fn told(door: Option<Door>, policies: Vec<Value>) -> Option<String> {
 #[test]
 fn a_service_that_does_not_lead_to_the_driver_is_told() {
     assert_eq!(told(Some(door()), Vec::new()), None);
-    let says = |door: Door| told(Some(door), Vec::new()).unwrap_or_default();
-    let gone = Door { service: None, endpoints: None, ..door() };
+    let says = |door: DriverService| told(Some(door), Vec::new()).unwrap_or_default();
+    let gone = DriverService { service: None, endpoints: None, ..door() };
     assert_eq!(
         says(gone),
         "executors do not find their driver: its Service door-b7750c4d-driver-svc is not there: was it deleted? Submit the application again"
@@ -51,11 +51,11 @@ fn a_service_that_does_not_lead_to_the_driver_is_told() {
     let mut other = door();
     other.service.as_mut().unwrap()["spec"]["selector"]["team"] = "a".into();
     assert!(says(other).ends_with("selects pods with team=a, and the driver's pod has no such label"));
-    let none = Door { endpoints: door().endpoints.map(|(_, driver)| (Vec::new(), driver)), ..door() };
+    let none = DriverService { endpoints: door().endpoints.map(|(_, driver)| (Vec::new(), driver)), ..door() };
     assert!(says(none).contains("has no endpoint at the driver's address 198.18.130.138"));
     let (mut seen, _) = objects("unready");
     let driver = serde_json::from_value(seen.pop().unwrap()).unwrap();
-    let unready = Door { endpoints: Some((seen, Box::new(driver))), ..door() };
+    let unready = DriverService { endpoints: Some((seen, Box::new(driver))), ..door() };
     assert!(says(unready).contains("the driver's is not (container spark-kubernetes-driver)"));
 }
 
@@ -64,9 +64,9 @@ fn an_ended_driver_has_no_endpoint_and_a_service_unread_is_not_spoken_of() {
     let mut driver = ended(1, "Error");
     driver.metadata = recorded("door").0.driver.unwrap().metadata;
     driver.status.as_mut().unwrap().pod_ip = Some("198.18.130.138".into());
-    let over = Door { endpoints: Some((Vec::new(), Box::new(driver))), ..door() };
+    let over = DriverService { endpoints: Some((Vec::new(), Box::new(driver))), ..door() };
     assert_eq!(told(Some(over), Vec::new()), None);
-    assert_eq!(told(Some(Door { endpoints: None, ..door() }), Vec::new()), None);
+    assert_eq!(told(Some(DriverService { endpoints: None, ..door() }), Vec::new()), None);
     assert_eq!(told(None, Vec::new()), None);
 }
 
