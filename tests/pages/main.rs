@@ -1,4 +1,6 @@
-//! What a user types and sees, without a cluster.
+//! The README and the pages of `docs/`: what a user types and sees, without a cluster.
+
+mod environment;
 
 /// Every `$ sparkctl …` of a page is run, and its output compared.
 #[test]
