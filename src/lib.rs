@@ -10,6 +10,7 @@ mod cli;
 mod cluster;
 mod diagnostic;
 mod doctor;
+mod exit_code;
 mod follow;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
@@ -27,23 +28,23 @@ mod terminal;
 mod time;
 mod upload;
 
-use std::process::ExitCode;
+use std::process;
 
 use tracing_subscriber::EnvFilter;
 
 /// The program.
-pub fn main() -> ExitCode {
+pub fn main() -> process::ExitCode {
     cli::complete::answer(cli::Cli::called);
     run()
 }
 
 #[tokio::main]
-async fn run() -> ExitCode {
+async fn run() -> process::ExitCode {
     let cli = cli::Cli::of_arguments();
     log(cli.verbose);
     match cli.run().await {
         Ok(code) => code.into(),
-        Err(error) => follow::failure::tell(&error).into(),
+        Err(error) => cli::report_error(&error).into(),
     }
 }
 

@@ -2,13 +2,14 @@ use anyhow::Result;
 
 use super::cluster_args::ClusterArgs;
 use crate::cluster::{connect, find};
+use crate::exit_code::{self, ExitCode};
 use crate::follow::follow;
 use crate::follow::options::FollowOptions;
 use crate::terminal::Interrupt;
 
 /// Follow an application that is in the cluster, to the same end and exit code as its submitter
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_long_help = super::EXIT_CODES)]
+#[command(after_long_help = exit_code::help())]
 pub struct Attach {
     /// Name of the application, or of its driver's pod
     name: String,
@@ -19,12 +20,12 @@ pub struct Attach {
 }
 
 impl Attach {
-    pub async fn run(self) -> Result<u8> {
+    pub async fn run(self) -> Result<ExitCode> {
         self.follow.papers.begin()?;
         self.follow.told(self.join().await)
     }
 
-    async fn join(&self) -> Result<u8> {
+    async fn join(&self) -> Result<ExitCode> {
         let interrupt = Interrupt::listen()?;
         let cluster = connect(self.place.options()).await?;
         let found = find(&cluster, &self.name).await?;

@@ -1,6 +1,7 @@
 use anyhow::Result;
 
 use super::complete;
+use crate::exit_code::ExitCode;
 use crate::terminal::stdout;
 
 /// Print what makes a shell complete sparkctl's command lines
@@ -16,8 +17,8 @@ pub struct Completions {
 }
 
 impl Completions {
-    pub fn run(self) -> Result<u8> {
+    pub fn run(self) -> Result<ExitCode> {
         stdout::write(&mut std::io::stdout().lock(), &self.script)?;
-        Ok(0)
+        Ok(ExitCode::Succeeded)
     }
 }

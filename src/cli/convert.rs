@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
 
+use crate::exit_code::ExitCode;
 use crate::job::from_spark_submit::{POD_GROUP_TEMPLATE, SubmitEnvironment, convert};
 use crate::job::yaml;
 use crate::spark::command_line::assignments;
@@ -36,7 +37,7 @@ struct Installation {
 }
 
 impl Convert {
-    pub fn run(self) -> Result<u8> {
+    pub fn run(self) -> Result<ExitCode> {
         let mut words = self.command.iter().cloned().peekable();
         let program = words.next_if(|word| !word.starts_with('-') && file_name(word).starts_with("spark-submit"));
         let line = CommandLine::parse(words).map_err(|message| anyhow!("reading the command line: {message}"))?;
@@ -72,7 +73,7 @@ impl Convert {
         }
         converted.notes.iter().for_each(|note| messages::warn(note));
         stdout::write(&mut std::io::stdout().lock(), &super::yaml(&converted.document)?)?;
-        Ok(0)
+        Ok(ExitCode::Succeeded)
     }
 
     /// The version of Spark, if anything says it.

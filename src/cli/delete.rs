@@ -2,6 +2,7 @@ use anyhow::Result;
 
 use super::cluster_args::ClusterArgs;
 use crate::cluster::{connect, delete, find, schedule};
+use crate::exit_code::ExitCode;
 use crate::terminal::messages;
 
 /// Marks what the Spark operator runs.
@@ -19,7 +20,7 @@ pub struct Delete {
 }
 
 impl Delete {
-    pub async fn run(self) -> Result<u8> {
+    pub async fn run(self) -> Result<ExitCode> {
         let cluster = connect(self.place.options()).await?;
         for name in &self.names {
             if let Some(schedule) = schedule(&cluster, name).await? {
@@ -41,6 +42,6 @@ impl Delete {
             let what = if existed { "deleted" } else { "gone already:" };
             messages::line(&format!("{what} {}, and with it all it owned", found.application.carrier.describe()));
         }
-        Ok(0)
+        Ok(ExitCode::Succeeded)
     }
 }

@@ -5,6 +5,7 @@ use super::cluster_args::ClusterArgs;
 use super::delete::OPERATOR;
 use super::events;
 use crate::cluster::{self, Cluster, connect, find, glance_and_events, log_tail};
+use crate::exit_code::ExitCode;
 use crate::follow::LOG_TAIL;
 use crate::manifests::Application;
 use crate::report::{self, FailureReport, clean};
@@ -24,7 +25,7 @@ pub struct Describe {
 }
 
 impl Describe {
-    pub async fn run(self) -> Result<u8> {
+    pub async fn run(self) -> Result<ExitCode> {
         let cluster = connect(self.place.options()).await?;
         let application = find(&cluster, &self.name).await?.application;
         let (mut observed, events) = glance_and_events(&cluster, &application).await?;
@@ -40,7 +41,7 @@ impl Describe {
             Err(refusal) => messages::warn(&refusal.to_string()),
         }
         stdout::print(lines)?;
-        Ok(0)
+        Ok(ExitCode::Succeeded)
     }
 }
 

@@ -6,6 +6,7 @@ use super::cluster_args::ClusterArgs;
 use super::render::{Identity, namespace_of};
 use crate::cluster::{self, Cluster};
 use crate::doctor::{Check, Target, Verdict};
+use crate::exit_code::ExitCode;
 use crate::input::sources::{self, Sources};
 use crate::job::{Job, Overrides};
 use crate::manifests::Requirements;
@@ -29,19 +30,14 @@ pub struct Doctor {
     place: ClusterArgs,
 }
 
-/// The exit code when something stands in the way.
-const FAILED: u8 = 3;
-/// The exit code when nobody answers.
-const UNREACHED: u8 = 6;
-
 impl Doctor {
-    pub async fn run(self) -> Result<u8> {
+    pub async fn run(self) -> Result<ExitCode> {
         let jobs = match self.sources.job_files.is_empty() && self.sources.overrides == Overrides::default() {
             true => Vec::new(),
             false => sources::jobs(self.sources.read(self.place.namespace.as_deref())?)?,
         };
         let cluster = cluster::connect(self.place.options()).await?;
-        let mut code = 0;
+        let mut code = ExitCode::Succeeded;
         if jobs.is_empty() {
             let subject = Target { namespace: &cluster.namespace, needs: None };
             code = self.tell(&cluster.namespace, &examine(&cluster, &subject).await)?;
@@ -49,13 +45,13 @@ impl Doctor {
         for job in &jobs {
             let needs = needs(job, &self.place, &Identity::default())?;
             let findings = examine(&cluster, &Target { namespace: &needs.namespace, needs: Some(&needs) }).await;
-            code = code.max(self.tell(&needs.name, &findings)?);
+            code = worse(code, self.tell(&needs.name, &findings)?);
         }
         Ok(code)
     }
 
     /// Returns the exit code.
-    fn tell(&self, subject: &str, findings: &Findings) -> Result<u8> {
+    fn tell(&self, subject: &str, findings: &Findings) -> Result<ExitCode> {
         let Findings { checks, code } = findings;
         let mut out = anstream::stdout().lock();
         for check in checks {
@@ -66,7 +62,7 @@ impl Doctor {
         if self.output == Form::Json {
             let result = json!({
                 "v": 1, "type": "result", "subject": subject, "checks": checks.len(), "failed": failed,
-                "notReadable": unread, "exitCode": code,
+                "notReadable": unread, "exitCode": code.number(),
             });
             stdout::write(&mut out, &format!("{result}\n"))?;
         } else {
@@ -100,18 +96,23 @@ impl Doctor {
 /// What was found, and the exit code that it comes to.
 struct Findings {
     checks: Vec<Check>,
-    code: u8,
+    code: ExitCode,
 }
 
 async fn examine(cluster: &Cluster, subject: &Target<'_>) -> Findings {
     let facts = cluster::survey(cluster, &subject.asks()).await;
     let checks = subject.checks(&facts);
     let code = match checks.iter().any(|check| check.verdict == Verdict::Failed) {
-        false => 0,
-        true if facts.is_answered() => FAILED,
-        true => UNREACHED,
+        false => ExitCode::Succeeded,
+        true if facts.is_answered() => ExitCode::Refused,
+        true => ExitCode::Unknown,
     };
     Findings { checks, code }
+}
+
+/// An unreachable API server outweighs a failed check.
+fn worse(one: ExitCode, other: ExitCode) -> ExitCode {
+    if other.number() > one.number() { other } else { one }
 }
 
 fn needs(job: &Job, place: &ClusterArgs, identity: &Identity) -> Result<Requirements> {
@@ -123,12 +124,12 @@ fn needs(job: &Job, place: &ClusterArgs, identity: &Identity) -> Result<Requirem
 ///
 /// # Errors
 /// A setting that Spark would refuse.
-pub async fn check(jobs: &[Job], place: &ClusterArgs, identity: &Identity, cluster: &Cluster) -> Result<u8> {
-    let mut code = 0;
+pub async fn check(jobs: &[Job], place: &ClusterArgs, identity: &Identity, cluster: &Cluster) -> Result<ExitCode> {
+    let mut code = ExitCode::Succeeded;
     for job in jobs {
         let needs = needs(job, place, identity)?;
         let findings = examine(cluster, &Target { namespace: &needs.namespace, needs: Some(&needs) }).await;
-        code = code.max(findings.code);
+        code = worse(code, findings.code);
         for check in findings.checks.iter().filter(|check| check.verdict == Verdict::Failed) {
             messages::error(&format!("{}: {}: {}", needs.name, check.what, check.message));
             check.remedy.iter().for_each(|remedy| messages::hint(remedy));

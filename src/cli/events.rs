@@ -6,6 +6,7 @@ use super::Form;
 use super::cluster_args::ClusterArgs;
 use super::list::table;
 use crate::cluster::{connect, find, glance_and_events};
+use crate::exit_code::ExitCode;
 use crate::report::{clean, span};
 use crate::state;
 use crate::terminal::{messages, stdout};
@@ -23,7 +24,7 @@ pub struct Events {
 }
 
 impl Events {
-    pub async fn run(self) -> Result<u8> {
+    pub async fn run(self) -> Result<ExitCode> {
         let cluster = connect(self.place.options()).await?;
         let application = find(&cluster, &self.name).await?.application;
         let events = glance_and_events(&cluster, &application).await?.1?;
@@ -40,7 +41,7 @@ impl Events {
             }
             Form::Text => stdout::print(lines(&events, cluster.now()))?,
         }
-        Ok(0)
+        Ok(ExitCode::Succeeded)
     }
 }
 

@@ -1,5 +1,6 @@
 use anyhow::{Result, bail};
 
+use crate::exit_code::ExitCode;
 use crate::job::explain::{self, Entry};
 use crate::program::program;
 use crate::terminal::stdout;
@@ -17,7 +18,7 @@ pub struct Explain {
 }
 
 impl Explain {
-    pub fn run(self) -> Result<u8> {
+    pub fn run(self) -> Result<ExitCode> {
         let entries = match &self.field {
             None => explain::all_fields(),
             Some(path) => match explain::find(path) {
@@ -38,7 +39,7 @@ impl Explain {
             };
         }
         stdout::write(&mut std::io::stdout().lock(), &text)?;
-        Ok(0)
+        Ok(ExitCode::Succeeded)
     }
 }
 

@@ -5,6 +5,7 @@ use k8s_openapi::jiff::SignedDuration;
 
 use super::cluster_args::ClusterArgs;
 use crate::cluster::{Retention, connect, litter};
+use crate::exit_code::ExitCode;
 use crate::terminal::{messages, stdout};
 use crate::time::duration;
 
@@ -32,7 +33,7 @@ pub struct Gc {
 }
 
 impl Gc {
-    pub async fn run(self) -> Result<u8> {
+    pub async fn run(self) -> Result<ExitCode> {
         let mut cluster = connect(self.place.options()).await?;
         if self.all_namespaces {
             cluster.namespace.clear();
@@ -55,6 +56,6 @@ impl Gc {
             let where_seen = if found.unseen.is_empty() { "" } else { " where one may look" };
             messages::line(&format!("nothing lies about{where_seen}"));
         }
-        Ok(0)
+        Ok(ExitCode::Succeeded)
     }
 }

@@ -10,6 +10,7 @@ use super::cluster_args::ClusterArgs;
 use super::describe::submitter;
 use super::schedules::table as schedule_table;
 use crate::cluster::{self, Cluster, Schedule, connect, list};
+use crate::exit_code::ExitCode;
 use crate::manifests::Application;
 use crate::report::{clean, span};
 use crate::state::{Ending, Limits, Observed, PATIENCE, State, Status};
@@ -82,7 +83,7 @@ enum Form {
 }
 
 impl List {
-    pub async fn run(self) -> Result<u8> {
+    pub async fn run(self) -> Result<ExitCode> {
         let mut cluster = connect(self.place.options()).await?;
         if self.all_namespaces {
             cluster.namespace.clear();
@@ -119,7 +120,7 @@ impl List {
             let lines = schedule_table(&schedules, cluster.now(), self.all_namespaces);
             stdout::print(apart.into_iter().chain(lines))?;
         }
-        Ok(0)
+        Ok(ExitCode::Succeeded)
     }
 
     /// Whether less than all is asked for.
@@ -206,7 +207,7 @@ impl<'a> Row<'a> {
             "driver": self.driver_name(),
             "state": self.state.what.word(),
             "reason": self.reason(),
-            "exitCode": self.state.outcome().map(|outcome| outcome.ending.exit_code()),
+            "exitCode": self.state.outcome().map(|outcome| outcome.ending.exit_code().number()),
             "attempt": self.state.attempt.as_ref().map(|attempt| attempt.number),
             "created": self.created.map(|created| created.to_string()),
             "executors": { "running": executors.running, "pending": executors.pending, "failed": executors.failed },

@@ -7,6 +7,7 @@ use super::cluster_args::ClusterArgs;
 use crate::cluster::{
     self, Change, Cluster, Failure, Found, LogEvent, Logs as Streams, Part, Refusal, connect, find, glance, whole_log,
 };
+use crate::exit_code::ExitCode;
 use crate::follow::follow;
 use crate::follow::options::FollowOptions;
 use crate::manifests::Application;
@@ -38,13 +39,13 @@ pub struct Logs {
 }
 
 impl Logs {
-    pub async fn run(self) -> Result<u8> {
+    pub async fn run(self) -> Result<ExitCode> {
         let cluster = connect(self.place.options()).await?;
         let Found { application, driver, .. } = find(&cluster, &self.name).await?;
         if let Some(number) = self.attempt {
             let observed = glance(&cluster, &application).await?;
             self.copy(&cluster, find_attempt(&observed, number.get(), &application)?).await?;
-            return Ok(0);
+            return Ok(ExitCode::Succeeded);
         }
         let Some(executor) = &self.executor else {
             if self.follow {
@@ -56,7 +57,7 @@ impl Logs {
                 bail!("the driver of {} has no node yet, and no log", application.name);
             }
             self.copy(&cluster, driver).await?;
-            return Ok(0);
+            return Ok(ExitCode::Succeeded);
         };
         let observed = glance(&cluster, &application).await?;
         let pod = find_executor(&observed, executor, &application)?;
@@ -64,7 +65,7 @@ impl Logs {
             return follow_executor(&cluster, &application, &pod).await;
         }
         self.copy(&cluster, &pod).await?;
-        Ok(0)
+        Ok(ExitCode::Succeeded)
     }
 
     async fn copy(&self, cluster: &Cluster, pod: &Pod) -> Result<()> {
@@ -106,7 +107,7 @@ fn find_executor(observed: &Observed, wanted: &str, application: &Application) -
 }
 
 /// Copies an executor's log until its container ends, or its pod is gone.
-async fn follow_executor(cluster: &Cluster, application: &Application, pod: &Pod) -> Result<u8> {
+async fn follow_executor(cluster: &Cluster, application: &Application, pod: &Pod) -> Result<ExitCode> {
     let interrupt = Interrupt::listen()?;
     let name = pod.metadata.name.as_deref().unwrap_or_default();
     let mut logs = Streams::of(cluster);
@@ -118,10 +119,10 @@ async fn follow_executor(cluster: &Cluster, application: &Application, pod: &Pod
         tokio::select! {
             heard = logs.rest() => match heard {
                 Some((_, LogEvent::Line(line))) if stdout::pass(&mut out, &line.text)? => {}
-                Some((_, LogEvent::Line(_))) => return Ok(0),
+                Some((_, LogEvent::Line(_))) => return Ok(ExitCode::Succeeded),
                 Some((_, LogEvent::Trouble(what))) => messages::warn(&what),
                 Some((_, LogEvent::End)) => {}
-                None => return Ok(0),
+                None => return Ok(ExitCode::Succeeded),
             },
             change = sight.changed() => match change {
                 Ok(Change::Objects) => {

@@ -1,5 +1,7 @@
 use std::path::PathBuf;
 
+use crate::exit_code::ExitCode;
+
 use anyhow::{Context, Result};
 
 /// Write manual pages, one for each command, into a folder
@@ -11,10 +13,10 @@ pub struct Man {
 }
 
 impl Man {
-    pub fn run(self, command: clap::Command) -> Result<u8> {
+    pub fn run(self, command: clap::Command) -> Result<ExitCode> {
         let writing = || format!("writing manual pages to {}", self.folder.display());
         std::fs::create_dir_all(&self.folder).with_context(writing)?;
         clap_mangen::generate_to(command, &self.folder).with_context(writing)?;
-        Ok(0)
+        Ok(ExitCode::Succeeded)
     }
 }

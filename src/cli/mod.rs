@@ -25,12 +25,16 @@ mod validate;
 mod wait;
 
 use anyhow::{Context, Result};
+
+use crate::cluster::{self, Refusal};
+use crate::exit_code::{self, ExitCode};
+use crate::terminal::messages;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use serde_json::Value;
 
 /// Runs Apache Spark applications on Kubernetes: no JVM here, nothing installed in the cluster
 #[derive(Parser, Debug)]
-#[command(name = "sparkctl", version, propagate_version = true, max_term_width = 100, after_long_help = EXIT_CODES)]
+#[command(name = "sparkctl", version, propagate_version = true, max_term_width = 100, after_long_help = exit_code::help())]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -96,20 +100,6 @@ enum Color {
     Never,
 }
 
-/// The contract with pipelines, for `--help`.
-pub const EXIT_CODES: &str = "\
-Exit codes:
-  0    the application succeeded (or was submitted, with --detach)
-  1    the application failed: the driver's own code is in the result
-  2    wrong command line, or invalid job file: nothing was created
-  3    the cluster refused: credentials, rights, quota, admission, name taken; or the store of --upload
-  4    it could not start: image, config map, secret, volume, unschedulable past --start-timeout
-  5    it was lost: evicted, preempted, node gone, deleted by somebody
-  6    the cluster (or the store) cannot be reached, or the outcome is unknown: it may still run
-  9    skipped: an earlier run goes on (--overlap forbid or queue)
-  124  --timeout passed
-  130  interrupted (143: terminated, 129: hung up); the message says whether the application runs on";
-
 impl Cli {
     /// The command under the name that it was called by: as a plugin of kubectl it is one of its words.
     pub fn called() -> clap::Command {
@@ -127,11 +117,11 @@ impl Cli {
         Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
     }
 
-    /// Does what was asked. Returns the exit code.
+    /// Runs the command.
     ///
     /// # Errors
-    /// What ended the command, for `failure::tell`.
-    pub async fn run(self) -> Result<u8> {
+    /// What ended the command, for [`report_error`].
+    pub async fn run(self) -> Result<ExitCode> {
         let choice = match self.color {
             Color::Auto => anstream::ColorChoice::Auto,
             Color::Always => anstream::ColorChoice::Always,
@@ -165,6 +155,16 @@ impl Cli {
             Command::Gc(gc) => gc.run().await,
         }
     }
+}
+
+/// Prints the error that ended a command, with its causes, what was undone, and what to try. Returns its exit code.
+pub fn report_error(error: &anyhow::Error) -> ExitCode {
+    messages::error(&format!("{error:#}"));
+    if let Some(refusal) = error.downcast_ref::<Refusal>() {
+        refusal.undone.iter().for_each(|undone| messages::line(&format!("       {undone}")));
+        refusal.hint.iter().for_each(|hint| messages::hint(hint));
+    }
+    cluster::exit_code(error)
 }
 
 /// An object as YAML that readers of YAML 1.1 understand too, long texts unfolded.

@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use super::cluster_args::ClusterArgs;
 use crate::cluster;
+use crate::exit_code::ExitCode;
 use crate::input::sources::{self, Sources};
 use crate::job::Job;
 use crate::manifests::{self, Application, HOLD, Manifests, Submission};
@@ -129,7 +130,7 @@ pub fn manifests_of(job: &Job, place: &ClusterArgs, submission: &Submission) -> 
 }
 
 impl Render {
-    pub fn run(self) -> Result<u8> {
+    pub fn run(self) -> Result<ExitCode> {
         let sources = self.sources.read(self.place.namespace.as_deref())?;
         let jobs = sources::jobs(sources)?;
         if self.identity.id.is_some() && jobs.len() > 1 {
@@ -146,7 +147,7 @@ impl Render {
         }
         let mut out = std::io::stdout().lock();
         stdout::write(&mut out, &self.text(&objects)?)?;
-        Ok(0)
+        Ok(ExitCode::Succeeded)
     }
 
     fn text(&self, objects: &[crate::kubernetes::Object]) -> Result<String> {

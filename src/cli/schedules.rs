@@ -6,12 +6,13 @@ use uuid::Uuid;
 use super::cluster_args::ClusterArgs;
 use super::list;
 use crate::cluster::{self, Cluster, Failure, Refusal, Schedule, connect};
+use crate::exit_code::{self, ExitCode};
 use crate::follow::follow;
 use crate::follow::options::FollowOptions;
 use crate::manifests::Application;
 use crate::program::program;
 use crate::report::{Output, clean, span};
-use crate::state::{Limits, Observed, PATIENCE, State, Status};
+use crate::state::{Ending, Limits, Observed, PATIENCE, State, Status};
 use crate::terminal::{Interrupt, messages, stdout};
 
 /// List the schedules of a namespace
@@ -47,7 +48,7 @@ pub struct Resume {
 
 /// Run a schedule's application now, and follow it to its end
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_long_help = super::EXIT_CODES)]
+#[command(after_long_help = exit_code::help())]
 pub struct Run {
     /// Name of the schedule
     name: String,
@@ -64,7 +65,7 @@ pub struct Run {
 }
 
 impl Schedules {
-    pub async fn run(self) -> Result<u8> {
+    pub async fn run(self) -> Result<ExitCode> {
         let mut cluster = connect(self.place.options()).await?;
         if self.all_namespaces {
             cluster.namespace.clear();
@@ -76,7 +77,7 @@ impl Schedules {
             Output::Text if all.is_empty() => messages::line(&format!("no schedules in {}", cluster.place())),
             Output::Text => stdout::print(table(&all, cluster.now(), self.all_namespaces))?,
         }
-        Ok(0)
+        Ok(ExitCode::Succeeded)
     }
 }
 
@@ -92,18 +93,18 @@ pub fn table(all: &[Schedule], now: Timestamp, namespaces: bool) -> Vec<String> 
 }
 
 impl Suspend {
-    pub async fn run(self) -> Result<u8> {
+    pub async fn run(self) -> Result<ExitCode> {
         set(&self.name, self.place, true).await
     }
 }
 
 impl Resume {
-    pub async fn run(self) -> Result<u8> {
+    pub async fn run(self) -> Result<ExitCode> {
         set(&self.name, self.place, false).await
     }
 }
 
-async fn set(name: &str, place: ClusterArgs, suspended: bool) -> Result<u8> {
+async fn set(name: &str, place: ClusterArgs, suspended: bool) -> Result<ExitCode> {
     let cluster = connect(place.options()).await?;
     let schedule = known(&cluster, name).await?;
     let changed = cluster::suspend(&cluster, &schedule, suspended).await?;
@@ -113,7 +114,7 @@ async fn set(name: &str, place: ClusterArgs, suspended: bool) -> Result<u8> {
         false => "going by its schedule".to_owned(),
     };
     messages::line(&format!("{name} is {already}{what}"));
-    Ok(0)
+    Ok(ExitCode::Succeeded)
 }
 
 async fn known(cluster: &Cluster, name: &str) -> Result<Schedule> {
@@ -129,12 +130,12 @@ async fn known(cluster: &Cluster, name: &str) -> Result<Schedule> {
 }
 
 impl Run {
-    pub async fn run(self) -> Result<u8> {
+    pub async fn run(self) -> Result<ExitCode> {
         self.follow.papers.begin()?;
         self.follow.told(self.begin().await)
     }
 
-    async fn begin(&self) -> Result<u8> {
+    async fn begin(&self) -> Result<ExitCode> {
         let interrupt = Interrupt::listen()?;
         let cluster = connect(self.place.options()).await?;
         let schedule = known(&cluster, &self.name).await?;
@@ -144,7 +145,7 @@ impl Run {
         messages::line(&format!("{} runs now: {}", self.name, application.carrier.describe()));
         if self.detach {
             self.follow.receipt(&application, application.carrier.name());
-            return Ok(0);
+            return Ok(ExitCode::Succeeded);
         }
         follow(&cluster, &application, &self.follow, &interrupt).await
     }
@@ -227,7 +228,7 @@ fn run_cells((application, observed): &(Application, Observed), terms: &Limits) 
     let state = State::of(observed, terms);
     let reason = match &state.what {
         Status::Waiting(waiting) => format!("{}: {}", waiting.reason.word(), waiting.message),
-        Status::Ended(outcome) if outcome.ending.exit_code() != 0 => outcome.message.clone(),
+        Status::Ended(outcome) if outcome.ending != Ending::Succeeded => outcome.message.clone(),
         _ => String::new(),
     };
     vec![
@@ -249,6 +250,6 @@ fn run_record((application, observed): &(Application, Observed), terms: &Limits)
         "job": application.carrier.name(),
         "state": state.what.word(),
         "created": observed.created().map(|created| created.to_string()),
-        "exitCode": state.outcome().map(|outcome| outcome.ending.exit_code()),
+        "exitCode": state.outcome().map(|outcome| outcome.ending.exit_code().number()),
     })
 }

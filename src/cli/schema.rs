@@ -1,5 +1,6 @@
 use anyhow::Result;
 
+use crate::exit_code::ExitCode;
 use crate::job::explain;
 use crate::terminal::stdout;
 
@@ -8,8 +9,8 @@ use crate::terminal::stdout;
 pub struct Schema {}
 
 impl Schema {
-    pub fn run(self) -> Result<u8> {
+    pub fn run(self) -> Result<ExitCode> {
         stdout::write(&mut std::io::stdout().lock(), &format!("{:#}\n", explain::schema()))?;
-        Ok(0)
+        Ok(ExitCode::Succeeded)
     }
 }

@@ -2,6 +2,7 @@ use anyhow::{Result, anyhow, bail};
 
 use super::cluster_args::ClusterArgs;
 use crate::cluster;
+use crate::exit_code::ExitCode;
 use crate::job::overrides::pair;
 use crate::kubernetes::{names, quantity};
 use crate::manifests::{self, Submitter};
@@ -53,7 +54,7 @@ fn amount(text: &str) -> Result<(String, String), String> {
 }
 
 impl Setup {
-    pub async fn run(self) -> Result<u8> {
+    pub async fn run(self) -> Result<ExitCode> {
         let namespace = cluster::namespace(&self.place.options());
         for name in [&namespace, &self.service_account].into_iter().chain(&self.queue) {
             names::check(name).map_err(|message| anyhow!(message))?;
@@ -84,12 +85,12 @@ impl Setup {
                     "Volcano preempts already"
                 });
             }
-            return Ok(0);
+            return Ok(ExitCode::Succeeded);
         }
         let mut out = std::io::stdout().lock();
         for object in &objects {
             stdout::write(&mut out, &format!("---\n{}", super::yaml(&object.0)?))?;
         }
-        Ok(0)
+        Ok(ExitCode::Succeeded)
     }
 }

@@ -6,6 +6,7 @@ use super::cluster_args::ClusterArgs;
 use super::describe::state_explained;
 use super::schedules;
 use crate::cluster::{connect, find, glance, schedule};
+use crate::exit_code::ExitCode;
 use crate::report::{self, FailureReport, Json, Output, Plain};
 use crate::state::Ending;
 use crate::terminal::stdout;
@@ -23,11 +24,11 @@ pub struct Status {
 }
 
 impl Status {
-    pub async fn run(self) -> Result<u8> {
+    pub async fn run(self) -> Result<ExitCode> {
         let cluster = connect(self.place.options()).await?;
         if let Some(schedule) = schedule(&cluster, &self.name).await? {
             schedules::tell(&cluster, &schedule, self.output).await?;
-            return Ok(0);
+            return Ok(ExitCode::Succeeded);
         }
         let application = find(&cluster, &self.name).await?.application;
         let mut observed = glance(&cluster, &application).await?;
@@ -52,6 +53,6 @@ impl Status {
                 stdout::print(lines)?;
             }
         }
-        Ok(0)
+        Ok(ExitCode::Succeeded)
     }
 }

@@ -8,6 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::cluster_args::ClusterArgs;
 use crate::cluster::{self, Cluster, connect, find, forward};
+use crate::exit_code::ExitCode;
 use crate::follow::JUDGE;
 use crate::state::{self, Limits, PATIENCE, State, Status};
 use crate::terminal::{Interrupt, messages, stdout};
@@ -28,7 +29,7 @@ pub struct Ui {
 }
 
 impl Ui {
-    pub async fn run(self) -> Result<u8> {
+    pub async fn run(self) -> Result<ExitCode> {
         let interrupt = Interrupt::listen()?;
         let cluster = connect(self.place.options()).await?;
         let application = find(&cluster, &self.name).await?.application;
@@ -78,12 +79,12 @@ impl Ui {
                 change = sight.changed() => {
                     change.map_err(|failure| cluster::Refusal::of(format!("looking at {}", application.name), failure))?;
                 }
-                _ = interrupt.heard() => return Ok(0),
+                _ = interrupt.heard() => return Ok(ExitCode::Succeeded),
                 _ = judge.tick() => {
                     let terms = Limits { now: cluster.now(), patience: PATIENCE, start_timeout: None };
                     if State::of(sight.observed(), &terms).outcome().is_some() {
                         messages::line(&format!("{} has ended, and its Spark UI with it", application.name));
-                        return Ok(0);
+                        return Ok(ExitCode::Succeeded);
                     }
                 }
             }

@@ -2,6 +2,7 @@ use anyhow::Result;
 
 use super::Form;
 use super::cluster_args::ClusterArgs;
+use crate::exit_code::ExitCode;
 use crate::input::sources::Sources;
 use crate::terminal::{messages, stdout};
 
@@ -21,7 +22,7 @@ pub struct Validate {
 }
 
 impl Validate {
-    pub fn run(self) -> Result<u8> {
+    pub fn run(self) -> Result<ExitCode> {
         let sources = self.sources.read(self.place.namespace.as_deref())?;
         let mut out = std::io::stdout().lock();
         let mut bad = false;
@@ -45,6 +46,6 @@ impl Validate {
                 }
             }
         }
-        Ok(if bad { 2 } else { 0 })
+        Ok(if bad { ExitCode::Invalid } else { ExitCode::Succeeded })
     }
 }

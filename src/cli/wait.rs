@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use super::cluster_args::ClusterArgs;
 use crate::cluster::{self, Change, connect, find};
+use crate::exit_code::{self, ExitCode};
 use crate::follow::JUDGE;
 use crate::report::{self, FailureReport};
 use crate::state::{Ending, Limits, PATIENCE, State, Status};
@@ -14,7 +15,7 @@ use crate::time::{duration, until};
 ///
 /// Ends with 0 when it has come to what was waited for, else with the application's exit code.
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_long_help = super::EXIT_CODES)]
+#[command(after_long_help = exit_code::help())]
 pub struct Wait {
     /// Name of the application, or of its driver's pod
     name: String,
@@ -40,11 +41,11 @@ enum Goal {
 
 impl Goal {
     /// The exit code, once there is nothing more to wait for.
-    fn reached(self, state: &State) -> Option<u8> {
+    fn reached(self, state: &State) -> Option<ExitCode> {
         match (self, &state.what) {
-            (Goal::Running, Status::Running) => Some(0),
+            (Goal::Running, Status::Running) => Some(ExitCode::Succeeded),
             // Whether it has ended is just what is not known.
-            (Goal::Finished, Status::Ended(outcome)) if outcome.ending != Ending::Unknown => Some(0),
+            (Goal::Finished, Status::Ended(outcome)) if outcome.ending != Ending::Unknown => Some(ExitCode::Succeeded),
             (_, Status::Ended(outcome)) => Some(outcome.ending.exit_code()),
             _ => None,
         }
@@ -52,7 +53,7 @@ impl Goal {
 }
 
 impl Wait {
-    pub async fn run(self) -> Result<u8> {
+    pub async fn run(self) -> Result<ExitCode> {
         let interrupt = Interrupt::listen()?;
         let cluster = connect(self.place.options()).await?;
         let application = find(&cluster, &self.name).await?.application;
@@ -85,7 +86,7 @@ impl Wait {
                 }
                 () = until(deadline) => {
                     messages::line(&format!("--timeout is over: {}: {}", application.name, report::words(&state).0));
-                    return Ok(124);
+                    return Ok(ExitCode::TimedOut);
                 }
                 _ = judge.tick() => {}
             }
@@ -96,6 +97,7 @@ impl Wait {
 #[cfg(test)]
 mod tests {
     use super::Goal;
+    use crate::exit_code::ExitCode;
     use crate::state::{Durations, Executors, Outcome, State, Status};
 
     fn state(what: Status) -> State {
@@ -112,13 +114,13 @@ mod tests {
     #[test]
     fn an_end_that_is_not_known_is_no_end() {
         let unknown = state(Status::Ended(Outcome::out_of_sight("x")));
-        assert_eq!(Goal::Finished.reached(&unknown), Some(6));
-        assert_eq!(Goal::Running.reached(&unknown), Some(6));
+        assert_eq!(Goal::Finished.reached(&unknown), Some(ExitCode::Unknown));
+        assert_eq!(Goal::Running.reached(&unknown), Some(ExitCode::Unknown));
     }
 
     #[test]
     fn running_is_no_end_for_those_who_wait_for_one() {
-        assert_eq!(Goal::Running.reached(&state(Status::Running)), Some(0));
+        assert_eq!(Goal::Running.reached(&state(Status::Running)), Some(ExitCode::Succeeded));
         assert_eq!(Goal::Finished.reached(&state(Status::Running)), None);
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use kube::core::Status;
 
 use super::connect::told;
+use crate::exit_code::ExitCode;
 use crate::state::refusal_hint;
 
 /// Why a request did not do what it was sent for.
@@ -23,8 +24,8 @@ pub enum Failure {
     /// A store of files, beside the cluster, does not answer or is out of order.
     #[cfg_attr(not(feature = "upload"), expect(dead_code))]
     Unreached(String),
-    /// A signal stopped it, for which a shell reports this exit code.
-    Interrupted(u8),
+    /// A signal stopped it; sparkctl exits with this code.
+    Interrupted(ExitCode),
 }
 
 impl Failure {
@@ -142,12 +143,13 @@ impl Refusal {
         self.failure.may_pass() || passing.iter().any(|words| self.failure.says(words))
     }
 
-    /// sparkctl's exit code: refused, or not reached. An interrupt has its signal's own.
-    pub fn exit_code(&self) -> u8 {
+    pub fn exit_code(&self) -> ExitCode {
         match &self.failure {
-            Failure::Refused(status) if status.code < 500 && status.code != 429 => 3,
-            Failure::NotSent(_) | Failure::Differs(_) => 3,
-            Failure::Refused(_) | Failure::NoAnswer(_) | Failure::Missing(_) | Failure::Unreached(_) => 6,
+            Failure::Refused(status) if status.code < 500 && status.code != 429 => ExitCode::Refused,
+            Failure::NotSent(_) | Failure::Differs(_) => ExitCode::Refused,
+            Failure::Refused(_) | Failure::NoAnswer(_) | Failure::Missing(_) | Failure::Unreached(_) => {
+                ExitCode::Unknown
+            }
             Failure::Interrupted(code) => *code,
         }
     }
@@ -160,6 +162,11 @@ impl Display for Refusal {
 }
 
 impl Error for Refusal {}
+
+/// The exit code of a command that an error ended: what is no refusal of the cluster's is wrong input.
+pub fn exit_code(error: &anyhow::Error) -> ExitCode {
+    error.downcast_ref::<Refusal>().map_or(ExitCode::Invalid, Refusal::exit_code)
+}
 
 /// What to try.
 fn hint(failure: &Failure, namespace: &str) -> Option<String> {
@@ -181,7 +188,7 @@ fn hint(failure: &Failure, namespace: &str) -> Option<String> {
 mod tests {
     use kube::core::Status;
 
-    use super::{Failure, Refusal};
+    use super::{ExitCode, Failure, Refusal};
 
     fn refusal(code: u16, message: &str) -> Refusal {
         let status = Status { code, message: message.into(), ..Status::default() };
@@ -208,7 +215,7 @@ mod tests {
 
     #[test]
     fn tells_a_refusal_from_a_server_in_trouble() {
-        assert_eq!(refusal(422, "x").exit_code(), 3);
-        assert_eq!(refusal(503, "x").exit_code(), 6);
+        assert_eq!(refusal(422, "x").exit_code(), ExitCode::Refused);
+        assert_eq!(refusal(503, "x").exit_code(), ExitCode::Unknown);
     }
 }

@@ -33,7 +33,7 @@ use clock::Clock;
 pub use connect::{Options, connect};
 pub use delete::delete;
 pub use diagnose::around;
-pub use error::{Failure, Refusal};
+pub use error::{Failure, Refusal, exit_code};
 pub use find::{Found, find, glance, glance_and_events, list};
 pub use forward::forward;
 pub use garbage::{Retention, litter};

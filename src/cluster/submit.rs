@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::request::{Answer, Call};
 use super::{Cluster, Failure, Refusal, kinds, suggest};
+use crate::exit_code::ExitCode;
 use crate::kubernetes::{Object, difference};
 use crate::manifests::{HOLD, Manifests, RUN_KEY, SPECIFICATION, STAYS_SUSPENDED};
 use crate::program::program;
@@ -379,7 +380,7 @@ fn who_has_it(carrier: &Object, found: &Value, namespace: &str) -> String {
 }
 
 /// What a submission ends with that a signal interrupted: `code` is what a shell reports for it.
-pub fn stopped(code: u8) -> Refusal {
+pub fn stopped(code: ExitCode) -> Refusal {
     Refusal::of("submitting", Failure::Interrupted(code))
 }
 

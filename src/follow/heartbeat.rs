@@ -30,11 +30,10 @@ impl Ping {
         self.tell(format!("{}/start", self.0)).await;
     }
 
-    /// Tells the end by sparkctl's exit code.
-    pub async fn end(&self, code: u8) {
-        match code {
-            0 => self.tell(self.0.clone()).await,
-            _ => self.tell(format!("{}/fail", self.0)).await,
+    pub async fn end(&self, succeeded: bool) {
+        match succeeded {
+            true => self.tell(self.0.clone()).await,
+            false => self.tell(format!("{}/fail", self.0)).await,
         }
     }
 
@@ -92,8 +91,8 @@ mod tests {
         });
         let ping = ping(&url).expect("an address");
         ping.start().await;
-        ping.end(0).await;
-        ping.end(4).await;
+        ping.end(true).await;
+        ping.end(false).await;
         assert_eq!(heard.join().expect("what was heard"), ["/job/start", "/job", "/job/fail"]);
     }
 }

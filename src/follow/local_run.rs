@@ -12,6 +12,7 @@ use super::LOG_TAIL;
 use super::options::{ExitCodeFrom, FollowOptions};
 use super::reporter::Reporter;
 use crate::cluster::Line;
+use crate::exit_code::ExitCode;
 use crate::job::Job;
 use crate::local::{self, Ended, Environment, Event, LocalJob, Place};
 use crate::manifests::{Application, Carrier};
@@ -44,7 +45,7 @@ impl Local {
     ///
     /// # Errors
     /// There is more than one job.
-    pub async fn run(&self, jobs: &[Job], cores: Option<u32>, options: &FollowOptions) -> Result<u8> {
+    pub async fn run(&self, jobs: &[Job], cores: Option<u32>, options: &FollowOptions) -> Result<ExitCode> {
         let [job] = jobs else { bail!("--local runs one job, and here are {}", jobs.len()) };
         let draws = std::io::stderr().is_terminal() && options.output() == Output::Text;
         let environment = Environment::of_this_process(draws)?;
@@ -129,14 +130,14 @@ impl<'a> LocalReporter<'a> {
     }
 
     /// Says how it ended. Returns the exit code.
-    fn end(mut self, run: Result<local::Outcome>) -> u8 {
+    fn end(mut self, run: Result<local::Outcome>) -> ExitCode {
         if self.options.output() == Output::Json && self.options.logs.is_some() {
             for text in self.log.rest() {
                 self.voice.log(&Line { at: None, text }, None);
             }
         }
         let name = self.application.name.clone();
-        let left = |told: &mut Self, why: &str, code: u8| {
+        let left = |told: &mut Self, why: &str, code: ExitCode| {
             let message = format!("{why}: {name} was stopped");
             told.voice.left("Deleted", &message, std::slice::from_ref(&message), code, None);
             code
@@ -147,14 +148,14 @@ impl<'a> LocalReporter<'a> {
                 let durations = Durations { queued: None, starting: signed(prepared), ran: ran.and_then(signed) };
                 match ended {
                     Ended::Interrupted(signal) => return left(&mut self, "interrupted", signal_code(signal)),
-                    Ended::TimedOut => return left(&mut self, "--timeout is over", 124),
+                    Ended::TimedOut => return left(&mut self, "--timeout is over", ExitCode::TimedOut),
                     Ended::Exited(code) => (exited(i32::from(code)), durations),
                     Ended::Killed(signal) => (exited(128 + signal), durations),
                 }
             }
         };
         let code = match (self.options.exit_code_from, outcome.driver_exit_code) {
-            (Some(ExitCodeFrom::Driver), Some(code)) => u8::try_from(code).unwrap_or(1),
+            (Some(ExitCodeFrom::Driver), Some(code)) => ExitCode::of_driver(code),
             _ => outcome.ending.exit_code(),
         };
         let exception = (outcome.ending == Ending::Failed).then(|| state::last_exception(&self.log.tail())).flatten();
@@ -175,8 +176,12 @@ fn signed(duration: Duration) -> Option<SignedDuration> {
 }
 
 /// What a shell reports for a process that a signal ended.
-fn signal_code(signal: i32) -> u8 {
-    u8::try_from(128 + signal).unwrap_or(u8::MAX)
+fn signal_code(signal: i32) -> ExitCode {
+    match signal {
+        1 => ExitCode::HungUp,
+        15 => ExitCode::Terminated,
+        _ => ExitCode::Interrupted,
+    }
 }
 
 fn exited(code: i32) -> Outcome {

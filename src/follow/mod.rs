@@ -1,7 +1,6 @@
 //! From an application that is in the cluster to an exit code: watches, says what changes, and leaves
 //! at its end, at a signal, or when its time is over.
 
-pub mod failure;
 pub mod heartbeat;
 mod live;
 pub mod local_run;
@@ -20,6 +19,7 @@ use tokio::task::JoinSet;
 use self::options::{ExitCodeFrom, FollowOptions, Leave, Whose};
 use self::reporter::Reporter;
 use crate::cluster::{self, Change, Cluster, LogEvent, Logs, Observer, Source, Stage};
+use crate::exit_code::ExitCode;
 use crate::manifests::Application;
 use crate::program::program;
 use crate::report::{self, FailureReport};
@@ -54,7 +54,7 @@ pub async fn follow(
     application: &Application,
     options: &FollowOptions,
     interrupt: &Interrupt,
-) -> Result<u8> {
+) -> Result<ExitCode> {
     let mut following = Following::begin(cluster, application, options)?;
     let over = following.until_it_ends(interrupt).await;
     Ok(following.conclude(over, interrupt).await)
@@ -65,7 +65,7 @@ enum Over {
     Ended(Box<State>),
     /// It cannot be watched any more.
     OutOfSight(String),
-    Interrupted(u8),
+    Interrupted(ExitCode),
     TimedOut,
 }
 
@@ -280,7 +280,7 @@ impl<'a> Following<'a> {
         self.voice.log(&line, shown);
     }
 
-    async fn conclude(mut self, over: Over, interrupt: &Interrupt) -> u8 {
+    async fn conclude(mut self, over: Over, interrupt: &Interrupt) -> ExitCode {
         match over {
             Over::Ended(state) => self.ended(*state, interrupt).await,
             Over::OutOfSight(why) => {
@@ -288,11 +288,11 @@ impl<'a> Following<'a> {
                 self.told(&state, None, None)
             }
             Over::Interrupted(code) => self.left("interrupted", self.options.on_interrupt, code).await,
-            Over::TimedOut => self.left("--timeout is over", self.options.on_timeout, 124).await,
+            Over::TimedOut => self.left("--timeout is over", self.options.on_timeout, ExitCode::TimedOut).await,
         }
     }
 
-    async fn ended(&mut self, state: State, interrupt: &Interrupt) -> u8 {
+    async fn ended(&mut self, state: State, interrupt: &Interrupt) -> ExitCode {
         self.look_again(&state).await;
         self.begin_logs(&self.state(), interrupt).await;
         self.take_rest_of_logs(interrupt).await;
@@ -381,10 +381,10 @@ impl<'a> Following<'a> {
     }
 
     /// Says how it ended. Returns the exit code.
-    fn told(&mut self, state: &State, exception: Option<&str>, log: Option<&str>) -> u8 {
+    fn told(&mut self, state: &State, exception: Option<&str>, log: Option<&str>) -> ExitCode {
         let outcome = state.outcome().cloned().unwrap_or_else(|| Outcome::out_of_sight("no outcome"));
         let code = match (self.options.exit_code_from, outcome.ending, outcome.driver_exit_code) {
-            (Some(ExitCodeFrom::Driver), Ending::Failed, Some(code)) => u8::try_from(code).unwrap_or(1),
+            (Some(ExitCodeFrom::Driver), Ending::Failed, Some(code)) => ExitCode::of_driver(code),
             (_, ending, _) => ending.exit_code(),
         };
         let failures = state.executors.telling.as_ref();
@@ -406,7 +406,7 @@ impl<'a> Following<'a> {
     }
 
     /// Leaves an application that has not ended. Returns the exit code.
-    async fn left(&mut self, why: &str, leave: Leave, code: u8) -> u8 {
+    async fn left(&mut self, why: &str, leave: Leave, code: ExitCode) -> ExitCode {
         let state = self.state();
         let (outcome, mut lines) = match leave {
             Leave::Detach => {

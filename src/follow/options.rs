@@ -7,6 +7,7 @@ use anyhow::Result;
 use k8s_openapi::jiff::Timestamp;
 
 use super::result_files::ResultFileOptions;
+use crate::exit_code::ExitCode;
 use crate::manifests::Application;
 use crate::report::{Ci, Json, Output, Progress};
 use crate::state;
@@ -82,7 +83,7 @@ impl FollowOptions {
     ///
     /// # Errors
     /// That of the command.
-    pub fn told(&self, run: Result<u8>) -> Result<u8> {
+    pub fn told(&self, run: Result<ExitCode>) -> Result<ExitCode> {
         run.inspect_err(|error| self.refused(error))
     }
 
@@ -97,7 +98,7 @@ impl FollowOptions {
     /// What a script reads of an application that nobody follows: a name, or the result that it is.
     pub fn receipt(&self, application: &Application, name: &str) {
         let message = format!("{} runs on", application.carrier.describe());
-        let record = Json::new(application).left("Submitted", &message, 0, None, Timestamp::now());
+        let record = Json::new(application).left("Submitted", &message, ExitCode::Succeeded, None, Timestamp::now());
         self.papers.submitted(application, &message, &record);
         match self.output() {
             Output::Json => print(&record.to_string()),

@@ -14,6 +14,7 @@ use super::live::Live;
 use super::options::FollowOptions;
 use super::result_files::{ResultFileOptions, ResultFiles};
 use crate::cluster::{Line, Stage};
+use crate::exit_code::ExitCode;
 use crate::manifests::Application;
 use crate::report::{self, Ci, End, FailureReport, Json, Output, Plain};
 use crate::state::{Ending, State};
@@ -147,7 +148,7 @@ impl Reporter {
         self.data(&[start, &self.ci.harmless(&text), new_line(ends)].concat());
     }
 
-    pub fn result(&mut self, state: &State, card: &FailureReport, log: Option<&str>, code: u8) {
+    pub fn result(&mut self, state: &State, card: &FailureReport, log: Option<&str>, code: ExitCode) {
         self.end_section();
         self.end_view();
         let now = Timestamp::now();
@@ -183,7 +184,7 @@ impl Reporter {
     }
 
     /// Leaves an application that has not ended, with what it had come to so far as that is known.
-    pub fn left(&mut self, outcome: &str, message: &str, lines: &[String], code: u8, state: Option<&State>) {
+    pub fn left(&mut self, outcome: &str, message: &str, lines: &[String], code: ExitCode, state: Option<&State>) {
         self.end_section();
         self.end_view();
         let Application { name, namespace, .. } = &self.application;

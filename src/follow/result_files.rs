@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::failure;
+use crate::cluster;
 use crate::manifests::Application;
 use crate::report::{self, Ci, End};
 use crate::terminal::messages;
@@ -64,11 +64,11 @@ impl ResultFileOptions {
 
     /// Notes an error that ended a command before there was an application to follow. Returns the result that it is.
     pub fn refused(&self, error: &anyhow::Error) -> Value {
-        let code = failure::exit_code(error);
-        let (outcome, message) = (failure::outcome(error), format!("{error:#}"));
+        let code = cluster::exit_code(error);
+        let (outcome, message) = (code.word(), format!("{error:#}"));
         let record = json!({
             "v": 1, "ts": Timestamp::now().to_string(), "kind": "result", "app": null, "namespace": null, "id": null,
-            "outcome": outcome, "exitCode": code, "driverExitCode": null, "retryable": false,
+            "outcome": outcome, "exitCode": code.number(), "driverExitCode": null, "retryable": false,
             "message": report::clean(&message),
         });
         let end = End { app: "sparkctl".into(), outcome: outcome.into(), exit_code: code, message, ..End::default() };

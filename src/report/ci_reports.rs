@@ -1,6 +1,7 @@
 use k8s_openapi::jiff::SignedDuration;
 
 use super::{clean, clean_line, failure};
+use crate::exit_code::ExitCode;
 use crate::state::{Attempt, Durations, Ending, PastAttempt};
 
 /// How following came to its end, for those who read it afterwards: a pipeline's page, a test report.
@@ -10,7 +11,7 @@ pub struct End {
     pub namespace: String,
     /// `Succeeded`, `Failed`, …; `Refused`, `Detached` or `Deleted` where sparkctl ends first.
     pub outcome: String,
-    pub exit_code: u8,
+    pub exit_code: ExitCode,
     pub message: String,
     pub exception: Option<String>,
     pub hint: Option<String>,
@@ -23,7 +24,7 @@ pub struct End {
 
 impl End {
     pub fn succeeded(&self) -> bool {
-        self.exit_code == 0
+        self.exit_code == ExitCode::Succeeded
     }
 
     /// What a failure has to say, in lines.
@@ -118,7 +119,7 @@ pub fn step_summary(end: &End) -> String {
     let mut table = format!("### {mark} Spark application {}: {}\n\n| | |\n| --- | --- |\n", end.app, end.outcome);
     let mut row = |name: &str, text: &str| table.push_str(&format!("| {name} | {} |\n", cell(text)));
     row("namespace", &end.namespace);
-    row("exit code", &end.exit_code.to_string());
+    row("exit code", &end.exit_code.number().to_string());
     if let Some(attempt) = &end.attempt {
         row("attempt", &attempt.place());
     }
@@ -157,7 +158,7 @@ pub fn step_outputs(end: &End) -> String {
         ("app", end.app.clone()),
         ("namespace", end.namespace.clone()),
         ("outcome", end.outcome.clone()),
-        ("exit-code", end.exit_code.to_string()),
+        ("exit-code", end.exit_code.number().to_string()),
         ("message", clean(&end.message)),
     ];
     rows.iter().map(|(name, value)| format!("{name}={value}\n")).collect()
@@ -184,7 +185,7 @@ mod tests {
             app: "pi".into(),
             namespace: "jobs".into(),
             outcome: "Failed".into(),
-            exit_code: 1,
+            exit_code: ExitCode::Failed,
             message: "the driver exited with code 1: 50% <done>".into(),
             exception: Some("ValueError: a|b".into()),
             hint: Some("look, there".into()),
@@ -236,7 +237,12 @@ c</system-out>
 
     #[test]
     fn what_was_not_reached_is_no_case() {
-        let refused = End { outcome: "Refused".into(), exit_code: 3, durations: Durations::default(), ..failed() };
+        let refused = End {
+            outcome: "Refused".into(),
+            exit_code: ExitCode::Refused,
+            durations: Durations::default(),
+            ..failed()
+        };
         assert!(junit_suite(&refused).contains("tests=\"1\" failures=\"1\""));
         assert!(junit_suite(&refused).contains("name=\"submit\""));
         let unplaced = End { outcome: "CouldNotStart".into(), ..refused };
@@ -245,7 +251,7 @@ c</system-out>
 
     #[test]
     fn a_success_has_four_cases_and_no_annotation() {
-        let end = End { outcome: "Succeeded".into(), exit_code: 0, log: None, ..failed() };
+        let end = End { outcome: "Succeeded".into(), exit_code: ExitCode::Succeeded, log: None, ..failed() };
         assert!(junit_suite(&end).contains("tests=\"4\" failures=\"0\""));
         assert_eq!(annotation(&end), None);
     }
@@ -270,7 +276,7 @@ ended 2026-11-24T04:00:46Z</stackTrace></rerunFailure>
   </testcase>
 "#;
         assert!(xml.contains(reruns), "{xml}");
-        let succeeded = End { outcome: "Succeeded".into(), exit_code: 0, ..failed };
+        let succeeded = End { outcome: "Succeeded".into(), exit_code: ExitCode::Succeeded, ..failed };
         let xml = junit_suite(&succeeded);
         assert!(xml.contains("tests=\"4\" failures=\"0\" errors=\"0\""), "{xml}");
         let run = "name=\"run\" time=\"41.000\">\n    <flakyFailure type=\"Failed\" message=\"attempt 1: ";

@@ -2,6 +2,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 use super::clean;
+use crate::exit_code::ExitCode;
 use crate::manifests::Application;
 use crate::state::{Attempt, Count, Durations, Executors, LINGERS, LINGERS_HINT, Outcome, State, Status};
 
@@ -55,14 +56,14 @@ impl Json {
         outcome: &Outcome,
         state: &State,
         exception: Option<&str>,
-        exit_code: u8,
+        exit_code: ExitCode,
         now: Timestamp,
     ) -> Value {
         let body = json!({
             "outcome": outcome.ending.word(),
-            "exitCode": exit_code,
+            "exitCode": exit_code.number(),
             "driverExitCode": outcome.driver_exit_code,
-            "retryable": outcome.ending.is_retryable(),
+            "retryable": outcome.ending.exit_code().is_retryable(),
             "message": clean(&outcome.message),
             "exception": exception.map(clean),
             "hint": outcome.hint.as_deref().map(clean),
@@ -74,10 +75,17 @@ impl Json {
     }
 
     /// The last line of a sparkctl that leaves before the application's end, with what that had come to if it was followed.
-    pub fn left(&self, outcome: &str, message: &str, exit_code: u8, state: Option<&State>, now: Timestamp) -> Value {
+    pub fn left(
+        &self,
+        outcome: &str,
+        message: &str,
+        exit_code: ExitCode,
+        state: Option<&State>,
+        now: Timestamp,
+    ) -> Value {
         let mut body = json!({
             "outcome": outcome,
-            "exitCode": exit_code,
+            "exitCode": exit_code.number(),
             "driverExitCode": null,
             "retryable": false,
             "message": clean(message),

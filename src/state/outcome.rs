@@ -4,6 +4,7 @@ use super::container::{self, Role};
 use super::log_hint::{executors_hint, log_hint};
 use super::meaning::exit_code_meaning;
 use super::{Executors, Gone, Limits, Observed, Waiting, has_passed, memory, scheduling, waiting};
+use crate::exit_code::ExitCode;
 use crate::spark::Conf;
 
 /// How an application ended.
@@ -30,30 +31,18 @@ pub enum Ending {
 }
 
 impl Ending {
+    pub fn exit_code(self) -> ExitCode {
+        match self {
+            Ending::Succeeded => ExitCode::Succeeded,
+            Ending::Failed => ExitCode::Failed,
+            Ending::CouldNotStart => ExitCode::CouldNotStart,
+            Ending::Lost => ExitCode::Lost,
+            Ending::Unknown => ExitCode::Unknown,
+        }
+    }
+
     pub fn word(self) -> &'static str {
-        match self {
-            Ending::Succeeded => "Succeeded",
-            Ending::Failed => "Failed",
-            Ending::CouldNotStart => "CouldNotStart",
-            Ending::Lost => "Lost",
-            Ending::Unknown => "Unknown",
-        }
-    }
-
-    /// sparkctl's own exit code.
-    pub fn exit_code(self) -> u8 {
-        match self {
-            Ending::Succeeded => 0,
-            Ending::Failed => 1,
-            Ending::CouldNotStart => 4,
-            Ending::Lost => 5,
-            Ending::Unknown => 6,
-        }
-    }
-
-    /// Whether the same submission may well succeed the next time.
-    pub fn is_retryable(self) -> bool {
-        self == Ending::Lost
+        self.exit_code().word()
     }
 }
 

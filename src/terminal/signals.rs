@@ -4,6 +4,7 @@ use anyhow::{Context, Result};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use crate::exit_code::ExitCode;
 use crate::terminal::messages;
 
 /// The signals that ask sparkctl to leave.
@@ -15,12 +16,11 @@ pub enum Signal {
 }
 
 impl Signal {
-    /// What a shell reports for a process that this signal ended.
-    pub fn exit_code(self) -> u8 {
+    pub fn exit_code(self) -> ExitCode {
         match self {
-            Signal::Hangup => 129,
-            Signal::Interrupt => 130,
-            Signal::Terminate => 143,
+            Signal::Hangup => ExitCode::HungUp,
+            Signal::Interrupt => ExitCode::Interrupted,
+            Signal::Terminate => ExitCode::Terminated,
         }
     }
 }
@@ -48,7 +48,7 @@ impl Interrupt {
                 while signals.recv().await.is_some() {
                     if sender.send_replace(Some(which)).is_some() {
                         messages::drop_view();
-                        std::process::exit(i32::from(which.exit_code()));
+                        std::process::exit(i32::from(which.exit_code().number()));
                     }
                 }
             });

@@ -107,8 +107,9 @@ fn hint(scheme: &str, words: &str, answer: Option<&Answer>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exit_code::ExitCode;
 
-    fn failed(scheme: &str, source: &str) -> (String, u8, String) {
+    fn failed(scheme: &str, source: &str) -> (String, ExitCode, String) {
         let error = Error::Generic { store: "S3", source: source.to_owned().into() };
         let told = told("uploading".into(), &format!("{scheme}://jobs/a"), error.into());
         let refusal = told.downcast_ref::<Refusal>().unwrap();
@@ -122,16 +123,16 @@ mod tests {
         let (said, code, hint) =
             failed("abfss", &format!("Server returned non-2xx status code: 404 Not Found: {body}"));
         assert_eq!(said, "uploading: The specified container does not exist. (404 Not Found, ContainerNotFound)");
-        assert_eq!((code, hint.as_str()), (3, "make the bucket first, or correct the URL of --upload"));
+        assert_eq!((code, hint.as_str()), (ExitCode::Refused, "make the bucket first, or correct the URL of --upload"));
     }
 
     #[test]
     fn tells_a_refusal_from_a_store_that_is_out_of_order() {
         let (said, code, hint) = failed("gs", "Server returned non-2xx status code: 403 Forbidden: ");
-        assert_eq!((said.as_str(), code), ("uploading: 403 Forbidden", 3));
+        assert_eq!((said.as_str(), code), ("uploading: 403 Forbidden", ExitCode::Refused));
         assert!(hint.contains("GOOGLE_APPLICATION_CREDENTIALS"), "{hint}");
         let (said, code, _) = failed("s3", "Server returned non-2xx status code: 503 Service Unavailable: busy");
-        assert_eq!((said.as_str(), code), ("uploading: 503 Service Unavailable: busy", 6));
+        assert_eq!((said.as_str(), code), ("uploading: 503 Service Unavailable: busy", ExitCode::Unknown));
     }
 
     #[test]

@@ -13,10 +13,11 @@ use super::cluster_args::ClusterArgs;
 use super::render::{Identity, manifests_of, namespace_of};
 use super::{doctor, schedules};
 use crate::cluster::{self, Cluster, Failure, Lease, Refusal, Submitted};
+use crate::exit_code::{self, ExitCode};
+use crate::follow::follow;
 use crate::follow::heartbeat::{Ping, ping};
 use crate::follow::local_run::Local;
 use crate::follow::options::{FollowOptions, Leave};
-use crate::follow::{failure, follow};
 use crate::input::local_files;
 use crate::input::sources::{self, Source, Sources};
 use crate::job::Job;
@@ -32,7 +33,7 @@ use crate::upload;
 /// The driver's pod is created held, everything else as its property, and then it is released: interrupted at any
 /// moment, a submission leaves an application that runs, or nothing that does.
 #[derive(clap::Args, Clone, Debug)]
-#[command(after_long_help = super::EXIT_CODES)]
+#[command(after_long_help = exit_code::help())]
 pub struct Submit {
     #[command(flatten)]
     sources: Sources,
@@ -78,12 +79,11 @@ enum Keep {
 
 impl Keep {
     /// Whether an application that sparkctl left with this exit code is deleted: only what has ended.
-    fn deletes(self, code: u8) -> bool {
-        const GOES_ON: [u8; 5] = [6, 124, 129, 130, 143];
+    fn deletes(self, code: ExitCode) -> bool {
         match self {
             Keep::Always => false,
-            Keep::OnFailure => code == 0,
-            Keep::Never => !GOES_ON.contains(&code),
+            Keep::OnFailure => code == ExitCode::Succeeded,
+            Keep::Never => !code.may_still_run(),
         }
     }
 }
@@ -96,7 +96,7 @@ enum Submission {
 }
 
 impl Submit {
-    pub async fn run(mut self) -> Result<u8> {
+    pub async fn run(mut self) -> Result<ExitCode> {
         self.sources.stay = self.local.cores().is_some();
         self.follow.papers.begin()?;
         if let Some(ping) = &self.ping {
@@ -104,12 +104,12 @@ impl Submit {
         }
         let run = self.attempt().await;
         if let Some(ping) = &self.ping {
-            ping.end(*run.as_ref().unwrap_or(&1)).await;
+            ping.end(run.as_ref().is_ok_and(|code| *code == ExitCode::Succeeded)).await;
         }
         self.follow.told(run)
     }
 
-    async fn attempt(&self) -> Result<u8> {
+    async fn attempt(&self) -> Result<ExitCode> {
         let mut sources = self.sources.read(self.place.namespace.as_deref())?;
         if self.local.cores().is_some() {
             sources.iter_mut().for_each(Source::keep_what_matters_here);
@@ -120,10 +120,10 @@ impl Submit {
         }
         let interrupt = Interrupt::listen()?;
         let cluster = cluster::connect(self.place.options()).await?;
-        let mut skipped = 0;
+        let mut skipped = ExitCode::Succeeded;
         if self.check {
             match doctor::check(&jobs, &self.place, &self.identity, &cluster).await? {
-                0 => {}
+                ExitCode::Succeeded => {}
                 code => return Ok(code),
             }
         }
@@ -165,7 +165,7 @@ impl Submit {
                 // What was submitted before it goes on, and is spoken of.
                 Err(error) => {
                     self.follow.refused(&error);
-                    let code = failure::tell(&error);
+                    let code = super::report_error(&error);
                     for application in &applications {
                         report::next_steps(application, program()).iter().for_each(|step| messages::line(step));
                     }
@@ -180,7 +180,7 @@ impl Submit {
             if self.keep.deletes(code) && cluster::delete(&cluster, application).await? {
                 messages::line(&format!("deleted {}: --keep says so", application.carrier.describe()));
             }
-            worst = if worst == 0 { code } else { worst };
+            worst = if worst == ExitCode::Succeeded { code } else { worst };
         }
         Ok(worst)
     }

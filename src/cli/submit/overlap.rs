@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use crate::cluster::{self, Cluster, Lease};
+use crate::exit_code::ExitCode;
 use crate::job::{Job, Name};
 use crate::manifests::Application;
 use crate::terminal::messages;
@@ -56,8 +57,8 @@ impl Overlap {
     }
 
     /// The exit code of a run that is skipped.
-    pub fn skipped(&self) -> u8 {
-        if self.skip_ok { 0 } else { 9 }
+    pub fn skipped(&self) -> ExitCode {
+        if self.skip_ok { ExitCode::Succeeded } else { ExitCode::Skipped }
     }
 
     /// Waits until the run may begin, or must not.
