@@ -9,6 +9,8 @@ mod dynamic_allocation;
 mod every_field;
 mod executor;
 pub mod explain;
+#[cfg(test)]
+mod flags_win;
 pub mod from_spark_submit;
 pub mod kubernetes_type;
 pub mod local_files;

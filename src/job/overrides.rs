@@ -1,4 +1,7 @@
-//! What flags change in a job, or say where there is no file.
+//! Flags that change a job, or describe one without a file.
+//!
+//! A flag of its own wins over the same setting given by `--conf`, `--conf` over the file's fields, and those over the
+//! file's `sparkConf`.
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -6,39 +9,40 @@ use serde_json::{Value, json};
 use super::kubernetes_type::Embedded;
 use super::quantities::Quantity;
 use super::role::RoleSpec;
+use super::scheduling::Scheduler;
 use super::schema::Whole;
 use super::spec::{Language, PullPolicy};
 use super::{Job, Name};
 use crate::diagnostic::Problem;
 use crate::kubernetes::{names, quantity};
-use crate::spark::{Memory, memory};
+use crate::spark::{Memory, catalog, memory};
 
-/// Flags that win over the job file. Without a file they describe the job by themselves.
+/// Flags that win over the job file. Without a file they describe the whole job.
 #[derive(Args, Clone, Debug, Default, PartialEq)]
-#[command(next_help_heading = "The job, over what the file says")]
+#[command(next_help_heading = "Job (flags win over the file)")]
 pub struct Overrides {
     /// Name of the application
     #[arg(long, value_parser = name)]
     pub name: Option<String>,
-    /// Image of driver and executors
+    /// Image of the driver and the executors
     #[arg(long)]
     pub image: Option<String>,
-    /// When the image is pulled
+    /// When to pull the image
     #[arg(long, value_name = "POLICY", value_parser = clap::builder::PossibleValuesParser::new(PullPolicy::WORDS))]
     pub image_pull_policy: Option<String>,
-    /// Version of Spark in the image
+    /// Spark version in the image
     #[arg(long, value_name = "VERSION")]
     pub spark_version: Option<String>,
-    /// Language of the application; by default seen by the main file's name
+    /// Language of the application [default: by the main file's suffix]
     #[arg(long = "type", value_name = "LANGUAGE", value_parser = clap::builder::PossibleValuesParser::new(Language::WORDS))]
     pub kind: Option<String>,
-    /// Jar or script to run (`local:///path` is in the image)
+    /// Jar or script to run (`local:///path` is a path in the image)
     #[arg(long, value_name = "URI")]
     pub main_file: Option<String>,
-    /// Main class of a jar
+    /// Main class of the jar
     #[arg(long = "class", value_name = "CLASS")]
     pub main_class: Option<String>,
-    /// A setting of Spark; the last of the same key counts
+    /// Set a Spark setting; wins over the file, but a flag of its own wins over it. Can be repeated
     #[arg(short, long = "conf", value_name = "KEY=VALUE", value_parser = pair)]
     pub conf: Vec<(String, String)>,
     /// Number of executors
@@ -47,10 +51,10 @@ pub struct Overrides {
     /// Cores of the driver
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub driver_cores: Option<u32>,
-    /// Memory of the driver's heap, in Spark's notation
+    /// Heap size of the driver, in Spark's notation
     #[arg(long, value_name = "512m", value_parser = amount)]
     pub driver_memory: Option<String>,
-    /// Memory of the driver beside its heap
+    /// Memory of the driver outside the heap
     #[arg(long, value_name = "384m", value_parser = amount)]
     pub driver_memory_overhead: Option<String>,
     /// CPU limit of the driver, in Kubernetes' notation
@@ -59,10 +63,10 @@ pub struct Overrides {
     /// Cores of each executor
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub executor_cores: Option<u32>,
-    /// Memory of each executor's heap, in Spark's notation
+    /// Heap size of each executor, in Spark's notation
     #[arg(long, value_name = "4g", value_parser = amount)]
     pub executor_memory: Option<String>,
-    /// Memory of each executor beside its heap
+    /// Memory of each executor outside the heap
     #[arg(long, value_name = "1g", value_parser = amount)]
     pub executor_memory_overhead: Option<String>,
     /// CPU limit of each executor, in Kubernetes' notation
@@ -71,8 +75,8 @@ pub struct Overrides {
     /// Service account of the driver
     #[arg(long, value_name = "NAME")]
     pub service_account: Option<String>,
-    /// Scheduler of the gang: volcano, yunikorn, kueue, or a kube-scheduler with the coscheduling plugin; `default`
-    /// for the cluster's own
+    /// Scheduler of the gang: volcano, yunikorn, kueue, or the name of a kube-scheduler with the coscheduling plugin;
+    /// `default` for the cluster's own scheduler
     #[arg(long, value_name = "NAME")]
     pub scheduler: Option<String>,
     /// Queue of the gang
@@ -81,57 +85,58 @@ pub struct Overrides {
     /// Priority class of the gang and its pods
     #[arg(long, value_name = "NAME")]
     pub priority_class: Option<String>,
-    /// Volcano takes no running driver away for another application; executors it may
+    /// Keep Volcano from preempting the running driver (executors may still be preempted)
     #[arg(long)]
     pub protect_driver: bool,
-    /// Nodes for all pods must have this label; commas part alternatives
+    /// Run all pods on nodes with this label; separate alternative values by commas
     #[arg(long = "node", visible_alias = "node-affinity", value_name = "KEY=VALUE[,VALUE]", value_parser = node_labels)]
     pub node_affinity: Vec<(String, String)>,
-    /// Nodes for the driver must have this label
+    /// Run the driver on nodes with this label
     #[arg(long = "driver-node", visible_alias = "driver-node-affinity", value_name = "KEY=VALUE[,VALUE]", value_parser = node_labels)]
     pub driver_node_affinity: Vec<(String, String)>,
-    /// Nodes for the executors must have this label
+    /// Run the executors on nodes with this label
     #[arg(long = "executor-node", visible_alias = "executor-node-affinity", value_name = "KEY=VALUE[,VALUE]", value_parser = node_labels)]
     pub executor_node_affinity: Vec<(String, String)>,
-    /// Executors are spread evenly over the values of this node label, such as `topology.kubernetes.io/zone`
+    /// Spread executors evenly over the values of this node label, such as `topology.kubernetes.io/zone`
     #[arg(long, value_name = "KEY", value_parser = label_key)]
     pub spread: Vec<String>,
-    /// A taint that all pods tolerate
+    /// Let all pods tolerate this taint
     #[arg(long = "toleration", value_name = "KEY[=VALUE][:EFFECT]", value_parser = toleration)]
     pub tolerations: Vec<Value>,
-    /// A label of all pods
+    /// Add a label to all pods
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
     pub labels: Vec<(String, String)>,
-    /// An environment variable of all pods
+    /// Set an environment variable in all pods
     #[arg(long = "env", value_name = "NAME=VALUE", value_parser = pair)]
     pub env: Vec<(String, String)>,
-    /// Maven coordinates that the driver fetches
+    /// Maven packages to download, beside those of `deps.packages`; wins over `spark.jars.packages`
     #[arg(long, value_name = "G:A:V", value_delimiter = ',')]
     pub packages: Vec<String>,
-    /// Jars beside the main one
+    /// Jars to add, beside those of `deps.jars`; wins over `spark.jars`
     #[arg(long, value_name = "URI", value_delimiter = ',')]
     pub jars: Vec<String>,
-    /// Files for the executors' working directories
+    /// Files to place in the executors' working directories, beside those of `deps.files`; wins over `spark.files`
     #[arg(long, value_name = "URI", value_delimiter = ',')]
     pub files: Vec<String>,
-    /// Python files, zips and eggs; a folder travels as a zip
+    /// Python files, zips and eggs to add, beside those of `deps.pyFiles` (a directory is sent as a zip); wins over
+    /// `spark.submit.pyFiles`
     #[arg(long, value_name = "URI", value_delimiter = ',')]
     pub py_files: Vec<String>,
-    /// Archives, unpacked for the executors
+    /// Archives to unpack for the executors, beside those of `deps.archives`; wins over `spark.archives`
     #[arg(long, value_name = "URI", value_delimiter = ',')]
     pub archives: Vec<String>,
-    /// Arguments of the application, instead of the file's
+    /// Arguments of the application, replacing those in the file
     #[arg(last = true, value_name = "ARGUMENTS")]
     pub arguments: Vec<String>,
 }
 
-/// What Volcano asks of a pod before it takes it away; no annotation means that it may.
+/// Annotation that tells Volcano whether it may preempt a pod. Without it, it may.
 pub const PREEMPTABLE: &str = "volcano.sh/preemptable";
 
 impl Job {
-    /// The job with what the flags say.
+    /// Applies the flags to the job.
     pub fn with(mut self, overrides: Overrides) -> Self {
-        // Destructured whole, so that the compiler asks for each flag.
+        // Destructured without `..`, so that the compiler asks for each flag.
         let Overrides {
             name,
             image,
@@ -170,44 +175,44 @@ impl Job {
             arguments,
         } = overrides;
         self.conf.extend(conf);
-        let settings = &mut self.conf;
-        let spec = &mut self.spec;
-        // A flag of its own beats the same setting given by --conf.
-        let mut own = |given: bool, key: &str| {
-            if given {
-                settings.remove(key);
-            }
-        };
-        for key in [
-            "spark.kubernetes.container.image",
-            "spark.kubernetes.driver.container.image",
-            "spark.kubernetes.executor.container.image",
+        for (flag, given) in [
+            ("--image", image.is_some()),
+            ("--image-pull-policy", image_pull_policy.is_some()),
+            ("--executors", executors.is_some()),
+            ("--driver-cores", driver_cores.is_some()),
+            ("--driver-memory", driver_memory.is_some()),
+            ("--driver-memory-overhead", driver_memory_overhead.is_some()),
+            ("--driver-core-limit", driver_core_limit.is_some()),
+            ("--executor-cores", executor_cores.is_some()),
+            ("--executor-memory", executor_memory.is_some()),
+            ("--executor-memory-overhead", executor_memory_overhead.is_some()),
+            ("--executor-core-limit", executor_core_limit.is_some()),
+            ("--service-account", service_account.is_some()),
+            ("--scheduler", scheduler.is_some()),
+            ("--protect-driver", protect_driver),
+            ("--packages", !packages.is_empty()),
+            ("--jars", !jars.is_empty()),
+            ("--files", !files.is_empty()),
+            ("--py-files", !py_files.is_empty()),
+            ("--archives", !archives.is_empty()),
         ] {
-            own(image.is_some(), key);
+            if given {
+                self.displace(flag, "");
+            }
         }
-        own(image_pull_policy.is_some(), "spark.kubernetes.container.image.pullPolicy");
-        own(executors.is_some(), "spark.executor.instances");
-        own(driver_cores.is_some(), "spark.driver.cores");
-        own(driver_memory.is_some(), "spark.driver.memory");
-        own(driver_memory_overhead.is_some(), "spark.driver.memoryOverhead");
-        own(driver_core_limit.is_some(), "spark.kubernetes.driver.limit.cores");
-        own(executor_cores.is_some(), "spark.executor.cores");
-        own(executor_memory.is_some(), "spark.executor.memory");
-        own(executor_memory_overhead.is_some(), "spark.executor.memoryOverhead");
-        own(executor_core_limit.is_some(), "spark.kubernetes.executor.limit.cores");
-        own(service_account.is_some(), "spark.kubernetes.authenticate.driver.serviceAccountName");
-        own(!packages.is_empty(), "spark.jars.packages");
+        for (flag, pairs) in [("--label", &labels), ("--env", &env)] {
+            pairs.iter().for_each(|(name, _)| self.displace(flag, name));
+        }
+        let spec = &mut self.spec;
 
         if let Some(name) = name {
             self.name = Name::Given(name);
         }
         if image.is_some() {
             (spec.driver.role.image, spec.executor.role.image) = (None, None);
-            spec.spark_conf.remove("spark.kubernetes.container.image");
         }
         replace(&mut spec.image, image);
         if let Some(policy) = image_pull_policy {
-            spec.spark_conf.remove("spark.kubernetes.container.image.pullPolicy");
             spec.image_pull_policy = [PullPolicy::Always, PullPolicy::IfNotPresent, PullPolicy::Never]
                 .into_iter()
                 .find(|word| word.word() == policy);
@@ -234,6 +239,7 @@ impl Job {
             (spec.driver.role.scheduler_name, spec.executor.role.scheduler_name) = (None, None);
             spec.batch_scheduler = (scheduler != "default").then_some(scheduler);
         }
+        let has_queue = queue.is_some();
         replace(&mut spec.batch_scheduler_options.queue, queue);
         if priority_class.is_some() {
             (spec.driver.role.priority_class_name, spec.executor.role.priority_class_name) = (None, None);
@@ -251,6 +257,8 @@ impl Job {
             role.labels.extend(labels.iter().cloned());
             for (name, value) in &env {
                 role.env.retain(|other| other.text("name") != name);
+                role.env_vars.remove(name);
+                role.env_secret_key_refs.remove(name);
                 role.env.push(Embedded::new(json!({"name": name, "value": value})));
             }
         }
@@ -267,7 +275,29 @@ impl Job {
         if !arguments.is_empty() {
             spec.arguments = arguments;
         }
+        if has_queue {
+            self.displace_queue_label();
+        }
         self
+    }
+
+    /// Removes the settings behind a flag from `sparkConf` and from what `--conf` gave, because the flag wins. `name`
+    /// is the last part of a setting that belongs to a family, such as the key of a label.
+    fn displace(&mut self, flag: &str, name: &str) {
+        for row in catalog::set_by(flag) {
+            let key = row.key.replace('*', name);
+            self.conf.remove(&key);
+            self.spec.spark_conf.remove(&key);
+        }
+    }
+
+    /// Removes the label that names the queue to the scheduler, because `--queue` wins over it.
+    fn displace_queue_label(&mut self) {
+        if let Some(label) = Scheduler::of(self).queue_label() {
+            self.displace("--label", label);
+            self.spec.driver.role.labels.remove(label);
+            self.spec.executor.role.labels.remove(label);
+        }
     }
 }
 
@@ -277,7 +307,7 @@ fn replace<T>(field: &mut Option<T>, flag: Option<T>) {
     }
 }
 
-/// Adds requirements to the node affinity. Terms are alternatives, so each of them gets all.
+/// Adds requirements to the node affinity. Its terms are alternatives, so each of them gets all requirements.
 fn require_nodes<'a>(role: &mut RoleSpec, labels: impl Iterator<Item = &'a (String, String)>) {
     let required: Vec<Value> = labels
         .map(|(key, values)| json!({"key": key, "operator": "In", "values": values.split(',').collect::<Vec<_>>()}))
@@ -318,7 +348,7 @@ fn label(text: &str) -> Result<(String, String), String> {
     Ok((key, value))
 }
 
-/// A node label's key, and values that part alternatives with commas.
+/// A node label's key, and its alternative values, separated by commas.
 fn node_labels(text: &str) -> Result<(String, String), String> {
     let (key, values) = pair(text)?;
     names::check_label_key(&key)?;
@@ -349,7 +379,7 @@ fn toleration(text: &str) -> Result<Value, String> {
         None => (text, None),
     };
     if let Some(effect) = effect.filter(|effect| !["NoSchedule", "PreferNoSchedule", "NoExecute"].contains(effect)) {
-        return Err(format!("expected NoSchedule, PreferNoSchedule or NoExecute behind the colon, found `{effect}`"));
+        return Err(format!("expected NoSchedule, PreferNoSchedule or NoExecute after the colon, found `{effect}`"));
     }
     let key = taint.split_once('=').map_or(taint, |(key, _)| key);
     names::check_label_key(key)?;

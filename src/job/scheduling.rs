@@ -59,4 +59,13 @@ impl Scheduler {
             Self::Coscheduling(name) => Some(name),
         }
     }
+
+    /// The label of pods that names their queue.
+    pub fn queue_label(&self) -> Option<&'static str> {
+        match self {
+            Self::YuniKorn => Some("queue"),
+            Self::Kueue => Some(KUEUE_QUEUE),
+            Self::Default | Self::Volcano | Self::Coscheduling(_) => None,
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! Spark's own rules: its settings, its units, its names, its properties file.
 
+pub mod catalog;
 pub mod command_line;
 pub mod conf;
 pub mod conf_dir;
