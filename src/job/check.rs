@@ -12,10 +12,8 @@ use super::spec::{Language, Mode};
 use super::{Job, Name, local_files, placement};
 use crate::diagnostic::{Problem, nearest};
 use crate::kubernetes::{names, quantity};
-use crate::manifests::driver::custom_resources;
 use crate::redaction;
-use crate::spark::memory::{self, Role};
-use crate::spark::{Conf, EXECUTOR_PREFIX, Version};
+use crate::spark::{Conf, EXECUTOR_PREFIX, Role, Version, memory, resources};
 
 /// All problems of the job. Paths begin with `spec`, wherever the document has it.
 pub fn job(job: &Job, namespace: &str) -> Vec<Problem> {
@@ -43,9 +41,8 @@ pub fn job(job: &Job, namespace: &str) -> Vec<Problem> {
             problems.push(job.setting_problem(key, problem));
         }
     }
-    if let Err(problem) = custom_resources(&conf, Role::Driver) {
-        let key = problem.message.split(':').next().unwrap_or_default().to_owned();
-        problems.push(job.setting_problem(&key, problem));
+    if let Err(error) = resources::custom(&conf, Role::Driver) {
+        problems.push(job.setting_error(error));
     }
     combinations(job, &conf, &mut problems);
     dependencies(job, &mut problems);
@@ -451,9 +448,8 @@ fn amounts(job: &Job, role: Role, spec: &RoleSpec, conf: &Conf, problems: &mut V
     let request = memory::request(conf, role, job.version(), language.is_foreign(), language == Language::Python);
     let requested = match request {
         Ok(mebibytes) => Some(mebibytes),
-        Err(problem) => {
-            let key = problem.message.split(':').next().unwrap_or_default().to_owned();
-            problems.push(job.setting_problem(&key, problem));
+        Err(error) => {
+            problems.push(job.setting_error(error));
             None
         }
     };

@@ -3,7 +3,7 @@
 use super::role::RoleSpec;
 use super::schema::{Positive, section};
 use crate::spark::Conf;
-use crate::spark::memory::Role;
+use crate::spark::Role;
 
 section! {
     /// The executors.

@@ -45,7 +45,7 @@ use crate::diagnostic::Problem;
 use crate::kubernetes::names;
 use crate::manifests::Submission;
 use crate::program::program;
-use crate::spark::{Conf, Version};
+use crate::spark::{Conf, SettingError, Version};
 
 /// What a user asks for: an application, and how it is to run.
 #[derive(Clone, Debug, Default)]
@@ -323,11 +323,27 @@ impl Job {
         self.located(problem.at_field(path))
     }
 
-    /// What is wrong with the job as a whole, flags included.
+    /// A setting that Spark would refuse, as a problem at the place where it was set. Where no field is known for
+    /// it, the message names the key.
+    pub fn setting_error(&self, error: SettingError) -> Problem {
+        let mut problem = self.setting_problem(&error.key, error.problem);
+        if problem.path.is_empty() {
+            problem.message = format!("`{}`: {}", error.key, problem.message);
+        }
+        problem
+    }
+
+    /// Checks the job as a whole, flags included. A problem that two checks find is reported once.
     pub fn check(&self, namespace: &str) -> Vec<Problem> {
         let of_application = check::job(self, namespace).into_iter().map(|problem| self.located(problem));
         let of_schedule = check::schedule(self).into_iter().map(|problem| self.placed(problem));
-        of_application.chain(of_schedule).collect()
+        let mut problems = Vec::new();
+        for problem in of_application.chain(of_schedule) {
+            if !problems.contains(&problem) {
+                problems.push(problem);
+            }
+        }
+        problems
     }
 }
 

@@ -4,7 +4,7 @@ use super::schema::{Whole, section};
 use crate::kubernetes::names;
 use crate::kubernetes::pod::Pod;
 use crate::spark::Conf;
-use crate::spark::memory::Role;
+use crate::spark::Role;
 
 section! {
     /// Metrics. Nothing of it is done without `prometheus`.

@@ -1,10 +1,10 @@
-//! Amounts in Kubernetes' notation.
+//! Amounts in Spark's and in Kubernetes' notation.
 
 use super::schema::{Kind, Read, Reader};
 use super::yaml::Node;
 use crate::diagnostic::Problem;
 use crate::kubernetes::quantity;
-use crate::spark::memory;
+use crate::spark::{Memory, memory};
 
 /// A quantity as Kubernetes writes it: `500m`, `2`, `1.5Gi`. Kept as it was written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +30,25 @@ impl Read for Quantity {
                 Self::default()
             }
         }
+    }
+}
+
+impl Read for Memory {
+    fn kind() -> Kind {
+        Kind::Form(memory::FORM)
+    }
+
+    fn read(node: &Node, reader: &mut Reader) -> Self {
+        let text = node.text().unwrap_or_default();
+        if let Err(problem) = memory::check(text) {
+            let found = if text.is_empty() {
+                Problem::error(format!("expected {}, found {}", memory::FORM, node.found()))
+            } else {
+                problem
+            };
+            reader.push(found.at(node.place));
+        }
+        Self(text.to_owned())
     }
 }
 

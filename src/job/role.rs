@@ -7,8 +7,8 @@ use super::quantities::{MemoryLimit, Quantity};
 use super::schema::{Integer, Port, Positive, Texts, section};
 use super::volumes::Volumes;
 use crate::kubernetes::pod::Pod;
-use crate::spark::memory::{Memory, Role};
 use crate::spark::{Conf, Version};
+use crate::spark::{Memory, Role};
 
 section! {
     /// The fields that `driver` and `executor` share.

@@ -144,7 +144,7 @@ impl Spec {
     /// The settings of Spark that the fields amount to, in the operator's order: what comes
     /// later wins.
     pub fn settings(&self, namespace: &str, name: &str) -> Conf {
-        use crate::spark::memory::Role;
+        use crate::spark::Role;
         let mut conf = Conf::default();
         conf.set_some("spark.kubernetes.container.image", self.image.as_ref());
         conf.set_some("spark.kubernetes.container.image.pullPolicy", self.image_pull_policy.map(PullPolicy::word));
@@ -181,8 +181,8 @@ impl Spec {
         conf
     }
 
-    pub fn role(&self, role: crate::spark::memory::Role) -> &super::role::RoleSpec {
-        use crate::spark::memory::Role;
+    pub fn role(&self, role: crate::spark::Role) -> &super::role::RoleSpec {
+        use crate::spark::Role;
         match role {
             Role::Driver => &self.driver.role,
             Role::Executor => &self.executor.role,

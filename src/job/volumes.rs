@@ -8,7 +8,7 @@ use super::role::RoleSpec;
 use crate::diagnostic::Problem;
 use crate::kubernetes::pod::Pod;
 use crate::spark::Conf;
-use crate::spark::memory::Role;
+use crate::spark::Role;
 
 /// Volumes whose names begin so are Spark's scratch space.
 ///

@@ -1,7 +1,5 @@
 //! The driver's pod: the template, then what Spark puts into it, then the fields of the job file.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 
 use super::HOLD;
@@ -11,8 +9,7 @@ use crate::job::annotation;
 use crate::job::role::RoleSpec;
 use crate::kubernetes::Object;
 use crate::kubernetes::pod::Pod;
-use crate::spark::memory::{self, Role};
-use crate::spark::{Conf, Version};
+use crate::spark::{Conf, Role, Version, memory, resources};
 
 /// The driver's pod, held until its companions exist.
 pub fn pod(plan: &Plan) -> Result<Object, Problem> {
@@ -129,15 +126,16 @@ fn resources(plan: &Plan, pod: &mut Pod) -> Result<(), Problem> {
     let conf = &plan.conf;
     let language = plan.job.language();
     let memory = memory::request(conf, Role::Driver, plan.version, language.is_foreign(), language.is_foreign())
-        .map_err(|problem| plan.setting_problem("spark.driver.memory", problem))?;
+        .map_err(|error| plan.job.setting_error(error))?;
     let container = pod.spark_container();
-    container.set_at(&["resources", "requests", "cpu"], driver_cpu(conf));
+    container.set_at(&["resources", "requests", "cpu"], resources::cpu_request(conf, Role::Driver));
     container.set_at(&["resources", "requests", "memory"], format!("{memory}Mi"));
     container.set_at(&["resources", "limits", "memory"], format!("{memory}Mi"));
     if let Some(limit) = conf.given("spark.kubernetes.driver.limit.cores") {
         container.set_at(&["resources", "limits", "cpu"], limit);
     }
-    for (name, amount) in custom_resources(conf, Role::Driver)? {
+    let custom = resources::custom(conf, Role::Driver).map_err(|error| plan.job.setting_error(error))?;
+    for (name, amount) in custom {
         container.set_at(&["resources", "limits", &name], amount);
     }
     if plan.version >= Version(4, 3) {
@@ -150,39 +148,6 @@ fn resources(plan: &Plan, pod: &mut Pod) -> Result<(), Problem> {
         );
     }
     Ok(())
-}
-
-/// CPU that the driver asks for.
-pub fn driver_cpu(conf: &Conf) -> &str {
-    let cores = conf.given("spark.kubernetes.driver.request.cores").or(conf.given("spark.driver.cores"));
-    cores.unwrap_or("1")
-}
-
-/// GPUs and their like as Spark names them: `vendor/name` and how many.
-pub fn custom_resources(conf: &Conf, role: Role) -> Result<Vec<(String, String)>, Problem> {
-    let prefix = format!("spark.{}.resource.", role.word());
-    let names: BTreeSet<&str> =
-        conf.with_prefix(&prefix).filter_map(|(key, _)| key.rsplit_once('.')).map(|(name, _)| name).collect();
-    names
-        .into_iter()
-        .map(|name| {
-            let key = |part: &str| format!("{prefix}{name}.{part}");
-            let needs = |part: &str, needed: &str, why: &str| {
-                Problem::error(format!("{}: needs {}: {why}", key(part), key(needed)))
-            };
-            let Some(amount) = conf.given(&key("amount")) else {
-                let given = if conf.given(&key("vendor")).is_some() { "vendor" } else { "discoveryScript" };
-                return Err(needs(given, "amount", "how many are there to be?"));
-            };
-            let amount = amount
-                .trim()
-                .parse::<u64>()
-                .map_err(|_| Problem::error(format!("{}: expected a whole number, found `{amount}`", key("amount"))))?;
-            let called = format!("on Kubernetes a resource is called VENDOR/{name}");
-            let vendor = conf.given(&key("vendor")).ok_or_else(|| needs("amount", "vendor", &called))?;
-            Ok((format!("{vendor}/{name}"), amount.to_string()))
-        })
-        .collect()
 }
 
 fn environment(plan: &Plan, pod: &mut Pod) {

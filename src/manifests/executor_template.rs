@@ -8,8 +8,8 @@ use crate::job::Job;
 use crate::job::scheduling::Scheduler;
 use crate::kubernetes::Object;
 use crate::kubernetes::pod::Pod;
+use crate::spark::Role;
 use crate::spark::Version;
-use crate::spark::memory::Role;
 
 /// The key of the template in its ConfigMap.
 ///

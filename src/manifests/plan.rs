@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::diagnostic::Problem;
 use crate::job::restart::{CarrierKind, Supervision};
 use crate::job::scheduling::{KUEUE_QUEUE, Scheduler};
 use crate::job::{Files, Job};
@@ -432,11 +431,6 @@ impl<'a> Plan<'a> {
             }
             false => instances.unwrap_or(1),
         }
-    }
-
-    /// A problem of the setting `key`, at the place where it was set, if the file did.
-    pub fn setting_problem(&self, key: &str, problem: Problem) -> Problem {
-        self.job.setting_problem(key, problem)
     }
 }
 

@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::driver::{custom_resources, driver_cpu};
 use super::plan::{EXECUTOR_CONTAINER, Plan};
 use crate::diagnostic::Problem;
 use crate::job::role::RoleSpec;
 use crate::job::scheduling::Scheduler;
 use crate::kubernetes::pod::Pod;
 use crate::kubernetes::{Object, quantity};
-use crate::spark::memory::{self, Role};
+use crate::spark::{Role, memory, resources};
 
 /// The PodGroup of driver and executors.
 ///
@@ -105,25 +104,15 @@ impl Request {
         let conf = &plan.conf;
         let language = plan.job.language();
         let python = language == crate::job::spec::Language::Python;
-        let cores = match role {
-            Role::Driver => driver_cpu(conf),
-            Role::Executor => {
-                let cores =
-                    conf.given("spark.kubernetes.executor.request.cores").or(conf.given("spark.executor.cores"));
-                cores.unwrap_or("1")
-            }
-        };
-        Ok(Self {
-            millicores: millicores(cores),
-            mebibytes: memory::request(conf, role, plan.version, language.is_foreign(), python)?,
-            others: BTreeMap::new(),
-        })
+        let mebibytes = memory::request(conf, role, plan.version, language.is_foreign(), python)
+            .map_err(|error| plan.job.setting_error(error))?;
+        Ok(Self { millicores: millicores(resources::cpu_request(conf, role)), mebibytes, others: BTreeMap::new() })
     }
 
     /// GPUs and their like of Spark's container: by settings, by `gpu`, or by the template.
     fn others(plan: &Plan, spec: &RoleSpec, role: Role, pod: &mut Pod) -> Result<BTreeMap<String, u64>, Problem> {
         let mut others = Self::of_container(&Value::Object(pod.spark_container().0.clone())).others;
-        let by_settings = custom_resources(&plan.conf, role)?;
+        let by_settings = resources::custom(&plan.conf, role).map_err(|error| plan.job.setting_error(error))?;
         others.extend(by_settings.into_iter().map(|(name, amount)| (name, amount.parse().unwrap_or_default())));
         if let Some(gpu) = spec.gpu.as_ref().filter(|gpu| !gpu.name.is_empty()) {
             others.insert(gpu.name.clone(), u64::try_from(*gpu.quantity).unwrap_or_default());

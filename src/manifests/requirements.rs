@@ -9,7 +9,7 @@ use crate::diagnostic::Problem;
 use crate::job::Job;
 use crate::job::scheduling::Scheduler;
 use crate::kubernetes::{Object, names};
-use crate::spark::memory::Role;
+use crate::spark::Role;
 
 /// What has to be there for an application to run.
 #[derive(Clone, Debug)]

@@ -9,8 +9,8 @@ use super::pod_group::Request;
 use crate::diagnostic::Problem;
 use crate::job::scheduling::Scheduler;
 use crate::kubernetes::pod::Pod;
+use crate::spark::Role;
 use crate::spark::Version;
-use crate::spark::memory::Role;
 
 const PREFIX: &str = "yunikorn.apache.org";
 /// The annotation that says which application a pod is of, over Spark's label.

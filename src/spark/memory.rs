@@ -1,9 +1,7 @@
 //! Amounts of memory as Spark writes and adds them.
 
-use super::{Conf, Version};
+use super::{Conf, Role, SettingError, Version};
 use crate::diagnostic::Problem;
-use crate::job::schema::{Kind, Read, Reader};
-use crate::job::yaml::Node;
 
 /// An amount of memory in Spark's notation: `512m`, `4g`; without a unit, MiB.
 ///
@@ -11,28 +9,13 @@ use crate::job::yaml::Node;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Memory(pub String);
 
-const FORM: &str = "an amount of memory as Spark writes it (`512m`, `4g`)";
+/// The form of an amount, in words.
+pub const FORM: &str = "an amount of memory as Spark writes it (`512m`, `4g`)";
 
-impl Read for Memory {
-    fn kind() -> Kind {
-        Kind::Form(FORM)
-    }
-
-    fn read(node: &Node, reader: &mut Reader) -> Self {
-        let text = node.text().unwrap_or_default();
-        if let Err(problem) = check(text) {
-            let found = if text.is_empty() {
-                Problem::error(format!("expected {FORM}, found {}", node.found()))
-            } else {
-                problem
-            };
-            reader.push(found.at(node.place));
-        }
-        Self(text.to_owned())
-    }
-}
-
-/// Says why `text` is not an amount of memory, and what was probably meant.
+/// Checks that `text` is an amount of memory.
+///
+/// # Errors
+/// It is not; the help says what was probably meant.
 pub fn check(text: &str) -> Result<(), Problem> {
     match mebibytes(text) {
         Some(_) => Ok(()),
@@ -81,25 +64,9 @@ pub fn bytes(text: &str, unit: u64) -> Option<u64> {
 /// MiB, at least.
 pub const LEAST_OVERHEAD: u64 = 384;
 
-/// Which of an application's pods is asked about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    Driver,
-    Executor,
-}
-
-impl Role {
-    pub fn word(self) -> &'static str {
-        match self {
-            Role::Driver => "driver",
-            Role::Executor => "executor",
-        }
-    }
-}
-
 /// The factor by which memory outside of the heap is reckoned for both roles alike: 0.4 where
 /// another language runs beside the JVM, 0.1 otherwise.
-pub fn overhead_factor(conf: &Conf, foreign: bool) -> Result<f64, Problem> {
+pub fn overhead_factor(conf: &Conf, foreign: bool) -> Result<f64, SettingError> {
     match conf.get("spark.kubernetes.memoryOverheadFactor") {
         Some(text) => factor("spark.kubernetes.memoryOverheadFactor", text),
         None if foreign => Ok(0.4),
@@ -107,10 +74,10 @@ pub fn overhead_factor(conf: &Conf, foreign: bool) -> Result<f64, Problem> {
     }
 }
 
-fn factor(key: &str, text: &str) -> Result<f64, Problem> {
+fn factor(key: &str, text: &str) -> Result<f64, SettingError> {
     match text.trim().parse::<f64>() {
         Ok(factor) if factor >= 0.0 && factor.is_finite() => Ok(factor),
-        _ => Err(Problem::error(format!("{key}: expected a factor from 0 on, such as 0.1; found `{text}`"))),
+        _ => Err(SettingError::new(key, Problem::error(format!("expected a factor such as 0.1, found `{text}`")))),
     }
 }
 
@@ -119,11 +86,12 @@ fn factor(key: &str, text: &str) -> Result<f64, Problem> {
 /// Source: `BasicDriverFeatureStep` and `ResourceProfile` of Spark 3.0 to 4.3. An overhead that
 /// is given is taken as it is, without the floor; the product with the factor is cut to an
 /// integer; off-heap and Python memory count for executors alone.
-pub fn request(conf: &Conf, role: Role, version: Version, foreign: bool, python: bool) -> Result<u64, Problem> {
+pub fn request(conf: &Conf, role: Role, version: Version, foreign: bool, python: bool) -> Result<u64, SettingError> {
     let role_word = role.word();
-    let heap = amount(conf, &format!("spark.{role_word}.memory"), 1024)?;
+    let heap_key = format!("spark.{role_word}.memory");
+    let heap = amount(conf, &heap_key, 1024)?;
     if heap == 0 {
-        return Err(Problem::error(format!("spark.{role_word}.memory must be a positive number of MiB")));
+        return Err(SettingError::new(heap_key, Problem::error("must be a positive number of MiB")));
     }
     let role_factor = format!("spark.{role_word}.memoryOverheadFactor");
     let factor = match conf.get(&role_factor).filter(|_| version >= Version(3, 3)) {
@@ -147,16 +115,10 @@ pub fn request(conf: &Conf, role: Role, version: Version, foreign: bool, python:
     Ok(total)
 }
 
-fn amount(conf: &Conf, key: &str, otherwise: u64) -> Result<u64, Problem> {
-    match conf.get(key) {
-        None => Ok(otherwise),
-        Some(text) => match mebibytes(text) {
-            Some(mebibytes) => Ok(mebibytes),
-            None => check(text)
-                .map(|()| otherwise)
-                .map_err(|problem| Problem { message: format!("{key}: {}", problem.message), ..problem }),
-        },
-    }
+fn amount(conf: &Conf, key: &str, otherwise: u64) -> Result<u64, SettingError> {
+    let Some(text) = conf.get(key) else { return Ok(otherwise) };
+    check(text).map_err(|problem| SettingError::new(key, problem))?;
+    Ok(mebibytes(text).unwrap_or(otherwise))
 }
 
 #[cfg(test)]

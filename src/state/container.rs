@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::{Container, ContainerStateTerminated, ContainerStatus, Pod};
 use k8s_openapi::jiff::Timestamp;
 
-pub(super) use crate::spark::memory::Role;
+pub(super) use crate::spark::Role;
 
 /// Name that Spark gives to its container.
 fn container_name(role: Role) -> &'static str {
