@@ -25,6 +25,7 @@ pub mod scheduling;
 pub mod schema;
 mod settings;
 pub mod spec;
+mod submission;
 pub mod ui;
 mod variables;
 pub mod volumes;
@@ -38,12 +39,12 @@ use schedule::Schedule;
 use schema::{Reader, Texts};
 use serde_json::Value;
 use spec::{Language, Spec};
+pub use submission::Submission;
 pub use variables::Variables;
 use yaml::Node;
 
 use crate::diagnostic::Problem;
 use crate::kubernetes::names;
-use crate::manifests::Submission;
 use crate::program::program;
 use crate::spark::{Conf, SettingError, Version};
 

@@ -174,9 +174,6 @@ impl Spec {
         if let Some(monitoring) = &self.monitoring {
             monitoring.java_agent(&mut conf);
         }
-        if self.batch_scheduler.as_deref() == Some("yunikorn") {
-            crate::manifests::yunikorn::settings(self.batch_scheduler_options.queue.as_deref(), &mut conf);
-        }
         self.defaults(&mut conf);
         conf
     }

@@ -24,12 +24,13 @@ pub use batch_job::{FAILURES, IGNORED_FAILURES, JOB_NAME, LOSS_LIMIT, LOSSES, TE
 pub use cron_job::STAYS_SUSPENDED;
 pub use hadoop::HADOOP_DIR;
 use plan::Plan;
-pub use plan::{CONF_DIR, NAME_ANNOTATION, RUN_KEY, SPECIFICATION, SUBMISSION, Submission};
+pub use plan::{CONF_DIR, NAME_ANNOTATION, RUN_KEY, SPECIFICATION, SUBMISSION};
 pub use requirements::Requirements;
 pub use setup::{Setup, Submitter, with_preempt};
 
 use crate::diagnostic::Problem;
 use crate::job::Job;
+pub use crate::job::Submission;
 use crate::job::restart::CarrierKind;
 use crate::job::schedule::Schedule;
 use crate::job::scheduling::Scheduler;

@@ -4,46 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::job::restart::{CarrierKind, Supervision};
 use crate::job::scheduling::{KUEUE_QUEUE, Scheduler};
-use crate::job::{Files, Job};
+use crate::job::{Files, Job, Submission};
 use crate::kubernetes::names;
 use crate::spark::{Conf, EXECUTOR_PREFIX, Version, app_name_label, resource_name_prefix};
-
-/// What makes one submission of a job this one. It comes from outside, so that translation
-/// itself is pure.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Submission {
-    /// 32 hexadecimal digits, unique. A UUID of version 7 tells Spark when it was made.
-    pub id: String,
-    /// The user that Spark is told of, `SPARK_USER`.
-    pub user: String,
-    /// What the user calls this run: submitted again under the same key, it is the same.
-    pub key: Option<String>,
-}
-
-impl Submission {
-    /// Spark's application id.
-    pub fn application(&self) -> String {
-        format!("spark-{}", self.id)
-    }
-
-    /// A few digits of the id for the names of objects.
-    pub fn short(&self) -> &str {
-        &self.id[self.id.len().saturating_sub(8)..]
-    }
-
-    /// The id in the form of a UUID.
-    pub fn uuid(&self) -> String {
-        let id = format!("{:0>32}", self.id);
-        [&id[..8], &id[8..12], &id[12..16], &id[16..20], &id[20..32]].join("-")
-    }
-
-    /// Milliseconds since 1970 when the id was made, if it says so (RFC 9562, version 7).
-    pub fn milliseconds(&self) -> Option<u64> {
-        (self.id.len() == 32 && self.id.as_bytes()[12] == b'7')
-            .then(|| u64::from_str_radix(&self.id[..12], 16).ok())
-            .flatten()
-    }
-}
 
 /// A job, ready to become objects.
 pub struct Plan<'a> {
@@ -195,6 +158,13 @@ impl<'a> Plan<'a> {
         if let Some(name) = self.scheduler.name() {
             conf.set("spark.kubernetes.driver.scheduler.name", name);
             conf.set("spark.kubernetes.executor.scheduler.name", name);
+        }
+        if self.scheduler == Scheduler::YuniKorn {
+            for (key, value) in super::yunikorn::settings(job.spec.batch_scheduler_options.queue.as_ref()) {
+                if !job.conf.contains_key(&key) {
+                    conf.set(key, value);
+                }
+            }
         }
         // Attempts have ids of their own in Spark's label, by which YuniKorn would take executors for another application.
         if self.scheduler == Scheduler::YuniKorn && self.carrier != CarrierKind::Pod {

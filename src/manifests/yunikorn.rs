@@ -34,10 +34,11 @@ pub fn annotate(plan: &Plan, pod: &mut Pod) -> Result<(), Problem> {
     Ok(())
 }
 
-/// What executors carry of it.
-pub fn settings(queue: Option<&str>, conf: &mut crate::spark::Conf) {
-    conf.set(format!("spark.kubernetes.executor.annotation.{PREFIX}/task-group-name"), "spark-executor");
-    conf.set_some("spark.kubernetes.executor.label.queue", queue);
+/// The settings that put executors into their task group and queue.
+pub fn settings(queue: Option<&String>) -> Vec<(String, String)> {
+    let group = format!("spark.kubernetes.executor.annotation.{PREFIX}/task-group-name");
+    let queue = queue.map(|queue| ("spark.kubernetes.executor.label.queue".to_owned(), queue.clone()));
+    std::iter::once((group, "spark-executor".to_owned())).chain(queue).collect()
 }
 
 /// Placeholders must be like the pods that take their places, or YuniKorn reserves where those cannot run.
