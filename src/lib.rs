@@ -34,6 +34,7 @@ use tracing_subscriber::EnvFilter;
 
 /// The program.
 pub fn main() -> process::ExitCode {
+    program::set_name(std::env::args_os().next().as_deref());
     cli::complete::answer(cli::Cli::called);
     run()
 }
