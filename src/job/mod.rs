@@ -327,7 +327,7 @@ impl Job {
     /// A setting that Spark would refuse, as a problem at the place where it was set. Where no field is known for
     /// it, the message names the key.
     pub fn setting_error(&self, error: SettingError) -> Problem {
-        let mut problem = self.setting_problem(&error.key, error.problem);
+        let mut problem = self.setting_problem(&error.key, error.problem());
         if problem.path.is_empty() {
             problem.message = format!("`{}`: {}", error.key, problem.message);
         }

@@ -77,7 +77,7 @@ pub fn overhead_factor(conf: &Conf, foreign: bool) -> Result<f64, SettingError> 
 fn factor(key: &str, text: &str) -> Result<f64, SettingError> {
     match text.trim().parse::<f64>() {
         Ok(factor) if factor >= 0.0 && factor.is_finite() => Ok(factor),
-        _ => Err(SettingError::new(key, Problem::error(format!("expected a factor such as 0.1, found `{text}`")))),
+        _ => Err(SettingError::new(key, format!("expected a factor such as 0.1, found `{text}`"))),
     }
 }
 
@@ -91,7 +91,7 @@ pub fn request(conf: &Conf, role: Role, version: Version, foreign: bool, python:
     let heap_key = format!("spark.{role_word}.memory");
     let heap = amount(conf, &heap_key, 1024)?;
     if heap == 0 {
-        return Err(SettingError::new(heap_key, Problem::error("must be a positive number of MiB")));
+        return Err(SettingError::new(heap_key, "must be a positive number of MiB"));
     }
     let role_factor = format!("spark.{role_word}.memoryOverheadFactor");
     let factor = match conf.get(&role_factor).filter(|_| version >= Version(3, 3)) {
@@ -117,7 +117,7 @@ pub fn request(conf: &Conf, role: Role, version: Version, foreign: bool, python:
 
 fn amount(conf: &Conf, key: &str, otherwise: u64) -> Result<u64, SettingError> {
     let Some(text) = conf.get(key) else { return Ok(otherwise) };
-    check(text).map_err(|problem| SettingError::new(key, problem))?;
+    check(text).map_err(|problem| SettingError::of_value(key, problem))?;
     Ok(mebibytes(text).unwrap_or(otherwise))
 }
 

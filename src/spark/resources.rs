@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use super::{Conf, Role, SettingError};
-use crate::diagnostic::Problem;
 
 /// The CPU request of a pod of this role, as it is written in the settings.
 ///
@@ -31,15 +30,13 @@ pub fn custom(conf: &Conf, role: Role) -> Result<Vec<(String, String)>, SettingE
 
 fn custom_resource(conf: &Conf, prefix: &str, name: &str) -> Result<(String, String), SettingError> {
     let key = |part: &str| format!("{prefix}{name}.{part}");
-    let needs = |part: &str, needed: &str, why: &str| {
-        SettingError::new(key(part), Problem::error(format!("needs {}: {why}", key(needed))))
-    };
+    let needs =
+        |part: &str, needed: &str, why: &str| SettingError::new(key(part), format!("needs {}: {why}", key(needed)));
     let Some(amount) = conf.given(&key("amount")) else {
         let given = if conf.given(&key("vendor")).is_some() { "vendor" } else { "discoveryScript" };
         return Err(needs(given, "amount", "the number of these resources"));
     };
-    let invalid =
-        |_| SettingError::new(key("amount"), Problem::error(format!("expected a whole number, found `{amount}`")));
+    let invalid = |_| SettingError::new(key("amount"), format!("expected a whole number, found `{amount}`"));
     let amount = amount.trim().parse::<u64>().map_err(invalid)?;
     let full_name = format!("Kubernetes names a resource VENDOR/{name}");
     let vendor = conf.given(&key("vendor")).ok_or_else(|| needs("amount", "vendor", &full_name))?;
