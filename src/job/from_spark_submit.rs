@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::spec::Language;
 use super::yaml::Node;
 use super::{API_VERSION, annotation, settings, variables};
 use crate::kubernetes::quantity;
@@ -116,22 +117,18 @@ pub fn convert(line: &CommandLine, settings: Conf, around: &SubmitEnvironment) -
     if let Some(version) = Version::parse(&around.spark_version) {
         line.check(version)?;
     }
-    let language = match resource.rsplit_once('.') {
-        Some((_, "py")) => "Python",
-        Some((_, "R")) => "R",
-        _ => "Java",
-    };
+    let language = Language::of_main_file(resource).unwrap_or(Language::Java);
     let namespace = conversion.namespace(&around.environment);
     let metadata = conversion.metadata(&namespace, around);
     let mut spec = Map::new();
-    spec.insert("type".into(), language.into());
+    spec.insert("type".into(), language.word().into());
     spec.insert("sparkVersion".into(), around.spark_version.as_str().into());
     spec.insert("mode".into(), "cluster".into());
     set_some(&mut spec, "proxyUser", line.proxy_user.as_deref());
     set_some(&mut spec, "image", conversion.settings.given("spark.kubernetes.container.image"));
     match &line.main_class {
-        Some(class) if language == "Java" => set_some(&mut spec, "mainClass", Some(class)),
-        Some(_) => conversion.note("--class", &format!("it does nothing for {language}")),
+        Some(class) if !language.is_foreign() => set_some(&mut spec, "mainClass", Some(class)),
+        Some(_) => conversion.note("--class", &format!("no effect for {}", language.word())),
         None => {}
     }
     set_some(&mut spec, "mainApplicationFile", Some(resource));
@@ -449,6 +446,28 @@ mod tests {
         ] {
             let refusal = converted(rest).unwrap_err();
             assert!(refusal.contains(words), "{refusal}");
+        }
+    }
+
+    /// Spark tells languages by the end of the name alone, and so does a job file.
+    #[test]
+    fn the_language_is_the_one_that_the_job_file_will_be_run_as() {
+        for (main_file, language) in [
+            ("local:///a.py", "Python"),
+            ("local:///a.R", "R"),
+            ("local:///a.r", "R"),
+            ("local:///a.jar", "Java"),
+            ("local:///a.zip", "Java"),
+            ("local:///a.PY", "Java"),
+            ("local:///py", "Java"),
+        ] {
+            let converted = converted(&format!("--class a.B --conf spark.kubernetes.container.image=i {main_file}"));
+            let document = converted.unwrap().document;
+            assert_eq!(document["spec"]["type"], language, "{main_file}");
+            let (jobs, _) = crate::job::read(&document.to_string(), &crate::job::Variables::default());
+            assert_eq!(jobs[0].language().word(), language, "{main_file}");
+            let of_language = |problem: &crate::diagnostic::Problem| problem.path == "spec.type";
+            assert!(!jobs[0].check("default").iter().any(of_language), "{main_file}");
         }
     }
 

@@ -254,17 +254,12 @@ impl Job {
         Version::parse(self.spark_version()).unwrap_or(Version::ASSUMED)
     }
 
-    /// The language, which Spark sees by the main file's name, whatever `type` says.
-    ///
-    /// Source: `SparkSubmit.isPython` and `isR` of Spark.
+    /// The language of the application. The main file's name decides, as in Spark; `type` counts where the name says
+    /// nothing.
     pub fn language(&self) -> Language {
         let file = self.spec.main_application_file.as_deref().unwrap_or_default();
-        match file.rsplit_once('.').map(|(_, suffix)| suffix) {
-            Some("py") => Language::Python,
-            Some("R" | "r") => Language::R,
-            Some("jar") => self.spec.kind.filter(|kind| !kind.is_foreign()).unwrap_or_default(),
-            _ => self.spec.kind.unwrap_or_default(),
-        }
+        let kind = self.spec.kind.filter(|kind| !kind.is_foreign() || !file.ends_with(".jar"));
+        Language::of_main_file(file).or(kind).unwrap_or_default()
     }
 
     /// What carries the driver's pod.

@@ -125,6 +125,17 @@ word! {
 }
 
 impl Language {
+    /// The language that Spark takes a main file to be in by its name: Python or R, or none of them.
+    ///
+    /// Source: `SparkSubmit.isPython` and `isR` of Spark, which look at case and at nothing but the end.
+    pub fn of_main_file(name: &str) -> Option<Self> {
+        match name.rsplit_once('.')?.1 {
+            "py" => Some(Self::Python),
+            "R" | "r" => Some(Self::R),
+            _ => None,
+        }
+    }
+
     /// Whether another process runs beside the JVM, whose memory is outside of the heap.
     pub fn is_foreign(self) -> bool {
         matches!(self, Self::Python | Self::R)
