@@ -1,4 +1,5 @@
 use anyhow::Result;
+use k8s_openapi::jiff::Timestamp;
 use serde_json::json;
 
 use super::Form;
@@ -10,7 +11,7 @@ use crate::exit_code::ExitCode;
 use crate::input::sources::{self, Sources};
 use crate::job::{Job, Overrides};
 use crate::manifests::Requirements;
-use crate::report::clean;
+use crate::report::{JsonLine, clean};
 use crate::terminal::{messages, stdout};
 
 /// Say what stands between a job and a running application, before anything is created
@@ -40,56 +41,45 @@ impl Doctor {
         let mut code = ExitCode::Succeeded;
         if jobs.is_empty() {
             let subject = Target { namespace: &cluster.namespace, needs: None };
-            code = self.tell(&cluster.namespace, &examine(&cluster, &subject).await)?;
+            code = self.print(&cluster.namespace, &examine(&cluster, &subject).await)?;
         }
         for job in &jobs {
             let needs = needs(job, &self.place, &Identity::default())?;
             let findings = examine(&cluster, &Target { namespace: &needs.namespace, needs: Some(&needs) }).await;
-            code = worse(code, self.tell(&needs.name, &findings)?);
+            code = worse(code, self.print(&needs.name, &findings)?);
         }
         Ok(code)
     }
 
-    /// Returns the exit code.
-    fn tell(&self, subject: &str, findings: &Findings) -> Result<ExitCode> {
-        let Findings { checks, code } = findings;
-        let mut out = anstream::stdout().lock();
-        for check in checks {
-            stdout::write(&mut out, &self.line(subject, check))?;
+    /// Prints what was found. Returns the exit code.
+    fn print(&self, target: &str, findings: &Findings) -> Result<ExitCode> {
+        match self.output {
+            Form::Json => stdout::print(findings.json(target, Timestamp::now()))?,
+            Form::Text => {
+                stdout::print(findings.checks.iter().map(text))?;
+                let (failed, unread) = (findings.count(Verdict::Failed), findings.count(Verdict::NotReadable));
+                let checks = findings.checks.len();
+                messages::line(&format!("{target}: {checks} checks, {failed} failed, {unread} not readable"));
+            }
         }
-        let count = |verdict| checks.iter().filter(|check| check.verdict == verdict).count();
-        let (failed, unread) = (count(Verdict::Failed), count(Verdict::NotReadable));
-        if self.output == Form::Json {
-            let result = json!({
-                "v": 1, "type": "result", "subject": subject, "checks": checks.len(), "failed": failed,
-                "notReadable": unread, "exitCode": code.number(),
-            });
-            stdout::write(&mut out, &format!("{result}\n"))?;
-        } else {
-            messages::line(&format!("{subject}: {} checks, {failed} failed, {unread} not readable", checks.len()));
-        }
-        Ok(*code)
+        Ok(findings.code)
     }
+}
 
-    fn line(&self, subject: &str, check: &Check) -> String {
-        let Check { what, verdict, message, remedy } = check;
-        if self.output == Form::Json {
-            let line = json!({
-                "v": 1, "type": "check", "subject": subject, "check": what, "verdict": verdict.word(),
-                "message": message, "remedy": remedy,
-            });
-            return format!("{line}\n");
+/// A check as lines for people.
+fn text(check: &Check) -> String {
+    let Check { what, verdict, message, remedy } = check;
+    let style = match verdict {
+        Verdict::Passed => messages::GOOD,
+        Verdict::Failed => messages::BAD,
+        Verdict::NotReadable => messages::DOUBTFUL,
+    };
+    let line = format!("{style}{:<12}{style:#}  {what}: {}", verdict.word(), clean(message));
+    match remedy {
+        None => line,
+        Some(remedy) => {
+            format!("{line}\n              {}hint:{:#} {}", messages::FAINT, messages::FAINT, clean(remedy))
         }
-        let style = match verdict {
-            Verdict::Passed => messages::GOOD,
-            Verdict::Failed => messages::BAD,
-            Verdict::NotReadable => messages::DOUBTFUL,
-        };
-        let mut line = format!("{style}{:<12}{style:#}  {what}: {}\n", verdict.word(), clean(message));
-        if let Some(remedy) = remedy {
-            line += &format!("              {}hint:{:#} {}\n", messages::FAINT, messages::FAINT, clean(remedy));
-        }
-        line
     }
 }
 
@@ -97,6 +87,28 @@ impl Doctor {
 struct Findings {
     checks: Vec<Check>,
     code: ExitCode,
+}
+
+impl Findings {
+    fn count(&self, verdict: Verdict) -> usize {
+        self.checks.iter().filter(|check| check.verdict == verdict).count()
+    }
+
+    /// One line for each check, then the result.
+    fn json(&self, target: &str, now: Timestamp) -> Vec<JsonLine> {
+        let check = |Check { what, verdict, message, remedy }: &Check| {
+            let verdict = verdict.word();
+            let body = json!({
+                "subject": target, "check": what, "verdict": verdict, "message": message, "remedy": remedy,
+            });
+            JsonLine::new("check", body, now)
+        };
+        let result = json!({
+            "subject": target, "checks": self.checks.len(), "failed": self.count(Verdict::Failed),
+            "notReadable": self.count(Verdict::NotReadable), "exitCode": self.code.number(),
+        });
+        self.checks.iter().map(check).chain([JsonLine::new("result", result, now)]).collect()
+    }
 }
 
 async fn examine(cluster: &Cluster, subject: &Target<'_>) -> Findings {
@@ -136,4 +148,23 @@ pub async fn check(jobs: &[Job], place: &ClusterArgs, identity: &Identity, clust
         }
     }
     Ok(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_has_a_line_for_each_check_and_a_result() {
+        let check = Check { what: "server".into(), verdict: Verdict::Passed, message: "v1.33".into(), remedy: None };
+        let findings = Findings { checks: vec![check], code: ExitCode::Succeeded };
+        let lines: Vec<String> = findings.json("pi", Timestamp::UNIX_EPOCH).iter().map(ToString::to_string).collect();
+        assert_eq!(
+            lines,
+            [
+                r#"{"v":1,"ts":"1970-01-01T00:00:00Z","kind":"check","subject":"pi","check":"server","verdict":"passed","message":"v1.33","remedy":null}"#,
+                r#"{"v":1,"ts":"1970-01-01T00:00:00Z","kind":"result","subject":"pi","checks":1,"failed":0,"notReadable":0,"exitCode":0}"#,
+            ]
+        );
+    }
 }

@@ -7,7 +7,7 @@ use super::cluster_args::ClusterArgs;
 use super::list::table;
 use crate::cluster::{connect, find, glance_and_events};
 use crate::exit_code::ExitCode;
-use crate::report::{clean, span};
+use crate::report::{JsonLine, clean, span};
 use crate::state;
 use crate::terminal::{messages, stdout};
 
@@ -16,7 +16,7 @@ use crate::terminal::{messages, stdout};
 pub struct Events {
     /// Name of the application, or of its driver's pod
     name: String,
-    /// Text is a table, json one event per line as the API server has it
+    /// Output format; with `json`, one event per line as the API server returns it
     #[arg(long, short, value_enum, default_value = "text")]
     output: Form,
     #[command(flatten)]
@@ -30,8 +30,9 @@ impl Events {
         let events = glance_and_events(&cluster, &application).await?.1?;
         match self.output {
             Form::Json => {
-                let lines = events.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>()?;
-                stdout::print(lines)?;
+                let now = Timestamp::now();
+                let objects = events.iter().map(serde_json::to_value).collect::<Result<Vec<_>, _>>()?;
+                stdout::print(objects.into_iter().map(|event| JsonLine::new("Event", event, now)))?;
             }
             Form::Text if events.is_empty() => {
                 messages::line(&format!(

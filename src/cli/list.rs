@@ -12,7 +12,7 @@ use super::schedules::table as schedule_table;
 use crate::cluster::{self, Cluster, Schedule, connect, list};
 use crate::exit_code::ExitCode;
 use crate::manifests::Application;
-use crate::report::{clean, span};
+use crate::report::{JsonLine, clean, span};
 use crate::state::{Ending, Limits, Observed, PATIENCE, State, Status};
 use crate::terminal::{messages, stdout};
 use crate::time::duration;
@@ -101,7 +101,7 @@ impl List {
         let rows = all.iter().map(|(application, observed)| Row::of(application, observed, &terms));
         let rows: Vec<Row> = rows.filter(is_wanted).collect();
         match self.output {
-            Form::Json => stdout::print(rows.iter().map(Row::json))?,
+            Form::Json => stdout::print(rows.iter().map(|row| row.json(Timestamp::now())))?,
             Form::Name => stdout::print(rows.iter().map(|row| &row.application.name))?,
             Form::Table | Form::Wide if rows.is_empty() => {
                 let such = if self.is_choosy() { "such " } else { "" };
@@ -196,11 +196,9 @@ impl<'a> Row<'a> {
         self.driver.and_then(|pod| pod.metadata.name.as_deref()).unwrap_or_default()
     }
 
-    fn json(&self) -> serde_json::Value {
+    fn json(&self, now: Timestamp) -> JsonLine {
         let executors = &self.state.executors;
-        json!({
-            "v": 1,
-            "kind": "application",
+        let body = json!({
             "app": self.application.name,
             "namespace": self.application.namespace,
             "id": self.application.id,
@@ -211,7 +209,8 @@ impl<'a> Row<'a> {
             "attempt": self.state.attempt.as_ref().map(|attempt| attempt.number),
             "created": self.created.map(|created| created.to_string()),
             "executors": { "running": executors.running, "pending": executors.pending, "failed": executors.failed },
-        })
+        });
+        JsonLine::new("application", body, now)
     }
 }
 

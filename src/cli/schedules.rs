@@ -11,7 +11,7 @@ use crate::follow::follow;
 use crate::follow::options::FollowOptions;
 use crate::manifests::Application;
 use crate::program::program;
-use crate::report::{Output, clean, span};
+use crate::report::{JsonLine, Output, clean, span};
 use crate::state::{Ending, Limits, Observed, PATIENCE, State, Status};
 use crate::terminal::{Interrupt, messages, stdout};
 
@@ -72,7 +72,7 @@ impl Schedules {
         }
         let all = cluster::schedules(&cluster).await?;
         match self.output {
-            Output::Json => stdout::print(all.iter().map(record))?,
+            Output::Json => stdout::print(all.iter().map(|schedule| record(schedule, Timestamp::now())))?,
             Output::Quiet => stdout::print(all.iter().map(|schedule| &schedule.application.name))?,
             Output::Text if all.is_empty() => messages::line(&format!("no schedules in {}", cluster.place())),
             Output::Text => stdout::print(table(&all, cluster.now(), self.all_namespaces))?,
@@ -158,8 +158,9 @@ pub async fn tell(cluster: &Cluster, schedule: &Schedule, output: Output) -> Res
     match output {
         Output::Quiet => {}
         Output::Json => {
-            let runs = runs.iter().map(|run| run_record(run, &terms));
-            stdout::print(std::iter::once(record(schedule)).chain(runs))?;
+            let now = Timestamp::now();
+            let runs = runs.iter().map(|run| run_record(run, &terms, now));
+            stdout::print(std::iter::once(record(schedule, now)).chain(runs))?;
         }
         Output::Text => {
             let last =
@@ -208,11 +209,9 @@ fn cells(schedule: &Schedule, now: Timestamp) -> Vec<String> {
     ]
 }
 
-fn record(schedule: &Schedule) -> serde_json::Value {
+fn record(schedule: &Schedule, now: Timestamp) -> JsonLine {
     let spec = &schedule.cron_job.spec;
-    json!({
-        "v": 1,
-        "kind": "schedule",
+    let body = json!({
         "app": schedule.application.name,
         "namespace": schedule.application.namespace,
         "state": state(schedule),
@@ -221,7 +220,8 @@ fn record(schedule: &Schedule) -> serde_json::Value {
         "concurrencyPolicy": spec.concurrency_policy,
         "active": schedule.active(),
         "lastRun": schedule.last_run().map(|last| last.to_string()),
-    })
+    });
+    JsonLine::new("schedule", body, now)
 }
 
 fn run_cells((application, observed): &(Application, Observed), terms: &Limits) -> Vec<String> {
@@ -240,16 +240,15 @@ fn run_cells((application, observed): &(Application, Observed), terms: &Limits) 
     ]
 }
 
-fn run_record((application, observed): &(Application, Observed), terms: &Limits) -> serde_json::Value {
+fn run_record((application, observed): &(Application, Observed), terms: &Limits, now: Timestamp) -> JsonLine {
     let state = State::of(observed, terms);
-    json!({
-        "v": 1,
-        "kind": "run",
+    let body = json!({
         "app": application.name,
         "namespace": application.namespace,
         "job": application.carrier.name(),
         "state": state.what.word(),
         "created": observed.created().map(|created| created.to_string()),
         "exitCode": state.outcome().map(|outcome| outcome.ending.exit_code().number()),
-    })
+    });
+    JsonLine::new("run", body, now)
 }

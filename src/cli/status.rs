@@ -35,7 +35,7 @@ impl Status {
         let state = state_explained(&cluster, &mut observed).await;
         let now = Timestamp::now();
         match self.output {
-            Output::Json => stdout::print([Json::new(&application).state(&state, now).unwrap_or_default()])?,
+            Output::Json => stdout::print(Json::new(&application).state(&state, now))?,
             Output::Quiet => {}
             Output::Text => {
                 let mut plain = Plain::new(observed.created().unwrap_or(now), TimeZone::system());

@@ -1,9 +1,11 @@
 use anyhow::Result;
+use k8s_openapi::jiff::Timestamp;
 
 use super::Form;
 use super::cluster_args::ClusterArgs;
 use crate::exit_code::ExitCode;
 use crate::input::sources::Sources;
+use crate::report::JsonLine;
 use crate::terminal::{messages, stdout};
 
 /// Say what is wrong with job files, all at once, without a cluster
@@ -24,15 +26,14 @@ pub struct Validate {
 impl Validate {
     pub fn run(self) -> Result<ExitCode> {
         let sources = self.sources.read(self.place.namespace.as_deref())?;
-        let mut out = std::io::stdout().lock();
         let mut bad = false;
         for source in &sources {
             bad |= source.has_errors() || (self.strict && !source.problems.is_empty());
             match self.output {
                 Form::Json => {
-                    for problem in &source.problems {
-                        stdout::write(&mut out, &format!("{}\n", problem.json(&source.name)))?;
-                    }
+                    let now = Timestamp::now();
+                    let problems = source.problems.iter().map(|problem| problem.json(&source.name));
+                    stdout::print(problems.map(|problem| JsonLine::new("problem", problem, now)))?;
                 }
                 Form::Text => {
                     source.tell();

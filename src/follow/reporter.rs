@@ -8,7 +8,6 @@ use std::os::unix::fs::MetadataExt;
 use anyhow::{Context, Result};
 use k8s_openapi::jiff::Timestamp;
 use k8s_openapi::jiff::tz::TimeZone;
-use serde_json::Value;
 
 use super::live::Live;
 use super::options::FollowOptions;
@@ -16,7 +15,7 @@ use super::result_files::{ResultFileOptions, ResultFiles};
 use crate::cluster::{Line, Stage};
 use crate::exit_code::ExitCode;
 use crate::manifests::Application;
-use crate::report::{self, Ci, End, FailureReport, Json, Output, Plain};
+use crate::report::{self, Ci, End, FailureReport, Json, JsonLine, Output, Plain};
 use crate::state::{Ending, State};
 use crate::terminal::messages;
 
@@ -206,7 +205,7 @@ impl Reporter {
         self.hand_in(&record, &end);
     }
 
-    fn hand_in(&self, record: &Value, end: &End) {
+    fn hand_in(&self, record: &JsonLine, end: &End) {
         if self.ci == Ci::Github {
             report::annotation(end).iter().for_each(|line| messages::line(line));
         }
@@ -231,7 +230,7 @@ impl Reporter {
         }
     }
 
-    fn json(&mut self, line: &Value) {
+    fn json(&mut self, line: &JsonLine) {
         self.data(format!("{line}\n").as_bytes());
     }
 

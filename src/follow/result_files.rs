@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use k8s_openapi::jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::cluster;
 use crate::manifests::Application;
-use crate::report::{self, Ci, End};
+use crate::report::{self, Ci, End, JsonLine};
 use crate::terminal::messages;
 
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -51,7 +51,7 @@ impl ResultFileOptions {
     }
 
     /// Notes an application that nobody follows.
-    pub fn submitted(&self, application: &Application, message: &str, record: &Value) {
+    pub fn submitted(&self, application: &Application, message: &str, record: &JsonLine) {
         let end = End {
             app: application.name.clone(),
             namespace: application.namespace.clone(),
@@ -63,14 +63,14 @@ impl ResultFileOptions {
     }
 
     /// Notes an error that ended a command before there was an application to follow. Returns the result that it is.
-    pub fn refused(&self, error: &anyhow::Error) -> Value {
+    pub fn refused(&self, error: &anyhow::Error) -> JsonLine {
         let code = cluster::exit_code(error);
         let (outcome, message) = (code.word(), format!("{error:#}"));
         let record = json!({
-            "v": 1, "ts": Timestamp::now().to_string(), "kind": "result", "app": null, "namespace": null, "id": null,
-            "outcome": outcome, "exitCode": code.number(), "driverExitCode": null, "retryable": false,
-            "message": report::clean(&message),
+            "app": null, "namespace": null, "id": null, "outcome": outcome, "exitCode": code.number(),
+            "driverExitCode": null, "retryable": code.is_retryable(), "message": report::clean(&message),
         });
+        let record = JsonLine::new("result", record, Timestamp::now());
         let end = End { app: "sparkctl".into(), outcome: outcome.into(), exit_code: code, message, ..End::default() };
         let papers = ResultFiles::of(self);
         if papers.ci == Ci::Github {
@@ -94,7 +94,7 @@ impl ResultFiles {
     }
 
     /// Adds an end to each file. One that cannot be written, on a full disk, is told, and changes nothing of the end.
-    pub fn hand_in(&self, record: &Value, end: &End) {
+    pub fn hand_in(&self, record: &JsonLine, end: &End) {
         let result = self.result_file.as_ref().map(|path| add(path, |before| format!("{before}{record}\n")));
         let junit = self.junit.as_ref().map(|path| add(path, |before| with_suite(before, &report::junit_suite(end))));
         let github = (self.ci == Ci::Github).then(|| {

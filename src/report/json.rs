@@ -1,3 +1,5 @@
+use std::fmt::{self, Display, Formatter};
+
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
@@ -6,8 +8,33 @@ use crate::exit_code::ExitCode;
 use crate::manifests::Application;
 use crate::state::{Attempt, Count, Durations, Executors, LINGERS, LINGERS_HINT, Outcome, State, Status};
 
-/// JSON lines: one object per change, the last one the result. Fields are added, never changed,
-/// while `v` is 1.
+/// One line of JSON on stdout: an object with its version `v`, the time `ts` and its `kind`, then the fields of that
+/// kind. Fields are added, never changed or removed, while `v` is 1.
+///
+/// Every command that prints JSON lines prints these, so that a script can tell lines apart by `kind` alone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JsonLine(Map<String, Value>);
+
+impl JsonLine {
+    /// `body` is an object. A `kind` of its own, as Kubernetes' objects have, is kept.
+    pub fn new(kind: &str, body: Value, now: Timestamp) -> JsonLine {
+        let envelope = [("v", json!(1)), ("ts", json!(now.to_string())), ("kind", json!(kind))];
+        let mut line: Map<String, Value> = envelope.map(|(key, value)| (key.to_owned(), value)).into_iter().collect();
+        if let Value::Object(body) = body {
+            line.extend(body);
+        }
+        JsonLine(line)
+    }
+}
+
+impl Display for JsonLine {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let text = serde_json::to_string(&self.0).map_err(|_| fmt::Error)?;
+        f.write_str(&text)
+    }
+}
+
+/// The JSON lines about one application: one for each change, the last one its result.
 #[derive(Debug)]
 pub struct Json {
     app: String,
@@ -27,7 +54,7 @@ impl Json {
     }
 
     /// A line for a state, if it differs from the last one.
-    pub fn state(&mut self, state: &State, now: Timestamp) -> Option<Value> {
+    pub fn state(&mut self, state: &State, now: Timestamp) -> Option<JsonLine> {
         if state.what == Status::Unseen {
             return None;
         }
@@ -40,13 +67,13 @@ impl Json {
     }
 
     /// A line of a log: the driver's, or an executor's.
-    pub fn log(&self, text: &[u8], source: &str, now: Timestamp) -> Value {
+    pub fn log(&self, text: &[u8], source: &str, now: Timestamp) -> JsonLine {
         let text = String::from_utf8_lossy(text);
         self.line("log", json!({ "source": source, "line": text.trim_end_matches(['\n', '\r']) }), now)
     }
 
     /// Something worth knowing that is not a state.
-    pub fn note(&self, message: &str, now: Timestamp) -> Value {
+    pub fn note(&self, message: &str, now: Timestamp) -> JsonLine {
         self.line("note", json!({ "message": clean(message) }), now)
     }
 
@@ -58,7 +85,7 @@ impl Json {
         exception: Option<&str>,
         exit_code: ExitCode,
         now: Timestamp,
-    ) -> Value {
+    ) -> JsonLine {
         let body = json!({
             "outcome": outcome.ending.word(),
             "exitCode": exit_code.number(),
@@ -82,7 +109,7 @@ impl Json {
         exit_code: ExitCode,
         state: Option<&State>,
         now: Timestamp,
-    ) -> Value {
+    ) -> JsonLine {
         let mut body = json!({
             "outcome": outcome,
             "exitCode": exit_code.number(),
@@ -98,15 +125,12 @@ impl Json {
         self.line("result", body, now)
     }
 
-    fn line(&self, kind: &str, body: Value, now: Timestamp) -> Value {
-        let mut line = Map::new();
-        let head = [("v", json!(1)), ("ts", json!(now.to_string())), ("kind", json!(kind))];
-        let whose = [("app", json!(self.app)), ("namespace", json!(self.namespace)), ("id", json!(self.id))];
-        line.extend(head.into_iter().chain(whose).map(|(key, value)| (key.to_owned(), value)));
-        if let Value::Object(body) = body {
+    fn line(&self, kind: &str, body: Value, now: Timestamp) -> JsonLine {
+        let mut line = json!({ "app": self.app, "namespace": self.namespace, "id": self.id });
+        if let (Value::Object(line), Value::Object(body)) = (&mut line, body) {
             line.extend(body);
         }
-        Value::Object(line)
+        JsonLine::new(kind, line, now)
     }
 }
 
@@ -172,4 +196,21 @@ fn durations(durations: &Durations) -> Value {
         "starting": seconds(durations.starting),
         "ran": seconds(durations.ran),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_has_version_time_and_kind_before_its_own_fields() {
+        let line = JsonLine::new("check", json!({ "subject": "pi" }), Timestamp::UNIX_EPOCH);
+        assert_eq!(line.to_string(), r#"{"v":1,"ts":"1970-01-01T00:00:00Z","kind":"check","subject":"pi"}"#);
+    }
+
+    #[test]
+    fn an_object_of_kubernetes_keeps_its_kind() {
+        let line = JsonLine::new("Event", json!({ "apiVersion": "v1", "kind": "Event" }), Timestamp::UNIX_EPOCH);
+        assert_eq!(line.to_string(), r#"{"v":1,"ts":"1970-01-01T00:00:00Z","kind":"Event","apiVersion":"v1"}"#);
+    }
 }

@@ -1,6 +1,7 @@
 //! The README and the pages of `docs/`: what a user types and sees, without a cluster.
 
 mod environment;
+mod json;
 
 /// Every `$ sparkctl …` of a page is run, and its output compared.
 #[test]
