@@ -52,7 +52,7 @@ fn run(ns: &Namespace, folder: &Path, program: &[&str]) -> (Option<i32>, String)
 #[test]
 fn the_crontab_line_runs() {
     let ns = Namespace::new("crontab");
-    let line = block("A line of a crontab", "text");
+    let line = block("A line of a crontab", "crontab");
     let fields: Vec<&str> = line.split_whitespace().collect();
     assert_eq!(fields[..5], ["30", "3", "*", "*", "*"]);
     let command =
