@@ -26,5 +26,6 @@ mod stores;
 mod submission;
 mod supervision;
 mod terminal;
+mod transcripts;
 mod translation;
 mod way;

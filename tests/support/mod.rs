@@ -7,6 +7,7 @@
 
 pub mod api;
 pub mod terminal;
+pub mod transcript;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

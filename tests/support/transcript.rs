@@ -1,0 +1,150 @@
+//! Transcripts: the blocks of the README and of `docs/` that show what the program prints on a cluster.
+//!
+//! A comment `<!-- transcript: NAME -->` stands before each. The commands of the block, its lines that begin with `$ `, are run one
+//! after the other in a shell, and what they print is compared with the lines below them. Times, identifiers, node names and the like
+//! may differ. With `SPARKCTL_UPDATE_PAGES=1` in the environment, what was printed is written into the page instead.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+
+use regex::Regex;
+
+use super::{Namespace, root};
+
+/// The namespace as the pages call it.
+const NAMESPACE: &str = "spark-jobs";
+
+/// What differs from run to run, and what stands for it in a comparison.
+const VARIABLE: &[(&str, &str)] = &[
+    (r"(?m)^\d\d:\d\d:\d\d \+(\d+[dhms] ?)+ *", "TIME "),
+    (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "TIMESTAMP"),
+    (r"\b(\d+[dhm] )*\d+(\.\d+)?s\b", "DURATION"),
+    (r#""(queued|starting|ran)":\d+"#, "\"$1\":DURATION"),
+    (r#"time="\d+\.\d+""#, "time=\"DURATION\""),
+    (r"\b[0-9a-f]{32}\b", "ID"),
+    (r"-[0-9a-f]{8}\b", "-HASH"),
+    (r"-0-[a-z0-9]{5}\b", "-0-SUFFIX"),
+    (r"\bnode-\d+\b", "NODE"),
+    (r"\bv1\.\d+\.\d+\b", "VERSION"),
+    (r" of \S+ \(DURATION\)", " of CLUSTER (DURATION)"),
+    (r"Pi is roughly 3\.1\d+", "Pi is roughly PI"),
+    (r" +", " "),
+];
+
+/// Lines that a run prints or not, by its speed: states that are seen only if they last.
+const FLEETING: &str = r"^\d\d:\d\d:\d\d \S+( \d+\S)* +(driver +starting|executors .* pending|executors +0 running)";
+
+pub struct Transcript {
+    name: &'static str,
+    /// The name in the page, and what it is in the test.
+    names: Vec<(&'static str, String)>,
+    folder: PathBuf,
+}
+
+/// One test at a time writes a page.
+static PAGES: Mutex<()> = Mutex::new(());
+
+impl Transcript {
+    /// The transcript that a page has under this name, to be run in a namespace.
+    pub fn new(name: &'static str, ns: &Namespace) -> Transcript {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(&ns.name);
+        std::fs::create_dir_all(&folder).expect("a folder");
+        for shared in ["examples", "docs"] {
+            let _ = std::os::unix::fs::symlink(root().join(shared), folder.join(shared));
+        }
+        Transcript { name, names: vec![(NAMESPACE, ns.name.clone())], folder }
+    }
+
+    /// Has the page show a name for one that is the test's own.
+    pub fn with_name(mut self, shown: &'static str, real: &str) -> Self {
+        self.names.push((shown, real.to_owned()));
+        self
+    }
+
+    /// Adds a file to the folder that the commands are run in.
+    pub fn with_file(self, name: &str, content: &str) -> Self {
+        std::fs::write(self.folder.join(name), content).expect("a file for a transcript");
+        self
+    }
+
+    /// Runs the commands, and compares what they print with the page.
+    ///
+    /// # Panics
+    /// The page shows something else.
+    pub fn check(self, ns: &Namespace) {
+        let (path, shown) = find(self.name);
+        let commands = shown.lines().filter_map(|line| line.strip_prefix("$ "));
+        let printed: String = commands.map(|command| format!("$ {command}\n{}", self.run(ns, command))).collect();
+        if comparable(&printed) == comparable(&shown) {
+            return;
+        }
+        if std::env::var_os("SPARKCTL_UPDATE_PAGES").is_none() {
+            panic!("{}: transcript {} is out of date; printed was:\n{printed}", path.display(), self.name);
+        }
+        let _writing = PAGES.lock();
+        let page = std::fs::read_to_string(&path).expect("the page");
+        let start = page.find(&marker(self.name)).expect("the marker");
+        let updated = page[start..].replacen(&shown, &printed, 1);
+        std::fs::write(&path, format!("{}{updated}", &page[..start])).expect("writing the page");
+    }
+
+    /// What a command prints on both streams, and `? CODE` if it fails.
+    fn run(&self, ns: &Namespace, command: &str) -> String {
+        let real = self.names.iter().fold(command.to_owned(), |text, (shown, real)| text.replace(shown, real));
+        let sparkctl = ns.command();
+        let programs = Path::new(sparkctl.get_program()).parent().expect("a folder");
+        let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap_or_default());
+        let mut shell = Command::new("bash");
+        shell.args(["-c", &format!("exec 2>&1; {real}")]).current_dir(&self.folder).env("PATH", path);
+        for (name, value) in sparkctl.get_envs() {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
+        let output = assert_cmd::Command::from_std(shell).timeout(super::RUN).output().expect("bash");
+        let code = output.status.code().unwrap_or(-1);
+        let failed = if code == 0 { String::new() } else { format!("? {code}\n") };
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        let named = self.names.iter().fold(printed, |text, (shown, real)| text.replace(real.as_str(), shown));
+        failed + &shortened(&named)
+    }
+}
+
+fn marker(name: &str) -> String {
+    format!("<!-- transcript: {name} -->\n")
+}
+
+/// The page that has a transcript, and the content of its block.
+fn find(name: &str) -> (PathBuf, String) {
+    let pages = std::fs::read_dir(root().join("docs")).expect("the pages").map(|entry| entry.expect("a page").path());
+    for path in pages.chain([root().join("README.md")]).filter(|path| path.extension().is_some_and(|end| end == "md")) {
+        let page = std::fs::read_to_string(&path).expect("the page");
+        if let Some((_, after)) = page.split_once(&marker(name)) {
+            let block =
+                after.strip_prefix("\n").unwrap_or(after).strip_prefix("```text\n").expect("a block after the marker");
+            return (path, block.split_once("```\n").expect("the end of the block").0.to_owned());
+        }
+    }
+    panic!("no page has the transcript {name}");
+}
+
+/// Leaves out fleeting states, and of an excerpt of a log all lines.
+fn shortened(printed: &str) -> String {
+    let fleeting = Regex::new(FLEETING).expect("a pattern");
+    let mut lines: Vec<&str> = Vec::new();
+    for line in printed.lines().filter(|line| !fleeting.is_match(line)) {
+        let line = if line.starts_with("  | ") { "  | …" } else { line };
+        if line != "  | …" || lines.last() != Some(&line) {
+            lines.push(line);
+        }
+    }
+    lines.iter().map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+fn comparable(text: &str) -> String {
+    VARIABLE.iter().fold(text.to_owned(), |text, (pattern, stand_in)| {
+        Regex::new(pattern).expect("a pattern").replace_all(&text, *stand_in).into_owned()
+    })
+}
