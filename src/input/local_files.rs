@@ -12,6 +12,7 @@ use super::python_zip::{self, Packed};
 use crate::diagnostic::Problem;
 use crate::job::local_files::{self, CONFIG_MAP_LIMIT, Field, LocalFile, LocalFiles, Named, PY_FILES};
 use crate::job::{Job, Overrides};
+use crate::spark::stores;
 
 /// Spark's own name for `--upload`.
 pub const UPLOAD_PATH: &str = "spark.kubernetes.file.upload.path";
@@ -150,7 +151,7 @@ pub fn too_large(job: &Job) -> Option<Problem> {
         bytes(largest_size)
     );
     let problem = Problem::error(message)
-        .help("give --upload s3://BUCKET/PATH (gs://, abfss://, https://), or put it into the image (local:///path)");
+        .help(format!("give --upload URL ({}), or put it into the image (local:///path)", stores::upload_schemes()));
     Some(job.field_problem(&largest.map_or(Field::Path(String::new()), |named| named.field), problem))
 }
 

@@ -14,6 +14,7 @@ use crate::job::overrides::pair;
 use crate::job::{self, Job, Name, Overrides, Variables};
 use crate::local;
 use crate::program::program;
+use crate::spark::stores;
 use crate::terminal::messages;
 
 /// Where jobs come from.
@@ -32,9 +33,14 @@ pub struct Sources {
     pub directories: Directories,
     #[command(flatten)]
     pub overrides: Overrides,
-    /// Store for local files that are too large for a ConfigMap (1 MiB together): s3://, gs://, abfss://, https://, or
-    /// file:// for a folder that the pods mount at the same path. A file is uploaded once, by its content
-    #[arg(long, value_name = "URL", env = "SPARKCTL_UPLOAD", hide_env_values = true, help_heading = "Local files")]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "SPARKCTL_UPLOAD",
+        hide_env_values = true,
+        help_heading = "Local files",
+        help = upload_help()
+    )]
     pub upload: Option<String>,
     /// Have the pods read uploaded files by signed https addresses, good for a day: for images that cannot read the
     /// store, or have no rights to
@@ -43,6 +49,14 @@ pub struct Sources {
     /// Whether the jobs run on this machine, where no file is too large to travel
     #[arg(skip)]
     pub stay: bool,
+}
+
+fn upload_help() -> String {
+    format!(
+        "Store for local files that are too large for a ConfigMap (1 MiB in total): {}. file:// is a folder that the pods \
+         mount at the same path. Each content is uploaded once",
+        stores::upload_schemes()
+    )
 }
 
 /// A text that jobs are read from.

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use super::Job;
 use crate::diagnostic::Problem;
+use crate::spark::stores::in_hadoop;
 
 /// What Python finds its modules in.
 pub const PY_FILES: &str = "spark.submit.pyFiles";
@@ -207,7 +208,7 @@ impl LocalFiles {
     pub fn uri_in_driver(&self, uri: &str) -> String {
         let wanted = address(uri);
         if let Some(place) = self.uploaded.get(wanted) {
-            return format!("{}{}", as_hadoop_says(place), &uri[wanted.len()..]);
+            return format!("{}{}", in_hadoop(place), &uri[wanted.len()..]);
         }
         match self.placed().find(|(of, _)| *of == wanted) {
             Some((_, carried)) => {
@@ -237,11 +238,6 @@ impl LocalFiles {
             None => uri.to_owned(),
         }
     }
-}
-
-/// The address of an object as the file systems of Hadoop have it: S3 is `s3a:` there.
-fn as_hadoop_says(place: &str) -> String {
-    place.strip_prefix("s3://").map_or_else(|| place.to_owned(), |rest| format!("s3a://{rest}"))
 }
 
 /// What an address has before the name that it is to be given.

@@ -1,6 +1,7 @@
 //! What the end of a log tells of a trouble that many have had, and what to do about it.
 
 use crate::program::program;
+use crate::spark::stores;
 
 /// What to try, by what the log of a failed driver or executor says. The most telling is looked for first:
 /// one trouble often brings others after it.
@@ -85,15 +86,9 @@ pub fn executors_hint(log: &str) -> Option<String> {
 
 /// Which kind of storage lacks its classes.
 fn file_system(log: &str) -> Option<&'static str> {
-    let missing = log.contains("ClassNotFoundException") || log.contains("NoClassDefFoundError");
-    let kinds = [("S3AFileSystem", "s3a"), ("GoogleHadoopFileSystem", "gs"), ("azurebfs", "abfs")];
-    let by_class = kinds.into_iter().find(|(class, _)| missing && log.contains(class)).map(|(_, scheme)| scheme);
-    let schemes = ["s3a", "s3", "gs", "abfss", "abfs", "wasbs"];
-    let by_scheme =
-        || schemes.into_iter().find(|scheme| log.contains(&format!("No FileSystem for scheme \"{scheme}\"")));
     let mixed = || {
         let is_mixed = log.contains("NoSuchMethodError") && log.contains("org.apache.hadoop");
         is_mixed.then_some("this storage")
     };
-    by_class.or_else(by_scheme).or_else(mixed)
+    stores::without_client(log).or_else(mixed)
 }

@@ -8,6 +8,7 @@ use object_store::Error;
 use reqwest::Url;
 
 use crate::cluster::{Failure, Refusal};
+use crate::spark::stores;
 
 /// The failure of `doing` at a store's place, in words; what is not the store's stays as it is.
 pub fn told(doing: String, place: &str, error: anyhow::Error) -> anyhow::Error {
@@ -25,7 +26,7 @@ pub fn told(doing: String, place: &str, error: anyhow::Error) -> anyhow::Error {
             None => Failure::NotSent(last),
         },
     };
-    let hint = hint(place.split(':').next().unwrap_or_default(), &words, answer.as_ref());
+    let hint = hint(place, &words, answer.as_ref());
     Refusal { hint, ..Refusal::of(doing, failure) }.into()
 }
 
@@ -72,34 +73,26 @@ fn asked(words: &str) -> Option<String> {
     Some(Url::parse(url).ok()?.origin().ascii_serialization())
 }
 
-/// What to try, at a store of this scheme.
-fn hint(scheme: &str, words: &str, answer: Option<&Answer>) -> Option<String> {
-    let rights = match scheme {
-        "s3" | "s3a" => "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile of the program aws",
-        "gs" => "GOOGLE_APPLICATION_CREDENTIALS, or gcloud auth application-default login",
-        "abfs" | "abfss" | "az" => {
-            "AZURE_STORAGE_ACCOUNT_KEY or AZURE_CLIENT_ID, AZURE_CLIENT_SECRET and AZURE_TENANT_ID, or \
-             AZURE_USE_AZURE_CLI=true after az login"
-        }
-        "http" | "https" => "a server that takes PUT from everybody who reaches it",
-        _ => return None,
-    };
+/// What to try, at a place in a store.
+fn hint(place: &str, words: &str, answer: Option<&Answer>) -> Option<String> {
+    let store = stores::store(place)?.upload.as_ref()?;
+    let credentials = store.credentials?;
     let is_moved = words.contains("AuthorizationHeaderMalformed") || words.contains("PermanentRedirect");
     if is_moved || words.contains("Received redirect without LOCATION") {
         return Some("the bucket is in another region: set AWS_REGION to it".into());
     }
     // Where the clients of stores look for the credentials of a machine that is the cloud's.
     if words.contains("169.254.169.254") || words.contains("metadata.google.internal") {
-        return Some(format!("there are no credentials: give {rights}"));
+        return Some(format!("there are no credentials: give {credentials}"));
     }
     match answer.map(|answer| answer.status.as_u16()) {
-        Some(401 | 403) => Some(format!("who uploads must be allowed to read and write there: {rights}")),
+        Some(401 | 403) => Some(format!("who uploads must be allowed to read and write there: {credentials}")),
         Some(404) => Some("make the bucket first, or correct the URL of --upload".into()),
         Some(405 | 501) => Some("this server takes no files: --upload wants a WebDAV server, or one like it".into()),
         Some(_) => None,
-        None => asked(words).map(|_| match scheme {
-            "s3" | "s3a" => "can it be reached from here? AWS_ENDPOINT_URL names an S3 that is not Amazon's".into(),
-            _ => "can it be reached from here?".into(),
+        None => asked(words).map(|_| match store.endpoint {
+            Some(endpoint) => format!("can it be reached from here? {endpoint}"),
+            None => "can it be reached from here?".into(),
         }),
     }
 }

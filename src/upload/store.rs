@@ -26,6 +26,7 @@ use super::journal::{Journal, Torn};
 use super::refused;
 use super::web;
 use crate::job::local_files::{LocalFile, LocalFiles};
+use crate::spark::stores;
 
 /// How long a signed address is good: an application may wait for its place and start executors late.
 const SIGNED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
@@ -133,7 +134,7 @@ impl Store {
                 Arc::new(HttpBuilder::new().with_url(base).with_client_options(options).with_retry(soon()).build()?)
             }
             ObjectStoreScheme::Local => Arc::new(LocalFileSystem::new()),
-            _ => bail!("expected s3://, gs://, abfss://, https:// or file://"),
+            _ => bail!("expected {}", stores::upload_schemes()),
         };
         let takes_parts = !matches!(scheme, ObjectStoreScheme::Http);
         Ok(Self { client, signer, keeper, takes_parts })

@@ -117,7 +117,7 @@ spark.stop()
 fn uploads_what_is_too_large_once_and_the_driver_reads_it_by_s3a() {
     let (store, ns, large) = (Objects::start(), Namespace::new("own-s3a"), Large::new());
     let dry = large.submit(&ns, &store, &["--name", "dry", "--dry-run"]).assert();
-    dry.code(2).stderr(contains("give --upload s3://"));
+    dry.code(2).stderr(contains("give --upload URL (s3://"));
     let upload = ["--upload", "s3://jobs/team", "--logs", "--name", "own-s3a"];
     let run = large.submit(&ns, &store, &upload).args(settings(&store)).assert();
     run.code(0).stdout(Large::told()).stderr(
