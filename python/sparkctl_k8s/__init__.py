@@ -1,11 +1,11 @@
-"""Runs Apache Spark applications on Kubernetes, by the sparkctl binary that comes with this package.
+"""Run Apache Spark applications on Kubernetes, with the sparkctl binary in this package.
 
     from sparkctl_k8s import submit
 
     result = submit("job.yaml", arguments=["2026-11-24"], on_event=print)
     print(result.durations)
 
-What sparkctl needs (kubeconfig, SPARKCTL_* variables) is taken from the environment, as on a command line.
+sparkctl reads the kubeconfig and SPARKCTL_* variables from the environment, as on a command line.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ from typing import Any, Callable, Iterator, Mapping, Optional, Sequence, Union
 __all__ = ["Event", "Failed", "Refused", "Result", "Run", "start", "submit"]
 
 Job = Union[str, "os.PathLike[str]", Mapping[str, Any]]
-"""A job file's path, or its content."""
+"""The path of a job file, or its content."""
 
 
 @dataclass(frozen=True)
 class Event:
-    """One line of what sparkctl tells: a state, a line of the driver's log, or a note."""
+    """A line of sparkctl's JSON output: a state, a line of the driver's log, a note, or the result."""
 
     kind: str
     """`state`, `log`, `note` or `result`."""
     time: str
     application: Optional[str]
-    """None in the result of a submission that was refused: there is none."""
+    """None in the result of a submission that was refused."""
     state: Optional[str] = None
-    """Of a state: `Waiting`, `Running`, …"""
+    """For `state`: `Waiting`, `Running`, …"""
     message: Optional[str] = None
     line: Optional[str] = None
-    """Of a log: what the driver wrote."""
+    """For `log`: what the driver printed."""
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    """All that was told, by its names in the JSON."""
+    """The whole JSON object."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,9 @@ class Result:
     """How a submission ended."""
 
     outcome: str
-    """`Succeeded`, `Failed`, `CouldNotStart`, `Lost`, `Unknown`; `Submitted` or `Detached` if it goes on."""
+    """`Succeeded`, `Failed`, `CouldNotStart`, `Lost`, `Unknown`; `Submitted` or `Detached` if it is still running."""
     exit_code: int
-    """sparkctl's own."""
+    """The exit code of sparkctl."""
     application: str
     namespace: str
     id: str
@@ -71,7 +71,7 @@ class Result:
 
 
 class Refused(Exception):
-    """Nothing was submitted: a wrong job file, a cluster that refuses or cannot be reached."""
+    """Nothing was submitted: the job file is invalid, or the cluster refused or could not be reached."""
 
     def __init__(self, exit_code: int, message: str) -> None:
         super().__init__(message)
@@ -87,35 +87,35 @@ class Failed(Exception):
 
 
 class Run:
-    """A submission under way: its events in their order, and its result at the end.
+    """An active submission: an iterator of its events, and the result at its end.
 
-    Leaving it before the end (`close`, or the end of a `with`) does what Ctrl-C does: sparkctl leaves, and an
-    application in a cluster goes on.
+    Leaving it before its end (`close`, or the end of a `with` block) works like Ctrl-C: sparkctl detaches, and an
+    application in a cluster keeps running.
     """
 
-    def __init__(self, process: "subprocess.Popen[bytes]", said: Any) -> None:
+    def __init__(self, process: "subprocess.Popen[bytes]", stderr: Any) -> None:
         self._process = process
-        self._said = said
+        self._stderr = stderr
         self._result: Optional[Result] = None
 
     def __iter__(self) -> Iterator[Event]:
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            told = json.loads(line)
-            if told["kind"] == "result" and told["app"] is not None:
-                self._result = _result(told)
+            data = json.loads(line)
+            if data["kind"] == "result" and data["app"] is not None:
+                self._result = _result(data)
             yield Event(
-                kind=told["kind"],
-                time=told["ts"],
-                application=told["app"],
-                state=told.get("state"),
-                message=told.get("message"),
-                line=told.get("line"),
-                raw=told,
+                kind=data["kind"],
+                time=data["ts"],
+                application=data["app"],
+                state=data.get("state"),
+                message=data.get("message"),
+                line=data.get("line"),
+                raw=data,
             )
 
     def result(self) -> Result:
-        """Waits for the end.
+        """Wait for the end, and return the result.
 
         Raises `Refused` if nothing was submitted.
         """
@@ -123,17 +123,17 @@ class Run:
             pass
         code = self._process.wait()
         if self._result is None:
-            raise Refused(code, self._words() or f"sparkctl ended with exit code {code}")
+            raise Refused(code, self._error() or f"sparkctl ended with exit code {code}")
         return self._result
 
     def close(self) -> None:
-        """Leaves it, if it has not ended."""
+        """Detach, if it has not ended."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
             self._process.wait()
         if self._process.stdout is not None:
             self._process.stdout.close()
-        self._said.close()
+        self._stderr.close()
 
     def __enter__(self) -> "Run":
         return self
@@ -141,9 +141,9 @@ class Run:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _words(self) -> str:
-        self._said.seek(0)
-        return str(self._said.read().decode(errors="replace")).strip()
+    def _error(self) -> str:
+        self._stderr.seek(0)
+        return str(self._stderr.read().decode(errors="replace")).strip()
 
 
 def start(
@@ -160,11 +160,11 @@ def start(
     timeout: Optional[str] = None,
     flags: Sequence[str] = (),
 ) -> Run:
-    """Submits a job, and returns while it runs.
+    """Submit a job, and return while it runs.
 
-    `variables` are the values of `${NAME}` in the job file, `conf` settings of Spark. `local` runs it on this
-    machine, on all cores or so many. `logs` makes lines of the driver's log events. `timeout` is a time such as
-    `90m`. `flags` are further ones, as `sparkctl submit --help` has them.
+    `variables` are the values of `${NAME}` in the job file, `conf` are Spark settings. `local` runs the job on this
+    machine, on all cores or the given number. `logs` yields the lines of the driver's log as events. `timeout` is a
+    duration such as `90m`. `flags` are more flags of `sparkctl submit`.
     """
     command = [_binary(), "submit", "--output", "json"]
     for name, value in (variables or {}).items():
@@ -183,13 +183,13 @@ def start(
     command.append("-" if document is not None else os.fspath(job))  # type: ignore[arg-type]
     if arguments:
         command += ["--", *arguments]
-    # A pipe that nobody reads would stop sparkctl when it is full.
-    said = tempfile.TemporaryFile()
+    # Not a pipe: sparkctl would block once it is full, as nobody reads it.
+    stderr = tempfile.TemporaryFile()
     process = subprocess.Popen(
         command,
         stdin=subprocess.PIPE if document is not None else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=said,
+        stderr=stderr,
     )
     if document is not None and process.stdin is not None:
         try:
@@ -197,11 +197,11 @@ def start(
             process.stdin.close()
         except BrokenPipeError:
             pass
-    return Run(process, said)
+    return Run(process, stderr)
 
 
 def submit(job: Job, *, on_event: Optional[Callable[[Event], object]] = None, check: bool = True, **options: Any) -> Result:
-    """Submits a job and waits for its end. `options` are those of `start`.
+    """Submit a job and wait for its end. `options` are those of `start`.
 
     Raises `Refused` if nothing was submitted, and, unless `check` is false, `Failed` if the application did not
     succeed.
@@ -216,32 +216,32 @@ def submit(job: Job, *, on_event: Optional[Callable[[Event], object]] = None, ch
     return result
 
 
-def _result(told: Mapping[str, Any]) -> Result:
+def _result(data: Mapping[str, Any]) -> Result:
     return Result(
-        outcome=told["outcome"],
-        exit_code=told["exitCode"],
-        application=told["app"],
-        namespace=told["namespace"],
-        id=told["id"],
-        message=told.get("message") or "",
-        driver_exit_code=told.get("driverExitCode"),
-        retryable=bool(told.get("retryable")),
-        exception=told.get("exception"),
-        hint=told.get("hint"),
-        durations=told.get("durations") or {},
-        raw=told,
+        outcome=data["outcome"],
+        exit_code=data["exitCode"],
+        application=data["app"],
+        namespace=data["namespace"],
+        id=data["id"],
+        message=data.get("message") or "",
+        driver_exit_code=data.get("driverExitCode"),
+        retryable=bool(data.get("retryable")),
+        exception=data.get("exception"),
+        hint=data.get("hint"),
+        durations=data.get("durations") or {},
+        raw=data,
     )
 
 
 def _binary() -> str:
-    """The binary of this package, wherever pip puts scripts; else the one on PATH."""
+    """The binary that pip installed with this package, or else the one on PATH."""
     for folder in (sysconfig.get_path("scripts"), sysconfig.get_path("scripts", f"{os.name}_user")):
         path = Path(folder) / "sparkctl"
         if path.is_file():
             return str(path)
-    # `pip install --target` has it beside the packages.
+    # `pip install --target` puts it next to the packages.
     beside = Path(__file__).parent.parent / "bin" / "sparkctl"
     found = str(beside) if beside.is_file() else shutil.which("sparkctl")
     if found is None:
-        raise FileNotFoundError("sparkctl is not installed beside this package, nor on PATH")
+        raise FileNotFoundError("sparkctl is neither installed with this package nor on PATH")
     return found
