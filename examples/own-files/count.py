@@ -1,4 +1,4 @@
-"""Counts the words of a poem. Executors find the module and the file as the driver does."""
+"""Count the words of a poem, on the driver and on an executor, with a module and a file that are sent along."""
 
 from pyspark import SparkFiles
 from pyspark.sql import SparkSession
