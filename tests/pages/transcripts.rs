@@ -8,9 +8,10 @@ use regex::Regex;
 /// Languages of blocks that show what somebody writes, not what a program prints. `console` is run by trycmd.
 const WRITTEN: &[&str] = &["console", "sh", "yaml", "python", "make", "crontab", "toml", "rust"];
 
-fn pages() -> Vec<PathBuf> {
+/// The README, the pages of `docs/`, and the documents for contributors.
+pub fn pages() -> Vec<PathBuf> {
     let docs = std::fs::read_dir("docs").expect("the pages").map(|entry| entry.expect("a page").path());
-    let root = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "STYLE.md"].map(PathBuf::from);
+    let root = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "STYLE.md"].map(PathBuf::from);
     let pages = docs.chain(root).filter(|path| path.extension().is_some_and(|extension| extension == "md"));
     pages.filter(|path| path.exists()).collect()
 }
