@@ -51,7 +51,7 @@ pub async fn state_explained(cluster: &Cluster, observed: &mut Observed) -> Stat
     let state = State::of(observed, &terms);
     let looks = state::worth_a_look(&state, observed, &terms);
     let Some(namespace) = observed.namespace().filter(|_| !looks.is_empty()) else { return state };
-    for finding in cluster::around(cluster, namespace, observed.driver.as_ref(), &looks).await {
+    for finding in cluster::evidence(cluster, namespace, observed.driver.as_ref(), &looks).await {
         observed.around.take(finding);
     }
     State::of(observed, &terms)

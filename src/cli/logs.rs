@@ -133,7 +133,7 @@ async fn follow_executor(cluster: &Cluster, application: &Application, pod: &Pod
                         logs.all_ended();
                     }
                 }
-                Ok(Change::Stumble(why)) => messages::warn(&why),
+                Ok(Change::Trouble(why)) => messages::warn(&why),
                 Err(failure) => return Err(Refusal::of("following the executor", failure).into()),
             },
             signal = interrupt.heard() => return Ok(signal.exit_code()),

@@ -74,7 +74,7 @@ impl Wait {
             tokio::select! {
                 change = sight.changed() => match change {
                     Ok(Change::Objects) => {}
-                    Ok(Change::Stumble(why)) => messages::warn(&why),
+                    Ok(Change::Trouble(why)) => messages::warn(&why),
                     Err(failure) => {
                         messages::error(&format!("waiting for {}: {failure}", application.name));
                         return Ok(Ending::Unknown.exit_code());

@@ -24,20 +24,20 @@ const PAGES: usize = 20;
 const LOG_TAIL: usize = 200;
 
 /// Looks at all of it at once, one time. Without a driver's pod there is less to look at.
-pub async fn around(
+pub async fn evidence(
     cluster: &Cluster,
     namespace: &str,
     driver: Option<&Pod>,
-    looks: &BTreeSet<Lookup>,
+    lookups: &BTreeSet<Lookup>,
 ) -> Vec<LookupResult> {
-    let findings = looks.iter().map(|at| async move {
-        // Without an answer in time there is nothing to say.
-        tokio::time::timeout(PATIENCE, look(cluster, namespace, driver, at)).await.ok().flatten()
+    let results = lookups.iter().map(|lookup| async move {
+        // A lookup that takes too long is left out.
+        tokio::time::timeout(PATIENCE, look_up(cluster, namespace, driver, lookup)).await.ok().flatten()
     });
-    join_all(findings).await.into_iter().flatten().collect()
+    join_all(results).await.into_iter().flatten().collect()
 }
 
-async fn look(cluster: &Cluster, namespace: &str, driver: Option<&Pod>, at: &Lookup) -> Option<LookupResult> {
+async fn look_up(cluster: &Cluster, namespace: &str, driver: Option<&Pod>, at: &Lookup) -> Option<LookupResult> {
     match at {
         Lookup::Nodes => {
             let (all, taken) = tokio::join!(nodes(cluster), taken(cluster));

@@ -14,13 +14,15 @@ use tokio::sync::{mpsc, watch};
 use super::request::in_time;
 use super::{Cluster, Failure, Refusal};
 use crate::state;
+use crate::time::Backoff;
 
 /// How far a resumed stream reaches back: the times of a container's two outputs are taken apart, so
 /// that lines may be out of order by a moment, and the server takes whole seconds.
 const OVERLAP: SignedDuration = SignedDuration::from_secs(2);
-/// Pauses between attempts, the last one repeated.
-const PAUSES: [Duration; 4] =
-    [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(5)];
+/// Pauses before a broken stream is opened again. They stay short: a log that is not read may be rotated away.
+const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(5)];
+/// A stream that ended while its container runs is opened again after this.
+const REOPEN: Duration = Duration::from_millis(200);
 /// An answer that has not begun to come by then is taken for lost.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// A stream that brings nothing for so long after the container's end is dead: the end of its log is there.
@@ -159,19 +161,22 @@ impl Reading {
     }
 
     async fn read(&mut self) {
-        let mut failures = 0;
+        let mut backoff = Backoff::new(&PAUSES);
         let mut rest_until = None;
         loop {
             let was_ended = *self.ended.borrow();
             if was_ended && rest_until.is_none() {
                 rest_until = Some(Instant::now() + REST);
             }
-            match self.once(was_ended).await {
+            let pause = match self.once(was_ended).await {
                 // Opened after the container's end, such a stream has shown everything. While the
                 // container runs, a rotation or a restarted kubelet ends a stream as well.
                 Stream::Ended if was_ended => return,
                 Stream::Unheard => return,
-                Stream::Ended | Stream::Silent => failures = 0,
+                Stream::Ended | Stream::Silent => {
+                    backoff.reset();
+                    REOPEN
+                }
                 // The pod is gone, and its log with it.
                 Stream::Broken(failure) if failure.code() == 404 && was_ended => return,
                 Stream::Broken(failure) if failure.code() == 403 && !self.was_read => {
@@ -182,9 +187,8 @@ impl Reading {
                     let what = format!("the rest of the log of {} does not come: {failure}", self.pod);
                     return self.tell(LogEvent::Trouble(what)).await;
                 }
-                Stream::Broken(_) => failures += 1,
-            }
-            let pause = PAUSES[failures.min(PAUSES.len() - 1)];
+                Stream::Broken(_) => backoff.next_pause_or_last(),
+            };
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 _ = self.ended.wait_for(|ended| *ended), if !was_ended => {}

@@ -32,7 +32,7 @@ pub use apply::{apply, preempt};
 use clock::Clock;
 pub use connect::{Options, connect};
 pub use delete::delete;
-pub use diagnose::around;
+pub use diagnose::evidence;
 pub use error::{Failure, Refusal, exit_code};
 pub use find::{Found, find, glance, glance_and_events, list};
 pub use forward::forward;

@@ -13,10 +13,12 @@ use serde_json::Value;
 use super::connect::told;
 use super::{Cluster, Failure};
 use crate::terminal::messages;
+use crate::time::Backoff;
 
 /// An answer that has not come by then is taken for lost.
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
-/// Pauses before each repetition: about a quarter of a minute, an API server's restart.
+/// Pauses before the retries of a request; after the last one it fails. They add up to a quarter of a minute, which is
+/// how long an API server takes to restart.
 const PAUSES: [Duration; 6] = [
     Duration::from_millis(250),
     Duration::from_millis(500),
@@ -25,6 +27,9 @@ const PAUSES: [Duration; 6] = [
     Duration::from_secs(4),
     Duration::from_secs(8),
 ];
+
+/// A longer `Retry-After` is cut to this: somebody is waiting for the answer.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// A request, kept so that it can be sent again.
 #[derive(Clone)]
@@ -77,11 +82,12 @@ impl Cluster {
     /// Sends a request until it is answered for good, and says each time that it must be sent again.
     pub(super) async fn send_until_answered(&self, doing: &str, call: &Call) -> Answer {
         let mut repeated = false;
-        for pause in PAUSES {
+        let mut backoff = Backoff::new(&PAUSES);
+        while let Some(pause) = backoff.next_pause() {
             match self.send(call).await {
-                Err((failure, asked)) if failure.may_pass() => {
-                    let pause = asked.unwrap_or(pause).min(Duration::from_secs(30));
-                    messages::warn(&format!("{doing}: {failure}; trying again in {} s", pause.as_secs_f32()));
+                Err((failure, retry_after)) if failure.may_pass() => {
+                    let pause = retry_after.unwrap_or(pause).min(LONGEST_PAUSE);
+                    messages::warn(&format!("{doing}: {failure}; retrying in {} s", pause.as_secs_f32()));
                     repeated = true;
                     tokio::time::sleep(pause).await;
                 }

@@ -1,7 +1,8 @@
-//! Lists, then watches, for ever: each interruption told, each repetition later than the one before it.
+//! Lists and watches a collection until nobody needs it any more. Every interruption is reported to the receiver, and
+//! each retry comes later than the one before.
 //!
-//! kube's own watcher waits for ever for the answer to a list, asks again at once when a watch ends with
-//! nothing in it, and takes up a watch that is refused as too old from the same place.
+//! kube's own watcher has no timeout for a list, retries at once when a watch ends without an event, and resumes a
+//! watch that was refused as too old from the same version.
 
 use std::fmt::Debug;
 use std::time::{Duration, Instant};
@@ -13,14 +14,15 @@ use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 
-use super::Failure;
+use super::error::Failure;
 use super::request::{ANSWER_TIMEOUT, in_time};
+use crate::time::Backoff;
 
-/// How much later than the server should end a watch its silence is taken for a dead connection.
+/// The server should end a watch after its timeout. A watch that is silent for this much longer is a dead connection.
 const SILENCE: Duration = Duration::from_secs(5);
-/// A watch that ends sooner, with nothing in it, is not worth asking for at once again.
+/// A watch that ends sooner than this without an event is not restarted at once.
 const SHORT: Duration = Duration::from_secs(1);
-/// Pauses before the next request, the last one repeated.
+/// Pauses before the next list or watch. They grow to 20 seconds, which is often enough for a server that is down.
 const PAUSES: [Duration; 6] = [
     Duration::from_millis(250),
     Duration::from_millis(500),
@@ -30,50 +32,50 @@ const PAUSES: [Duration; 6] = [
     Duration::from_secs(20),
 ];
 
-/// What a watch brings.
+/// What a watch reports.
 #[derive(Debug)]
 pub(super) enum Update<K> {
-    /// Everything that there is, as a whole.
+    /// All objects of the collection.
     All(Vec<K>),
     Changed(K),
     Deleted(K),
-    /// Something went wrong; the watch goes on.
-    Stumbled(Failure),
-    /// It was refused before anything was seen, and is over.
+    /// A request failed; the watch reconnects.
+    Disconnected(Failure),
+    /// The first request was refused; the watch has ended.
     Refused(Failure),
 }
 
-/// What is watched, and where to.
+/// A watch, and where its updates go.
 pub(super) struct Watch<K, T> {
     pub api: Api<K>,
     pub labels: Option<String>,
     pub fields: Option<String>,
-    /// After this the server ends a watch.
+    /// The server ends a watch after this.
     pub timeout: Duration,
-    pub hear: fn(Update<K>) -> T,
+    pub wrap: fn(Update<K>) -> T,
     pub sender: mpsc::Sender<T>,
 }
 
-/// Nobody listens any more, or there will never be anything to hear.
-struct Over;
+/// The receiver is gone, or there will be no further update.
+struct Closed;
 
 impl<K, T> Watch<K, T>
 where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
     T: Send,
 {
-    /// Goes on until nobody listens, or until it is refused at its very beginning.
-    pub(super) async fn go_on(self) {
-        let mut course = Backoff { failures: 0, has_seen: false };
-        while let Ok(version) = self.list(&mut course).await {
-            if self.watch(version, &mut course).await.is_err() {
+    /// Runs until the receiver is dropped, or the first request is refused.
+    pub(super) async fn run(self) {
+        let mut connection = Connection { backoff: Backoff::new(&PAUSES), was_established: false };
+        while let Ok(version) = self.list(&mut connection).await {
+            if self.watch(version, &mut connection).await.is_err() {
                 return;
             }
         }
     }
 
-    /// All objects, as often as it takes. Returns their version.
-    async fn list(&self, course: &mut Backoff) -> Result<String, Over> {
+    /// Lists all objects, with as many retries as it takes. Returns the version of the list.
+    async fn list(&self, connection: &mut Connection) -> Result<String, Closed> {
         let params = ListParams {
             label_selector: self.labels.clone(),
             field_selector: self.fields.clone(),
@@ -82,19 +84,19 @@ where
         loop {
             match in_time(ANSWER_TIMEOUT, self.api.list(&params)).await {
                 Ok(list) => {
-                    // Whether it goes well the watch will tell: one may be too old for ever, however new the list.
-                    course.has_seen = true;
+                    // Only a watch resets the backoff: the version of a new list may already be too old to watch from.
+                    connection.was_established = true;
                     let version = list.metadata.resource_version.unwrap_or_default();
-                    self.tell(Update::All(list.items.into_iter().map(bare).collect())).await?;
+                    self.send(Update::All(list.items.into_iter().map(without_managed_fields).collect())).await?;
                     return Ok(version);
                 }
-                Err(failure) => self.stumble(failure, course).await?,
+                Err(failure) => self.retry(failure, connection).await?,
             }
         }
     }
 
-    /// Watches from a version on, until it is too old to be watched from.
-    async fn watch(&self, mut version: String, course: &mut Backoff) -> Result<(), Over> {
+    /// Watches from a version on, until that version is too old.
+    async fn watch(&self, mut version: String, connection: &mut Connection) -> Result<(), Closed> {
         let seconds = u32::try_from(self.timeout.as_secs()).unwrap_or(u32::MAX).max(1);
         let params = WatchParams {
             label_selector: self.labels.clone(),
@@ -103,14 +105,14 @@ where
             ..Default::default()
         };
         loop {
-            let begun = Instant::now();
+            let started = Instant::now();
             let stream = match in_time(ANSWER_TIMEOUT, self.api.watch(&params, &version)).await {
                 Ok(stream) => stream,
-                Err(failure) if failure.code() == 410 => return self.pause(course).await,
-                // Who may list, and not watch, lists now and then.
-                Err(failure) if failure.code() == 403 => return self.stumble(failure, course).await,
+                Err(failure) if failure.code() == 410 => return self.pause(connection).await,
+                // A user who may list but not watch gets repeated lists.
+                Err(failure) if failure.code() == 403 => return self.retry(failure, connection).await,
                 Err(failure) => {
-                    self.stumble(failure, course).await?;
+                    self.retry(failure, connection).await?;
                     continue;
                 }
             };
@@ -120,98 +122,101 @@ where
                 let event = match tokio::time::timeout(self.timeout + SILENCE, stream.next()).await {
                     Ok(Some(Ok(event))) => event,
                     Ok(Some(Err(error))) => {
-                        course.lasted(begun);
-                        self.stumble(Failure::of(error), course).await?;
+                        connection.reset_if_stable(started);
+                        self.retry(Failure::of(error), connection).await?;
                         break;
                     }
                     Ok(None) | Err(_) => break,
                 };
-                let heard = match event {
-                    WatchEvent::Added(object) | WatchEvent::Modified(object) => Update::Changed(bare(object)),
-                    WatchEvent::Deleted(object) => Update::Deleted(bare(object)),
+                let update = match event {
+                    WatchEvent::Added(object) | WatchEvent::Modified(object) => {
+                        Update::Changed(without_managed_fields(object))
+                    }
+                    WatchEvent::Deleted(object) => Update::Deleted(without_managed_fields(object)),
                     WatchEvent::Bookmark(mark) => {
                         version = mark.metadata.resource_version;
                         is_empty = false;
                         continue;
                     }
                     WatchEvent::Error(status) if status.code == 410 => {
-                        course.lasted(begun);
-                        return self.pause(course).await;
+                        connection.reset_if_stable(started);
+                        return self.pause(connection).await;
                     }
                     WatchEvent::Error(status) => {
-                        course.lasted(begun);
-                        self.stumble(Failure::Refused(status.boxed()), course).await?;
+                        connection.reset_if_stable(started);
+                        self.retry(Failure::Refused(status.boxed()), connection).await?;
                         break;
                     }
                 };
-                if let Update::Changed(object) | Update::Deleted(object) = &heard
+                if let Update::Changed(object) | Update::Deleted(object) = &update
                     && let Some(newer) = object.resource_version()
                 {
                     version = newer;
                 }
                 is_empty = false;
-                course.goes_well();
-                self.tell(heard).await?;
+                connection.reset();
+                self.send(update).await?;
             }
-            course.lasted(begun);
-            if is_empty && begun.elapsed() < SHORT {
-                self.pause(course).await?;
+            connection.reset_if_stable(started);
+            if is_empty && started.elapsed() < SHORT {
+                self.pause(connection).await?;
             }
         }
     }
 
-    /// Tells of a failure, and waits before the next attempt; longer if the server asks for it.
-    async fn stumble(&self, failure: Failure, course: &mut Backoff) -> Result<(), Over> {
-        if !course.has_seen && matches!(failure.code(), 403 | 404) {
-            self.tell(Update::Refused(failure)).await?;
-            return Err(Over);
+    /// Reports a failure and waits before the next attempt, in addition for as long as the server asks.
+    async fn retry(&self, failure: Failure, connection: &mut Connection) -> Result<(), Closed> {
+        if !connection.was_established && matches!(failure.code(), 403 | 404) {
+            self.send(Update::Refused(failure)).await?;
+            return Err(Closed);
         }
-        let asked = failure.retry_after();
-        self.tell(Update::Stumbled(failure)).await?;
-        if let Some(asked) = asked {
-            tokio::time::sleep(asked.min(PAUSES[PAUSES.len() - 1])).await;
+        let retry_after = failure.retry_after();
+        self.send(Update::Disconnected(failure)).await?;
+        if let Some(retry_after) = retry_after {
+            tokio::time::sleep(retry_after.min(connection.backoff.longest())).await;
         }
-        self.pause(course).await
+        self.pause(connection).await
     }
 
-    async fn pause(&self, course: &mut Backoff) -> Result<(), Over> {
-        let pause = PAUSES[course.failures.min(PAUSES.len() - 1)];
-        course.failures += 1;
-        // All who follow something lose the server at once: they should not come back at once.
-        let share = f64::from(Timestamp::now().subsec_nanosecond()) / 1e9;
+    /// Waits for the next pause of the backoff, with jitter: all watches lose a server at the same moment, and should
+    /// not return at the same moment.
+    async fn pause(&self, connection: &mut Connection) -> Result<(), Closed> {
+        let pause = connection.backoff.next_pause_or_last();
+        let jitter = f64::from(Timestamp::now().subsec_nanosecond()) / 1e9;
         tokio::select! {
-            () = tokio::time::sleep(pause.mul_f64(0.75 + share / 2.0)) => Ok(()),
-            () = self.sender.closed() => Err(Over),
+            () = tokio::time::sleep(pause.mul_f64(0.75 + jitter / 2.0)) => Ok(()),
+            () = self.sender.closed() => Err(Closed),
         }
     }
 
-    async fn tell(&self, heard: Update<K>) -> Result<(), Over> {
-        self.sender.send((self.hear)(heard)).await.map_err(|_| Over)
+    async fn send(&self, update: Update<K>) -> Result<(), Closed> {
+        self.sender.send((self.wrap)(update)).await.map_err(|_| Closed)
     }
 }
 
 /// How a watch has gone so far.
-struct Backoff {
-    /// Since the last event, or the last watch that lasted.
-    failures: usize,
-    has_seen: bool,
+struct Connection {
+    backoff: Backoff,
+    /// Whether a list or a watch has ever been answered.
+    was_established: bool,
 }
 
-impl Backoff {
-    fn goes_well(&mut self) {
-        *self = Backoff { failures: 0, has_seen: true };
+impl Connection {
+    fn reset(&mut self) {
+        self.backoff.reset();
+        self.was_established = true;
     }
 
-    /// What went wrong before a watch is over when it was one for a while.
-    fn lasted(&mut self, begun: Instant) {
-        if begun.elapsed() >= SHORT {
-            self.goes_well();
+    /// Forgets earlier failures once a watch has lasted for a while.
+    fn reset_if_stable(&mut self, started: Instant) {
+        if started.elapsed() >= SHORT {
+            self.reset();
         }
     }
 }
 
-/// Without what nobody reads, which is often more than the rest.
-fn bare<K: Resource>(mut object: K) -> K {
+/// Managed fields are never read, and are often larger than the rest of the object.
+fn without_managed_fields<K: Resource>(mut object: K) -> K {
     object.meta_mut().managed_fields = None;
     object
 }

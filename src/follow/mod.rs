@@ -136,7 +136,7 @@ impl<'a> Following<'a> {
             if state.outcome().is_some() {
                 return Over::Ended(Box::new(state));
             }
-            self.sight.look_around(&state, &self.terms());
+            self.sight.gather_evidence(&state, &self.terms());
             self.begin_logs(&state, interrupt).await;
             if state.is_between_attempts() {
                 self.logs.all_ended();
@@ -144,7 +144,7 @@ impl<'a> Following<'a> {
             tokio::select! {
                 change = self.sight.changed() => match change {
                     Ok(Change::Objects) => {}
-                    Ok(Change::Stumble(why)) => self.voice.note(&why),
+                    Ok(Change::Trouble(why)) => self.voice.note(&why),
                     Err(failure) => return Over::OutOfSight(failure.to_string()),
                 },
                 (source, heard) = self.logs.next() => self.show(&source, heard),
@@ -212,7 +212,7 @@ impl<'a> Following<'a> {
             self.take_rest_of_logs(interrupt).await;
             self.tail.clear();
             self.logs.begin(DRIVER, &driver);
-            self.sight.hears_log();
+            self.sight.log_is_followed();
         }
         if self.options.logs == Some(Whose::All) {
             self.begin_logs_of_executors();
@@ -271,7 +271,7 @@ impl<'a> Following<'a> {
             let (now, driver) = (self.cluster.now(), self.sight.observed().driver.as_ref());
             let stopped = driver.and_then(|driver| driver.metadata.uid.clone()).filter(|_| has_stopped);
             let at = line.at.map_or(now, |at| at.min(now));
-            self.sight.take_finding(LookupResult::Stopped(stopped.map(|driver| Stopped { driver, at })));
+            self.sight.add_evidence(LookupResult::Stopped(stopped.map(|driver| Stopped { driver, at })));
         }
         self.tail.push_back(text);
         if self.tail.len() > LOG_TAIL {
@@ -297,7 +297,7 @@ impl<'a> Following<'a> {
         self.begin_logs(&self.state(), interrupt).await;
         self.take_rest_of_logs(interrupt).await;
         self.take_last_events().await;
-        self.sight.look_around_now(&state, &self.terms()).await;
+        self.sight.gather_evidence_now(&state, &self.terms()).await;
         // What is known of an end does not become less by what comes after it.
         let latest = self.state();
         let state = if latest.outcome().is_some() { latest } else { state };
@@ -352,7 +352,7 @@ impl<'a> Following<'a> {
             && let Ok(observed) = cluster::glance(self.cluster, self.application).await
             && let Some(driver) = observed.driver
         {
-            self.sight.take_driver(driver);
+            self.sight.apply_driver(driver);
         }
     }
 

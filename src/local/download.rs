@@ -16,6 +16,7 @@ use ureq::http::{HeaderValue, Response, StatusCode, header};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, TlsProvider};
 
 use super::progress::{Progress, Stop};
+use crate::time::Backoff;
 
 /// An address. User and password of a private index stay out of everything shown.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,8 +96,9 @@ pub struct Http {
     agent: ureq::Agent,
 }
 
-/// How often a download is taken up again before it is given up.
-const ATTEMPTS: usize = 4;
+/// Pauses before a broken download is resumed; after the last one it fails. A mirror that drops connections serves the
+/// next one within seconds, and somebody is waiting for the job to start.
+const PAUSES: [Duration; 3] = [Duration::from_secs(2), Duration::from_secs(4), Duration::from_secs(8)];
 
 /// Longest a server may stay silent.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -144,14 +146,13 @@ impl Http {
             let mut bar = None;
             let mut shown =
                 |bytes| bar.get_or_insert_with(|| progress.download(what, bytes, &link.to_string())).clone();
-            let mut attempt = 1;
+            let mut backoff = Backoff::new(&PAUSES);
             while let Err(error) = self.pour(link, &mut sink, &mut shown, &progress.stop) {
                 progress.stop.check()?;
-                if attempt == ATTEMPTS || !error.is::<Broken>() {
-                    return Err(error);
+                match backoff.next_pause().filter(|_| error.is::<Broken>()) {
+                    Some(pause) => std::thread::sleep(pause),
+                    None => return Err(error),
                 }
-                std::thread::sleep(Duration::from_secs(1 << attempt));
-                attempt += 1;
             }
             bar.inspect(ProgressBar::finish_and_clear);
             verify(&hex(&sink.hash.finalize()), sha256)

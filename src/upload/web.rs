@@ -12,8 +12,10 @@ use tokio::io::AsyncReadExt;
 
 use super::refused;
 use crate::job::local_files::LocalFile;
+use crate::time::Backoff;
 
-/// Pauses before a file is sent again.
+/// Pauses before a file is sent again; after the last one the upload fails. The whole file is sent each time, so that
+/// there are few of them.
 const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(15)];
 
 /// Sends a file to its place, and sends it again where that may help.
@@ -22,13 +24,13 @@ const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(5), D
 /// The file cannot be read. The server refuses it, or does not answer again and again.
 pub async fn put(file: &LocalFile, place: &str, bar: &ProgressBar) -> Result<()> {
     let client = Client::new();
-    let mut pauses = PAUSES.into_iter();
+    let mut backoff = Backoff::new(&PAUSES);
     loop {
         let source = tokio::fs::File::open(&file.path).await;
         let source = source.with_context(|| format!("reading {}", file.path.display()))?;
         let request = client.put(place).header(CONTENT_LENGTH, file.size).body(body(source, bar.clone()));
         let sent = request.send().await;
-        match pauses.next().filter(|_| may_pass(&sent)) {
+        match backoff.next_pause().filter(|_| may_pass(&sent)) {
             Some(pause) => tokio::time::sleep(pause).await,
             None => return Ok(judged(sent).await?),
         }

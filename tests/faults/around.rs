@@ -94,7 +94,7 @@ fn a_restart_of_the_api_server_costs_a_line_at_most() {
     assert_eq!(code, Some(1));
     assert!(talk.contains("restart failed: the driver exited with code 3"), "{talk}");
     // A server that is back before anything was asked of it costs not even that.
-    assert!(talk.matches("stumbled").count() <= 1, "{talk}");
+    assert!(talk.matches("lost the pod watch").count() <= 1, "{talk}");
 }
 
 /// A token of the namespace's user that ends with a Secret.
