@@ -2,6 +2,7 @@
 
 mod environment;
 mod json;
+mod links;
 mod transcripts;
 
 /// Every `$ sparkctl …` of a page is run, and its output compared.
