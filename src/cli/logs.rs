@@ -136,7 +136,7 @@ async fn follow_executor(cluster: &Cluster, application: &Application, pod: &Pod
                 Ok(Change::Trouble(why)) => messages::warn(&why),
                 Err(failure) => return Err(Refusal::of("following the executor", failure).into()),
             },
-            signal = interrupt.heard() => return Ok(signal.exit_code()),
+            signal = interrupt.received() => return Ok(signal.exit_code()),
         }
     }
 }

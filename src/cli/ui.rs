@@ -79,7 +79,7 @@ impl Ui {
                 change = sight.changed() => {
                     change.map_err(|failure| cluster::Refusal::of(format!("looking at {}", application.name), failure))?;
                 }
-                _ = interrupt.heard() => return Ok(ExitCode::Succeeded),
+                _ = interrupt.received() => return Ok(ExitCode::Succeeded),
                 _ = judge.tick() => {
                     let terms = Limits { now: cluster.now(), patience: PATIENCE, start_timeout: None };
                     if State::of(sight.observed(), &terms).outcome().is_some() {

@@ -80,7 +80,7 @@ impl Wait {
                         return Ok(Ending::Unknown.exit_code());
                     }
                 },
-                signal = interrupt.heard() => {
+                signal = interrupt.received() => {
                     messages::line(&format!("interrupted: application {} is left as it is: {}", application.name, report::words(&state).0));
                     return Ok(signal.exit_code());
                 }

@@ -1,17 +1,13 @@
 //! The view that is drawn anew on a terminal while an application is followed.
 
 use std::collections::VecDeque;
-use std::sync::Once;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
-
-use rustix::process::Signal;
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cluster::Stage;
 use crate::report::{clean, executor_words, words};
 use crate::state::State;
-use crate::terminal::{is_ignored, messages};
+use crate::terminal::{messages, remove_view_on_stop};
 
 /// How often the clock and the spinner move, and the view is fitted to the terminal.
 const TICK: Duration = Duration::from_millis(250);
@@ -34,7 +30,7 @@ pub struct Live {
 
 impl Live {
     pub fn begin(name: &str) -> Live {
-        stop_with_grace();
+        remove_view_on_stop();
         messages::begin_view();
         let (clock, is_over) = channel();
         // A thread: the clock also moves while the rest of a log is waited for.
@@ -99,22 +95,6 @@ impl Drop for Live {
     fn drop(&mut self) {
         messages::end_view();
     }
-}
-
-/// From now on Ctrl-Z stops the process with the view out of the way.
-fn stop_with_grace() {
-    static ONCE: Once = Once::new();
-    let kind = SignalKind::from_raw(Signal::TSTP.as_raw());
-    ONCE.call_once(|| {
-        // Without a handler it stops all the same, and leaves the view there.
-        if let (false, Ok(mut stops)) = (is_ignored(kind), signal(kind)) {
-            tokio::spawn(async move {
-                while stops.recv().await.is_some() {
-                    messages::stop();
-                }
-            });
-        }
-    });
 }
 
 /// `[=====    ]`.

@@ -147,7 +147,7 @@ impl<'a> LocalReporter<'a> {
             Ok(local::Outcome { ended, prepared, ran }) => {
                 let durations = Durations { queued: None, starting: signed(prepared), ran: ran.and_then(signed) };
                 match ended {
-                    Ended::Interrupted(signal) => return left(&mut self, "interrupted", signal_code(signal)),
+                    Ended::Interrupted(signal) => return left(&mut self, "interrupted", signal.exit_code()),
                     Ended::TimedOut => return left(&mut self, "--timeout is over", ExitCode::TimedOut),
                     Ended::Exited(code) => (exited(i32::from(code)), durations),
                     Ended::Killed(signal) => (exited(128 + signal), durations),
@@ -173,15 +173,6 @@ impl<'a> LocalReporter<'a> {
 
 fn signed(duration: Duration) -> Option<SignedDuration> {
     SignedDuration::try_from(duration).ok()
-}
-
-/// What a shell reports for a process that a signal ended.
-fn signal_code(signal: i32) -> ExitCode {
-    match signal {
-        1 => ExitCode::HungUp,
-        15 => ExitCode::Terminated,
-        _ => ExitCode::Interrupted,
-    }
 }
 
 fn exited(code: i32) -> Outcome {

@@ -149,7 +149,7 @@ impl<'a> Following<'a> {
                 },
                 (source, heard) = self.logs.next() => self.show(&source, heard),
                 Some(Ok((executor, Some(log)))) = self.asking.join_next() => self.fallen = Some((executor, log)),
-                signal = interrupt.heard() => return Over::Interrupted(signal.exit_code()),
+                signal = interrupt.received() => return Over::Interrupted(signal.exit_code()),
                 () = until(deadline) => return Over::TimedOut,
                 stages = next_stages(&mut self.progress) => self.voice.stages(&stages),
                 _ = judge.tick() => self.ask_for_stages(&state),
@@ -332,7 +332,7 @@ impl<'a> Following<'a> {
                 () = until(left_alone) => {
                     return self.voice.note("executors run on without their driver: their logs are followed no longer");
                 }
-                _ = interrupt.heard() => return,
+                _ = interrupt.received() => return,
             }
         }
     }

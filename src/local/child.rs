@@ -6,49 +6,21 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal as RawSignal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
-use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
 use super::submission::Submission;
 use super::{Event, until};
+use crate::terminal::{Signal, Signals};
 
 /// How long a driver may take to end after a signal.
 const GRACE: Duration = Duration::from_secs(15);
 /// How long its last output may take to come.
 const DRAIN: Duration = Duration::from_secs(5);
-
-/// The signals that end a run: Ctrl-C, `kill`, and a terminal that closes.
-pub struct Signals {
-    interrupt: Stream,
-    terminate: Stream,
-    hangup: Stream,
-}
-
-impl Signals {
-    /// # Errors
-    /// When the process may not listen to signals.
-    pub fn listen() -> Result<Self> {
-        let listen = |kind| signal(kind).context("listening to signals");
-        Ok(Self {
-            interrupt: listen(SignalKind::interrupt())?,
-            terminate: listen(SignalKind::terminate())?,
-            hangup: listen(SignalKind::hangup())?,
-        })
-    }
-
-    pub async fn next(&mut self) -> Signal {
-        tokio::select! {
-            _ = self.interrupt.recv() => Signal::INT,
-            _ = self.terminate.recv() => Signal::TERM,
-            _ = self.hangup.recv() => Signal::HUP,
-        }
-    }
-}
 
 /// How a driver ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,8 +29,8 @@ pub enum Ended {
     Exited(u8),
     /// By a signal that did not come from here: 9 is often the kernel, short of memory.
     Killed(i32),
-    /// Because this process got this signal: 2 (Ctrl-C), 15, or 1 (the terminal closed).
-    Interrupted(i32),
+    /// Because this process received this signal.
+    Interrupted(Signal),
     /// Because its time was over.
     TimedOut,
 }
@@ -144,8 +116,8 @@ impl Group {
     async fn end(&mut self, signals: &mut Signals, deadline: Option<Instant>) -> Result<Ended> {
         let (ended, signal) = tokio::select! {
             status = self.child.wait() => return Ok(Ended::of(status.context("waiting for the driver")?)),
-            signal = signals.next() => (Ended::Interrupted(signal.as_raw()), signal),
-            () = until(deadline) => (Ended::TimedOut, Signal::TERM),
+            signal = signals.next() => (Ended::Interrupted(signal), signal.as_raw()),
+            () = until(deadline) => (Ended::TimedOut, RawSignal::TERM),
         };
         self.send(signal);
         // A second signal, or too long a wait, ends it at once: that is what dropping the group does.
@@ -158,7 +130,7 @@ impl Group {
         Ok(ended)
     }
 
-    fn send(&self, signal: Signal) {
+    fn send(&self, signal: RawSignal) {
         // It fails only when the group is gone, which is what was wanted.
         let _ = self.id.map(|id| kill_process_group(id, signal));
     }
@@ -167,6 +139,6 @@ impl Group {
 impl Drop for Group {
     /// What outlives the driver ends with it, as it would in a container.
     fn drop(&mut self) {
-        self.send(Signal::KILL);
+        self.send(RawSignal::KILL);
     }
 }

@@ -36,12 +36,13 @@ pub use machine::Environment;
 pub use machine::cache;
 pub use place::Place;
 
-use child::Signals;
 use machine::Python;
 use progress::{Progress, Say, Stop};
 use r::R;
 use runtime::Runtime;
 use submission::Submission;
+
+use crate::terminal::Signals;
 
 /// How a local run ended.
 #[derive(Debug)]
@@ -90,7 +91,7 @@ pub async fn run(
     let mut prepared = prepare(job, environment, progress);
     let ended = tokio::select! {
         done = &mut prepared => Err(done),
-        signal = signals.next() => Ok(Ended::Interrupted(signal.as_raw())),
+        signal = signals.next() => Ok(Ended::Interrupted(signal)),
         () = until(deadline) => Ok(Ended::TimedOut),
     };
     let prepared = match ended {

@@ -5,5 +5,5 @@ mod signals;
 pub mod stdout;
 mod view;
 
-pub use signals::{Interrupt, Signal, is_ignored};
+pub use signals::{Interrupt, Signal, Signals, remove_view_on_stop};
 use view::View;

@@ -3,6 +3,7 @@
 mod environment;
 mod json;
 mod links;
+mod signals;
 mod transcripts;
 
 /// Every `$ sparkctl …` of a page is run, and its output compared.

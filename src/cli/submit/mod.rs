@@ -151,7 +151,7 @@ impl Submit {
                 let uploads = upload::upload(&mut job.files.local, self.sources.upload_signed, draws, say);
                 tokio::select! {
                     uploaded = uploads => uploaded?,
-                    signal = interrupt.heard() => return Err(left_an_upload(signal).into()),
+                    signal = interrupt.received() => return Err(left_an_upload(signal).into()),
                 }
             }
         }
@@ -278,7 +278,7 @@ impl Submit {
         loop {
             let entry = tokio::select! {
                 entry = self.overlap.entry(job, cluster, application) => entry?,
-                signal = interrupt.heard() => return Err(cluster::stopped(signal.exit_code()).into()),
+                signal = interrupt.received() => return Err(cluster::stopped(signal.exit_code()).into()),
             };
             let turn = match entry {
                 Entry::Granted(turn) => turn,
@@ -289,7 +289,7 @@ impl Submit {
             };
             let stopped = async {
                 tokio::select! {
-                    signal = interrupt.heard() => cluster::stopped(signal.exit_code()),
+                    signal = interrupt.received() => cluster::stopped(signal.exit_code()),
                     why = lost(turn.as_deref()) => why,
                 }
             };
@@ -310,7 +310,7 @@ impl Submit {
             ));
             tokio::select! {
                 () = tokio::time::sleep(interval) => {}
-                signal = interrupt.heard() => return Err(cluster::stopped(signal.exit_code()).into()),
+                signal = interrupt.received() => return Err(cluster::stopped(signal.exit_code()).into()),
             }
             tried += 1;
         }
