@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 use super::find::encoded;
 use super::request::Call;
 use super::{Cluster, kinds, log_tail, suggest};
+use crate::kubernetes::node_fit::taken_by;
+use crate::kubernetes::requests::Amounts;
 use crate::spark::{Conf, properties};
-use crate::state::nodes::{Amounts, requests};
 use crate::state::{self, Claims, DriverService, Lookup, LookupResult, Nodes, Reachability, Stopped};
 
 /// An explanation that takes longer is not waited for.
@@ -86,7 +87,7 @@ async fn nodes(cluster: &Cluster) -> Option<Vec<Value>> {
     Some(all)
 }
 
-/// What the pods of all namespaces ask for, by node.
+/// What the pods of all namespaces take, by node.
 async fn taken(cluster: &Cluster) -> Option<BTreeMap<String, Amounts>> {
     let mut taken: BTreeMap<String, Amounts> = BTreeMap::new();
     let pods = kinds::in_namespace("v1", "pods", "");
@@ -95,9 +96,7 @@ async fn taken(cluster: &Cluster) -> Option<BTreeMap<String, Amounts>> {
     pages(cluster, &list, |pod| {
         let node = pod["spec"]["nodeName"].as_str().unwrap_or_default();
         let of_node = taken.entry(node.to_owned()).or_default();
-        for (resource, amount) in requests(&pod["spec"]) {
-            *of_node.entry(resource).or_default() += amount;
-        }
+        *of_node = std::mem::take(of_node).plus(&taken_by(&pod["spec"]));
     })
     .await?;
     Some(taken)

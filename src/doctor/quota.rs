@@ -35,7 +35,7 @@ fn exceeded(needs: &Requirements, quota: &Value) -> Option<Check> {
         let asked = asked(needs, resource)?;
         let limit = text(limit);
         let used = text(quota["status"]["used"].get(resource).unwrap_or(&Value::Null));
-        let left = number(&limit) - number(&used);
+        let left = number(&limit).saturating_sub(number(&used));
         (number(&asked) > left).then(|| {
             let message = format!(
                 "quota {name} allows {resource} {limit}, of which {used} is used, and the application needs {asked}"
@@ -78,6 +78,6 @@ fn text(amount: &Value) -> String {
     }
 }
 
-fn number(text: &str) -> f64 {
-    quantity::value(text).unwrap_or_default()
+fn number(text: &str) -> u128 {
+    quantity::milli(text).unwrap_or_default()
 }

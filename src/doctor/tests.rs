@@ -204,7 +204,7 @@ fn faults() -> Vec<(&'static str, Answer, &'static str, &'static str)> {
             "nodes",
             nodes(with("/metadata/labels/type", "other".into())),
             "driver's node",
-            "none of 2 nodes has type=driver",
+            "no node has the requested labels (type=driver)",
         ),
         ("nodes", nodes(with("/spec", cordoned)), "driver's node", "is ready and takes pods"),
         (
@@ -215,7 +215,7 @@ fn faults() -> Vec<(&'static str, Answer, &'static str, &'static str)> {
         ),
         ("nodes", nodes(with("/spec/taints", taint)), "driver's node", "does not tolerate: gpu=yes:NoSchedule"),
         ("nodes", nodes(with("/status/allocatable/cpu", "500m".into())), "driver's node", "has cpu 0.5"),
-        ("nodes", Ok(json!({"items": [node("driver", json!([]))]})), "executors' nodes", "has type=compute|large"),
+        ("nodes", Ok(json!({"items": [node("driver", json!([]))]})), "executors' nodes", "(type=compute|large)"),
         ("quotas", quota(json!({"requests.cpu": "2"}), json!({})), "quotas", "allows requests.cpu 2"),
         (
             "quotas",

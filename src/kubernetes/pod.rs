@@ -136,15 +136,6 @@ impl Pod {
         self.container.append("volumeMounts", [json!({"name": volume, "mountPath": path, "readOnly": true})]);
     }
 
-    /// The containers beside Spark's.
-    pub fn beside(&self) -> impl Iterator<Item = &Value> {
-        self.before.iter().chain(&self.after)
-    }
-
-    pub fn init_containers(&self) -> impl Iterator<Item = &Value> {
-        self.spec.0.get("initContainers").and_then(Value::as_array).into_iter().flatten()
-    }
-
     /// The mounts of Spark's container.
     pub fn mounts(&self) -> impl Iterator<Item = &Value> {
         self.container.0.get("volumeMounts").and_then(Value::as_array).into_iter().flatten()

@@ -35,6 +35,45 @@ pub fn value(text: &str) -> Option<f64> {
     number.parse::<f64>().ok().map(|number| number * factor)
 }
 
+/// Thousandths of the number that a quantity stands for, exactly; what is left over is rounded up, and a negative
+/// quantity is none at all.
+///
+/// Source: `Quantity.MilliValue` of `k8s.io/apimachinery/pkg/api/resource`.
+pub fn milli(text: &str) -> Option<u128> {
+    value(text)?;
+    let (number, factor, power) = split_suffix(text);
+    let (number, exponent) = match number.split_once(['e', 'E']) {
+        Some((number, exponent)) => (number, exponent.parse::<i32>().ok()?),
+        None => (number, 0),
+    };
+    let digits = number.strip_prefix('+').unwrap_or(number);
+    if digits.starts_with('-') {
+        return Some(0);
+    }
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let significant = format!("{whole}{fraction}");
+    let significant = significant.trim_start_matches('0');
+    // Of more digits than the type holds there is more than any cluster has.
+    let mantissa = if significant.is_empty() { 0 } else { significant.parse::<u128>().unwrap_or(u128::MAX) };
+    let power = power.saturating_add(exponent).saturating_add(3).saturating_sub(i32::try_from(fraction.len()).ok()?);
+    let scaled = mantissa.saturating_mul(factor);
+    let ten = 10_u128.saturating_pow(power.unsigned_abs());
+    Some(if power < 0 { scaled.div_ceil(ten) } else { scaled.saturating_mul(ten) })
+}
+
+/// The number in front of a suffix, and the binary factor and decimal power that the suffix stands for.
+fn split_suffix(text: &str) -> (&str, u128, i32) {
+    const BINARY: [&str; 6] = ["Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
+    const DECIMAL: [(&str, i32); 9] =
+        [("n", -9), ("u", -6), ("m", -3), ("k", 3), ("M", 6), ("G", 9), ("T", 12), ("P", 15), ("E", 18)];
+    let binary = BINARY.iter().zip(1_u32..).find_map(|(suffix, step)| Some((text.strip_suffix(suffix)?, step)));
+    if let Some((number, step)) = binary {
+        return (number, 1 << (10 * step), 0);
+    }
+    let decimal = DECIMAL.iter().find_map(|(suffix, power)| Some((text.strip_suffix(suffix)?, 1, *power)));
+    decimal.unwrap_or((text, 1, 0))
+}
+
 /// Says why `text` is not a quantity, and what was probably meant.
 pub fn check(text: &str) -> Result<(), String> {
     if value(text).is_some() {
@@ -84,6 +123,29 @@ mod tests {
         for text in ["", "abc", "1g", "512mb", "1e3Mi", "1 Gi", "0x10", "NaN", "inf", "-"] {
             assert_eq!(value(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn milli_is_exact_and_rounds_up() {
+        for (text, expected) in [
+            ("2", 2000),
+            ("500m", 500),
+            ("0.1", 100),
+            ("1.5Gi", 1_610_612_736_000),
+            ("1e3", 1_000_000),
+            ("1.5e-1", 150),
+            ("1n", 1),
+            ("100u", 1),
+            (".0005", 1),
+            ("0", 0),
+            ("-1", 0),
+            ("9Ei", 9 * (1 << 60) * 1000),
+            ("1e99", u128::MAX),
+            ("1e-99", 1),
+        ] {
+            assert_eq!(milli(text), Some(expected), "{text}");
+        }
+        assert_eq!(milli("1g"), None);
     }
 
     #[test]

@@ -1,15 +1,14 @@
 //! The PodGroup: what Volcano, or the coscheduling plugin of kube-scheduler, schedules as a gang.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value, json};
 
 use super::plan::{EXECUTOR_CONTAINER, Plan};
 use crate::diagnostic::Problem;
 use crate::job::role::RoleSpec;
 use crate::job::scheduling::Scheduler;
+use crate::kubernetes::Object;
 use crate::kubernetes::pod::Pod;
-use crate::kubernetes::{Object, quantity};
+use crate::kubernetes::requests::{self, Amounts};
 use crate::spark::{Role, memory, resources};
 
 /// The PodGroup of driver and executors.
@@ -48,148 +47,75 @@ pub fn gang(plan: &Plan) -> Result<Option<Object>, Problem> {
     }))))
 }
 
-/// What the whole gang asks for at its start, unless the job file says it.
+/// What the whole gang requests at its start, unless the job file gives it.
 fn resources(plan: &Plan) -> Result<Map<String, Value>, Problem> {
     let given = &plan.job.spec.batch_scheduler_options.resources;
     if !given.is_empty() {
         return Ok(given.iter().map(|(name, quantity)| (name.clone(), quantity.0.as_str().into())).collect());
     }
-    Ok(Request::of_application(plan)?.quantities())
+    Ok(quantities(&of_application(plan)?))
 }
 
-/// What pods ask for.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Request {
-    pub millicores: u64,
-    pub mebibytes: u64,
-    /// GPUs and their like.
-    pub others: BTreeMap<String, u64>,
+/// What the driver and the executors of the start request: with dynamic allocation, the least number of them.
+pub fn of_application(plan: &Plan) -> Result<Amounts, Problem> {
+    Ok(of_pod(plan, Role::Driver)?.plus(&of_pod(plan, Role::Executor)?.times(plan.executors())))
 }
 
-impl Request {
-    /// The driver and the executors of the start: with dynamic allocation, the floor.
-    pub fn of_application(plan: &Plan) -> Result<Self, Problem> {
-        let executors = Self::of(plan, Role::Executor)?.times(u64::from(plan.executors()));
-        Ok(Self::of(plan, Role::Driver)?.plus(executors))
-    }
-
-    /// One pod of that role: Spark's container, sidecars, and init containers where they ask for more.
-    ///
-    /// Source: "Resource sharing within containers" in Kubernetes' documentation of init containers.
-    pub fn of(plan: &Plan, role: Role) -> Result<Self, Problem> {
-        let spec = plan.job.spec.role(role);
-        let template = match role {
-            Role::Driver => plan.job.driver_template(),
-            Role::Executor => plan.job.executor_template(),
-        };
-        let name = match role {
-            Role::Driver => plan.driver_container(),
-            Role::Executor => {
-                let key = "spark.kubernetes.executor.podTemplateContainerName";
-                plan.conf.given(key).unwrap_or(EXECUTOR_CONTAINER).to_owned()
-            }
-        };
-        let mut pod = Pod::of_template(template.as_ref(), &name);
-        spec.overlay(role, &plan.job.spec.volumes, plan.version, &mut pod);
-        let spark = Self { others: Self::others(plan, spec, role, &mut pod)?, ..Self::of_spark(plan, role)? };
-        let beside = pod.beside().map(Self::of_container).fold(spark, Self::plus);
-        let native = |container: &&Value| container["restartPolicy"] == "Always";
-        let running = pod.init_containers().filter(native).map(Self::of_container).fold(beside, Self::plus);
-        let before = pod.init_containers().filter(|container| !native(container)).map(Self::of_container);
-        Ok(before.fold(running, Self::most))
-    }
-
-    /// CPU and memory that Spark gives to its container.
-    fn of_spark(plan: &Plan, role: Role) -> Result<Self, Problem> {
-        let conf = &plan.conf;
-        let language = plan.job.language();
-        let python = language == crate::job::spec::Language::Python;
-        let mebibytes = memory::request(conf, role, plan.version, language.is_foreign(), python)
-            .map_err(|error| plan.job.setting_error(error))?;
-        Ok(Self { millicores: millicores(resources::cpu_request(conf, role)), mebibytes, others: BTreeMap::new() })
-    }
-
-    /// GPUs and their like of Spark's container: by settings, by `gpu`, or by the template.
-    fn others(plan: &Plan, spec: &RoleSpec, role: Role, pod: &mut Pod) -> Result<BTreeMap<String, u64>, Problem> {
-        let mut others = Self::of_container(&Value::Object(pod.spark_container().0.clone())).others;
-        let by_settings = resources::custom(&plan.conf, role).map_err(|error| plan.job.setting_error(error))?;
-        others.extend(by_settings.into_iter().map(|(name, amount)| (name, amount.parse().unwrap_or_default())));
-        if let Some(gpu) = spec.gpu.as_ref().filter(|gpu| !gpu.name.is_empty()) {
-            others.insert(gpu.name.clone(), u64::try_from(*gpu.quantity).unwrap_or_default());
+/// What one pod of that role requests: the user's template, sidecars and init containers, with what Spark gives to its
+/// own container.
+pub fn of_pod(plan: &Plan, role: Role) -> Result<Amounts, Problem> {
+    let spec = plan.job.spec.role(role);
+    let template = match role {
+        Role::Driver => plan.job.driver_template(),
+        Role::Executor => plan.job.executor_template(),
+    };
+    let name = match role {
+        Role::Driver => plan.driver_container(),
+        Role::Executor => {
+            let key = "spark.kubernetes.executor.podTemplateContainerName";
+            plan.conf.given(key).unwrap_or(EXECUTOR_CONTAINER).to_owned()
         }
-        Ok(others)
+    };
+    let mut pod = Pod::of_template(template.as_ref(), &name);
+    spec.overlay(role, &plan.job.spec.volumes, plan.version, &mut pod);
+    let container = pod.spark_container();
+    for (resource, amount) in spark_requests(plan, spec, role)? {
+        container.set_at(&["resources", "requests", &resource], amount);
     }
-
-    /// A container of the user's. Where only a limit is stated, it is the request too.
-    fn of_container(container: &Value) -> Self {
-        let mut request = Self::default();
-        for part in ["limits", "requests"] {
-            for (name, amount) in container["resources"][part].as_object().into_iter().flatten() {
-                let text = amount.as_str().map_or_else(|| amount.to_string(), str::to_owned);
-                let number = quantity::value(&text).unwrap_or_default();
-                match name.as_str() {
-                    "cpu" => request.millicores = millicores(&text),
-                    "memory" => request.mebibytes = (number / f64::from(1 << 20)).ceil() as u64,
-                    // Extended resources have a domain; ephemeral storage is not what gangs wait for.
-                    name if name.contains('/') => {
-                        request.others.insert(name.to_owned(), number as u64);
-                    }
-                    _ => {}
-                }
-            }
-        }
-        request
-    }
-
-    fn plus(mut self, other: Self) -> Self {
-        self.millicores = self.millicores.saturating_add(other.millicores);
-        self.mebibytes = self.mebibytes.saturating_add(other.mebibytes);
-        for (name, amount) in other.others {
-            let own = self.others.entry(name).or_default();
-            *own = own.saturating_add(amount);
-        }
-        self
-    }
-
-    /// Of each resource the greater amount.
-    fn most(mut self, other: Self) -> Self {
-        self.millicores = self.millicores.max(other.millicores);
-        self.mebibytes = self.mebibytes.max(other.mebibytes);
-        for (name, amount) in other.others {
-            let own = self.others.entry(name).or_default();
-            *own = amount.max(*own);
-        }
-        self
-    }
-
-    fn times(mut self, count: u64) -> Self {
-        self.millicores = self.millicores.saturating_mul(count);
-        self.mebibytes = self.mebibytes.saturating_mul(count);
-        self.others.values_mut().for_each(|amount| *amount = amount.saturating_mul(count));
-        self
-    }
-
-    /// As Kubernetes writes it.
-    pub fn quantities(&self) -> Map<String, Value> {
-        let mut quantities = Map::new();
-        quantities.insert("cpu".into(), cpu(self.millicores).into());
-        quantities.insert("memory".into(), format!("{}Mi", self.mebibytes).into());
-        let others = self.others.iter().filter(|(_, amount)| **amount > 0);
-        quantities.extend(others.map(|(name, amount)| (name.clone(), amount.to_string().into())));
-        quantities
-    }
+    Ok(requests::of_pod(&pod.into_template()["spec"]))
 }
 
-fn millicores(text: &str) -> u64 {
-    (quantity::value(text).unwrap_or(1.0) * 1000.0).ceil() as u64
+/// What Spark's container requests by settings and by the role's fields.
+fn spark_requests(plan: &Plan, spec: &RoleSpec, role: Role) -> Result<Vec<(String, String)>, Problem> {
+    let conf = &plan.conf;
+    let language = plan.job.language();
+    let python = language == crate::job::spec::Language::Python;
+    let memory = memory::request(conf, role, plan.version, language.is_foreign(), python)
+        .map_err(|error| plan.job.setting_error(error))?;
+    let cpu = resources::cpu_request(conf, role).to_owned();
+    let mut requests = vec![("cpu".to_owned(), cpu), ("memory".to_owned(), format!("{memory}Mi"))];
+    requests.extend(resources::custom(conf, role).map_err(|error| plan.job.setting_error(error))?);
+    let gpu = spec.gpu.as_ref().filter(|gpu| !gpu.name.is_empty());
+    requests.extend(gpu.map(|gpu| (gpu.name.clone(), gpu.quantity.to_string())));
+    Ok(requests)
 }
 
-/// CPU in Kubernetes' shortest form: `3` or `2500m`.
-fn cpu(millicores: u64) -> String {
-    match millicores % 1000 {
-        0 => (millicores / 1000).to_string(),
-        _ => format!("{millicores}m"),
-    }
+/// Amounts as Kubernetes writes them: those that gangs wait for, which are CPU, memory, and extended resources. The
+/// latter have a domain in their name.
+pub fn quantities(amounts: &Amounts) -> Map<String, Value> {
+    let (cpu, memory) = (limited(amounts.get("cpu")), limited(amounts.get("memory").div_ceil(1000 << 20)));
+    let cpu = if cpu % 1000 == 0 { (cpu / 1000).to_string() } else { format!("{cpu}m") };
+    let mut quantities = Map::new();
+    quantities.insert("cpu".into(), cpu.into());
+    quantities.insert("memory".into(), format!("{memory}Mi").into());
+    let others = amounts.iter().filter(|(name, millis)| name.contains('/') && *millis > 0);
+    quantities.extend(others.map(|(name, millis)| (name.to_owned(), limited(millis / 1000).to_string().into())));
+    quantities
+}
+
+/// More than any cluster has is written as the greatest number of 64 bits.
+fn limited(amount: u128) -> u64 {
+    u64::try_from(amount).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -290,6 +216,14 @@ mod tests {
              executor: {{instances: 2, memory: 512m, initContainers: [{large}]}}\n"
         );
         assert_eq!(least(&text), json!({"cpu": "7750m", "memory": format!("{}Mi", 896 + 128 + 2 * 896)}));
+    }
+
+    #[test]
+    fn an_init_container_runs_beside_the_sidecars_that_were_started_before_it() {
+        let native = "{name: proxy, image: a, restartPolicy: Always, resources: {requests: {cpu: 1}}}";
+        let large = "{name: fetch, image: a, resources: {requests: {cpu: 3}}}";
+        let text = format!("  driver: {{initContainers: [{native}, {large}]}}\n  executor: {{instances: 1}}\n");
+        assert_eq!(least(&text)["cpu"], "5");
     }
 
     #[test]

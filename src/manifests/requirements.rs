@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::plan::Plan;
-use super::pod_group::Request;
+use super::pod_group::{of_application, of_pod, quantities};
 use super::{Manifests, Submission};
 use crate::diagnostic::Problem;
 use crate::job::Job;
@@ -40,7 +40,7 @@ impl Requirements {
     pub fn of(job: &Job, namespace: &str, submission: &Submission) -> Result<Self, Problem> {
         let (manifests, application) = super::of(job, namespace, submission)?;
         let plan = Plan::of(job, namespace, submission);
-        let of_executor = Request::of(&plan, Role::Executor)?.quantities();
+        let of_executor = quantities(&of_pod(&plan, Role::Executor)?);
         let claims = plan.conf.with_prefix("spark.kubernetes.").filter(|(key, _)| {
             key.contains(".volumes.persistentVolumeClaim.") && key.ends_with(".options.storageClass")
         });
@@ -55,9 +55,9 @@ impl Requirements {
             executors: plan.executors(),
             driver: driver(&manifests.carrier),
             executor: executor(&plan, &of_executor),
-            of_driver: Request::of(&plan, Role::Driver)?.quantities(),
+            of_driver: quantities(&of_pod(&plan, Role::Driver)?),
             of_executor,
-            of_all: Request::of_application(&plan)?.quantities(),
+            of_all: quantities(&of_application(&plan)?),
             storage_classes,
             makes_claims: makes_claims(&plan),
             manifests,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::plan::Plan;
-use super::pod_group::Request;
+use super::pod_group::{of_pod, quantities};
 use crate::diagnostic::Problem;
 use crate::job::scheduling::Scheduler;
 use crate::kubernetes::pod::Pod;
@@ -44,11 +44,10 @@ pub fn settings(queue: Option<&String>) -> Vec<(String, String)> {
 /// Placeholders must be like the pods that take their places, or YuniKorn reserves where those cannot run.
 fn task_group(plan: &Plan, role: Role, members: u32) -> Result<Value, Problem> {
     let spec = plan.job.spec.role(role);
-    let request = Request::of(plan, role)?;
     let mut group = json!({
         "name": format!("spark-{}", role.word()),
         "minMember": members,
-        "minResource": request.quantities(),
+        "minResource": quantities(&of_pod(plan, role)?),
     });
     let mut selector: BTreeMap<&str, &str> = plan.conf.with_prefix("spark.kubernetes.node.selector.").collect();
     if plan.version >= Version(3, 3) {

@@ -7,11 +7,13 @@ use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
+use super::container::Role;
 use super::missing::{Alternatives, Missing};
-use super::nodes::{self, Amounts, Fit};
 use super::{
     Ending, Limits, Observed, Reachability, State, Status, Stopped, container, has_passed, lingering, waiting,
 };
+use crate::kubernetes::node_fit::Fit;
+use crate::kubernetes::requests::{self, Amounts};
 use crate::spark::Conf;
 
 /// A wait that is over in a moment needs no explanation.
@@ -42,7 +44,7 @@ pub struct Evidence {
 #[derive(Clone, Debug, Default)]
 pub struct Nodes {
     pub all: Vec<Value>,
-    /// What pods ask for, by node; nothing where not all pods may be seen.
+    /// What pods take, by node; nothing where not all pods may be listed.
     pub taken: Option<BTreeMap<String, Amounts>>,
 }
 
@@ -143,7 +145,7 @@ pub fn worth_a_look(state: &State, observed: &Observed, terms: &Limits) -> BTree
         looks.insert(Lookup::Reachability);
     }
     if state.executors.telling.as_ref().is_some_and(|telling| telling.lacks_memory)
-        || observed.driver.as_ref().is_some_and(|pod| container::lacks_memory(pod, container::Role::Driver))
+        || observed.driver.as_ref().is_some_and(|pod| container::lacks_memory(pod, Role::Driver))
     {
         looks.insert(Lookup::Settings);
     }
@@ -155,37 +157,19 @@ pub(super) fn is_about_claims(message: &str) -> bool {
     message.to_lowercase().contains("persistentvolumeclaim")
 }
 
-/// Why no node takes a pod, by the nodes themselves; `whose` is the driver or an executor.
-pub(super) fn no_node(pod: &Pod, whose: &str, around: &Evidence) -> Option<String> {
-    let nodes = around.nodes.as_ref()?;
+/// Why no node takes the pod of a `role`, and what to do, by the nodes themselves.
+pub(super) fn no_node(pod: &Pod, role: Role, evidence: &Evidence) -> Option<String> {
+    let nodes = evidence.nodes.as_ref()?;
     let spec = serde_json::to_value(pod.spec.as_ref()?).ok()?;
-    let asks = nodes::requests(&spec);
-    let asked = || {
-        let mut told = asks.clone();
-        told.remove("pods");
-        nodes::words(&told)
-    };
-    Some(match Fit::of(&spec, &asks, &nodes.all, nodes.taken.as_ref()) {
-        Fit::NoLabels { wanted, instead } => {
-            format!("no node has the labels asked for ({wanted}): {instead}")
-        }
-        Fit::NotReady(count) => {
-            format!("none of the {count} nodes with its labels is ready and takes pods: kubectl get nodes")
-        }
-        Fit::Tainted(count, taint) => format!(
-            "{count} nodes have its labels, and taints that it does not tolerate: add a toleration ({taint}), or aim it at other nodes"
-        ),
-        Fit::TooLarge(largest) => {
-            format!(
-                "no node is large enough: the largest that may take it, {largest}, and the {whose} asks for {}",
-                asked()
-            )
-        }
-        Fit::Full(roomiest) => format!(
-            "the node with most room, {roomiest} free, and the {whose} asks for {}: ask for less, or wait for other work to end or nodes to come",
-            asked()
-        ),
-        Fit::NoNode | Fit::Fits(_) => return None,
+    let amounts = requests::of_pod(&spec);
+    let fit = Fit::of(&spec, &amounts, &nodes.all, nodes.taken.as_ref());
+    let (message, remedy) = fit.problem(role.word(), &amounts.to_string())?;
+    Some(match fit {
+        // Events say no less.
+        Fit::NoNode => return None,
+        // It says already what the labels could be.
+        Fit::NoLabels { .. } => message,
+        _ => format!("{message}: {remedy}"),
     })
 }
 

@@ -90,7 +90,7 @@ fn starvation(starved: Option<&Pod>, observed: &Observed) -> Option<String> {
         }
     };
     let why =
-        evidence::no_node(executor, "executor", &observed.around).map(|why| format!("; {why}")).unwrap_or_default();
+        evidence::no_node(executor, Role::Executor, &observed.around).map(|why| format!("; {why}")).unwrap_or_default();
     Some(format!("the driver holds its room, and no executor has found any: {way}{why}"))
 }
 

@@ -34,7 +34,7 @@ pub fn lacks(group: &Value, queue: &Value) -> Vec<Lack> {
             capability: amount(format!("/spec/capability/{key}"))?,
             taken: amount(format!("/status/allocated/{key}")).unwrap_or_else(|| "0".into()),
         };
-        (number(&lack.needs) + number(&lack.taken) > number(&lack.capability)).then_some(lack)
+        (number(&lack.needs).saturating_add(number(&lack.taken)) > number(&lack.capability)).then_some(lack)
     });
     let mut lacks: Vec<Lack> = lacks.collect();
     lacks.sort_by_key(|lack| !lack.is_for_ever());
@@ -93,8 +93,8 @@ fn said(amount: &Value) -> String {
     amount.as_str().map_or_else(|| amount.to_string(), str::to_owned)
 }
 
-fn number(text: &str) -> f64 {
-    quantity::value(text).unwrap_or_default()
+fn number(text: &str) -> u128 {
+    quantity::milli(text).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,13 +1,12 @@
 //! The way on which executors find and reach their driver: its Service, the Service's endpoints, and the network
 //! policies between. Only what is certainly wrong is told: whether a policy is enforced, the cluster's network decides.
 
-use std::net::IpAddr;
-
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::Value;
 
 use super::container::{self, Role};
-use super::nodes::items;
+use crate::kubernetes::items;
+use crate::kubernetes::network_policy::{Direction, Port, allows, label, pod_ip, selecting};
 use crate::spark::Conf;
 
 /// What was seen of it when an executor had failed; nothing of what may not be seen.
@@ -66,7 +65,7 @@ fn closed(door: &DriverService, driver: &Pod) -> Option<String> {
     if !container::is_running(driver, Role::Driver) || driver.metadata.deletion_timestamp.is_some() {
         return None;
     }
-    let address = address(driver)?;
+    let address = pod_ip(driver)?;
     let endpoints = slices.iter().flat_map(|slice| items(&slice["endpoints"]));
     let mut of_driver = endpoints.filter(|endpoint| items(&endpoint["addresses"]).any(|one| one == address)).peekable();
     if of_driver.peek().is_none() {
@@ -91,28 +90,12 @@ fn unready(pod: &Pod) -> String {
     if unready.is_empty() { String::new() } else { format!(" (container {})", unready.join(", ")) }
 }
 
-#[derive(Clone, Copy)]
-enum Direction {
-    Ingress,
-    Egress,
-}
-
-impl Direction {
-    /// Keys of its rules and of their peers, and how `policyTypes` calls it.
-    fn keys(self) -> (&'static str, &'static str, &'static str) {
-        match self {
-            Direction::Ingress => ("ingress", "from", "Ingress"),
-            Direction::Egress => ("egress", "to", "Egress"),
-        }
-    }
-}
-
 fn policies(driver: &Pod, executor: &Pod, all: &[Value], by_name: bool) -> Option<String> {
     let ports = ["driver-rpc-port", "blockmanager"].map(|name| port(driver, name));
     let ways = [(driver, executor, Direction::Ingress), (executor, driver, Direction::Egress)];
     for (pod, peer, direction) in ways {
         let selecting = selecting(all, pod, direction);
-        let is_shut = |port: &Port| !selecting.iter().any(|policy| allows(policy, direction, port, Some((peer, pod))));
+        let is_shut = |port: &Port| !selecting.iter().any(|policy| allows(policy, direction, port, Some(peer)));
         let shut: Vec<String> = ports.iter().filter(|port| is_shut(port)).map(|port| port.number.to_string()).collect();
         if !selecting.is_empty() && !shut.is_empty() {
             return Some(format!(
@@ -146,109 +129,10 @@ fn lets(policies: &[&Value]) -> String {
     }
 }
 
-/// A port of a pod that others connect to.
-struct Port {
-    name: &'static str,
-    number: i64,
-    protocol: &'static str,
-}
-
 /// By its name among the driver's ports; Spark's default is theirs where it gives none.
 fn port(driver: &Pod, name: &'static str) -> Port {
     let ports = container::spark_container(driver, Role::Driver).and_then(|container| container.ports.as_ref());
     let named = ports.into_iter().flatten().find(|port| port.name.as_deref() == Some(name));
     let default = if name == "blockmanager" { 7079 } else { 7078 };
     Port { name, number: named.map_or(default, |port| port.container_port.into()), protocol: "TCP" }
-}
-
-/// The policies that judge the connections of a pod in a direction: without any, all are allowed.
-fn selecting<'a>(all: &'a [Value], pod: &Pod, direction: Direction) -> Vec<&'a Value> {
-    let (rules, _, kind) = direction.keys();
-    let judges = |spec: &Value| match spec["policyTypes"].as_array() {
-        Some(kinds) => kinds.iter().any(|one| one == kind),
-        None => kind == "Ingress" || !spec[rules].is_null(),
-    };
-    let is_selecting = |policy: &&Value| {
-        judges(&policy["spec"]) && matches(&policy["spec"]["podSelector"], |key| Some(label(pod, key)))
-    };
-    all.iter().filter(is_selecting).collect()
-}
-
-/// Whether a policy may allow a connection; to or from whomever, where the pods are not known.
-fn allows(policy: &Value, direction: Direction, port: &Port, between: Option<(&Pod, &Pod)>) -> bool {
-    let (rules, peers, _) = direction.keys();
-    items(&policy["spec"][rules]).any(|rule| {
-        let ports = rule["ports"].as_array().filter(|ports| !ports.is_empty());
-        let peers = rule[peers].as_array().filter(|peers| !peers.is_empty());
-        ports.is_none_or(|ports| ports.iter().any(|allowed| has_port(allowed, port)))
-            && between.is_none_or(|(peer, _)| peers.is_none_or(|peers| peers.iter().any(|one| is_peer(one, peer))))
-    })
-}
-
-fn has_port(allowed: &Value, port: &Port) -> bool {
-    let is_protocol = allowed["protocol"].as_str().unwrap_or("TCP") == port.protocol;
-    let is_port = match &allowed["port"] {
-        Value::Null => true,
-        Value::String(name) => name == port.name,
-        number => number
-            .as_i64()
-            .is_some_and(|first| (first..=allowed["endPort"].as_i64().unwrap_or(first)).contains(&port.number)),
-    };
-    is_protocol && is_port
-}
-
-/// Whether a pod may be among the peers of a rule, which is of its own namespace unless it says otherwise. Of a
-/// namespace no more than its name is known.
-fn is_peer(peer: &Value, pod: &Pod) -> bool {
-    if let Some(cidr) = peer.pointer("/ipBlock/cidr").and_then(Value::as_str) {
-        let Some(address) = address(pod) else { return true };
-        return is_within(address, cidr)
-            && !items(&peer["ipBlock"]["except"]).filter_map(Value::as_str).any(|cidr| is_within(address, cidr));
-    }
-    let namespace = pod.metadata.namespace.as_deref();
-    let is_namespace = |key: &str| (key == "kubernetes.io/metadata.name").then_some(namespace);
-    (peer["namespaceSelector"].is_null() || matches(&peer["namespaceSelector"], is_namespace))
-        && (peer["podSelector"].is_null() || matches(&peer["podSelector"], |key| Some(label(pod, key))))
-}
-
-/// Whether a label selector may match, by what is known of each label: `None` of those that are not known.
-fn matches<'a>(selector: &Value, known: impl Fn(&str) -> Option<Option<&'a str>>) -> bool {
-    let labels = selector["matchLabels"].as_object().into_iter().flatten();
-    let has_labels = labels.into_iter().all(|(key, wanted)| known(key).is_none_or(|value| value == wanted.as_str()));
-    has_labels
-        && items(&selector["matchExpressions"]).all(|expression| {
-            let Some(value) = known(expression["key"].as_str().unwrap_or_default()) else { return true };
-            let is_among = items(&expression["values"]).any(|one| value.is_some() && one.as_str() == value);
-            match expression["operator"].as_str() {
-                Some("In") => is_among,
-                Some("NotIn") => !is_among,
-                Some("Exists") => value.is_some(),
-                Some("DoesNotExist") => value.is_none(),
-                _ => true,
-            }
-        })
-}
-
-/// Whether an address is in a block such as `10.0.0.0/8`; so taken where either cannot be read.
-fn is_within(address: &str, cidr: &str) -> bool {
-    let bits = |address: IpAddr| match address {
-        IpAddr::V4(address) => (u128::from(u32::from(address)) << 96, 32_u32),
-        IpAddr::V6(address) => (u128::from(address), 128),
-    };
-    let read = || {
-        let (block, length) = cidr.split_once('/')?;
-        Some((address.parse().ok()?, block.parse().ok()?, length.parse::<u32>().ok()?))
-    };
-    let Some((address, block, length)) = read() else { return true };
-    let ((address, width), (block, of_block)) = (bits(address), bits(block));
-    let mask = u128::MAX.checked_shl(128 - length.min(width)).unwrap_or(0);
-    width == of_block && address & mask == block & mask
-}
-
-fn label<'a>(pod: &'a Pod, key: &str) -> Option<&'a str> {
-    pod.metadata.labels.as_ref()?.get(key).map(String::as_str)
-}
-
-fn address(pod: &Pod) -> Option<&str> {
-    pod.status.as_ref()?.pod_ip.as_deref()
 }

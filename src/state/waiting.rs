@@ -128,7 +128,7 @@ fn unschedulable(driver: &Pod, message: String, observed: &Observed) -> Waiting 
         .map(|time| time.0);
     let seen = match evidence::is_about_claims(&message) {
         true => evidence::claims(&observed.around),
-        false => evidence::no_node(driver, "driver", &observed.around),
+        false => evidence::no_node(driver, container::Role::Driver, &observed.around),
     };
     let hint = seen.or_else(|| scheduling::hint(&message, driver));
     let hint = missing::hint(hint.as_deref(), &message, &observed.around);

@@ -290,7 +290,7 @@ fn a_driver_that_fits_nowhere_is_told_what_the_nodes_have_and_a_claim_why_it_is_
     let ns = Namespace::new("fits-nowhere");
     let large = job_with(&ns, "large", "true", &json!({"coreRequest": "1000"}));
     let run = ns.sparkctl().arg("submit").arg(large).args(["--start-timeout", "20s"]).assert();
-    run.code(4).stderr(contains("no node is large enough").and(contains("and the driver asks for cpu 1000")));
+    run.code(4).stderr(contains("no node is large enough").and(contains("and the driver requests cpu 1000")));
     let volumes = json!([{"name": "data", "persistentVolumeClaim": {"claimName": "orders"}}]);
     let claim = job_with(&ns, "claim", "true", &json!({"template": {"spec": {"volumes": volumes}}}));
     let run = ns.sparkctl().arg("submit").arg(claim).args(["--start-timeout", "20s"]).assert();

@@ -35,6 +35,6 @@ fn with_no_such_node_the_wait_is_explained() {
         let (code, said) = run.end();
         assert_eq!(code, 4, "{said}");
         assert!(said.contains("didn't match Pod's node affinity/selector"), "{said}");
-        assert!(said.contains("no node has the labels asked for (type=quantum): nodes have type="), "{said}");
+        assert!(said.contains("no node has the requested labels (type=quantum): nodes have type="), "{said}");
     }
 }

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use super::recorded::{self, nodes, recorded, state};
 use super::*;
+use crate::kubernetes::requests::Amounts;
 use crate::spark::Conf;
 use crate::state::log_hint::log_hint;
-use crate::state::nodes::Amounts;
 use crate::state::{Claims, LookupResult, Nodes};
 
 /// Each trouble, with the tests that show how it is told: here from objects as a cluster had them, elsewhere
@@ -108,7 +108,7 @@ const PAINS: [(&str, &[&str]); 30] = [
         "taints and labels of nodes do not match",
         &[
             "taints_and_labels_have_their_hints",
-            "labels_that_no_node_has_are_told_beside_those_that_are_near",
+            "labels_that_no_node_has_are_shown_beside_similar_ones",
             "labels_that_no_node_has_are_a_matter_of_affinity",
         ],
     ),
@@ -196,9 +196,9 @@ fn each_trouble_has_its_tests() {
 }
 
 /// What a look at these nodes found, with so many of their CPUs taken.
-fn seen_nodes(taken: f64) -> LookupResult {
+fn seen_nodes(taken: &str) -> LookupResult {
     let all = nodes();
-    let used = Amounts::from([("cpu".to_owned(), taken)]);
+    let used = Amounts::of_list(&json!({"cpu": taken}));
     let name = |node: &Value| node["metadata"]["name"].as_str().unwrap().to_owned();
     LookupResult::Nodes(Nodes { taken: Some(all.iter().map(|node| (name(node), used.clone())).collect()), all })
 }
@@ -251,16 +251,16 @@ fn a_pending_driver_says_what_rules_the_nodes_out() {
 #[test]
 fn a_driver_that_fits_nowhere_is_told_what_the_roomiest_node_has() {
     let (mut observed, now) = recorded("unschedulable");
-    observed.around.take(seen_nodes(0.0));
+    observed.around.take(seen_nodes("0"));
     let hint = wait_of(&observed, now).hint.unwrap();
-    assert!(hint.contains("node-2, has cpu 4, and the driver asks for cpu 100, memory 32Mi"), "{hint}");
+    assert!(hint.contains("node-2, has cpu 4, and the driver requests cpu 100, memory 32Mi"), "{hint}");
     let container = &mut observed.driver.as_mut().unwrap().spec.as_mut().unwrap().containers[0];
     let requests = container.resources.as_mut().unwrap().requests.as_mut().unwrap();
     requests.get_mut("cpu").unwrap().0 = "4".into();
-    observed.around.take(seen_nodes(0.8));
+    observed.around.take(seen_nodes("0.8"));
     let hint = wait_of(&observed, now).hint.unwrap();
     assert!(
-        hint.starts_with("the node with most room, node-2, has cpu 3.2 free, and the driver asks for cpu 4"),
+        hint.starts_with("the node with most room, node-2, has cpu 3.2 free, and the driver requests cpu 4"),
         "{hint}"
     );
 }
@@ -311,9 +311,9 @@ fn a_driver_whose_executors_find_no_room_is_told_of_gangs() {
     assert_eq!(hint(&observed, at_once), None);
     let later = now + SignedDuration::from_secs(60);
     assert!(hint(&observed, later).unwrap().contains("batchScheduler: volcano"));
-    observed.around.take(seen_nodes(1.0));
+    observed.around.take(seen_nodes("1"));
     let hint = hint(&observed, later).unwrap();
-    assert!(hint.contains("has cpu 4, and the executor asks for cpu 100, memory 32Mi"), "{hint}");
+    assert!(hint.contains("has cpu 4, and the executor requests cpu 100, memory 32Mi"), "{hint}");
 }
 
 #[test]
@@ -449,10 +449,10 @@ fn executors_that_fail_one_after_another_are_counted() {
 #[test]
 fn taints_and_labels_have_their_hints() {
     let (mut observed, now) = recorded("affinity");
-    observed.around.take(seen_nodes(0.0));
+    observed.around.take(seen_nodes("0"));
     assert_eq!(
         wait_of(&observed, now).hint.unwrap(),
-        "no node has the labels asked for (type=compote): nodes have type=compute (1), type=driver (1); did you mean compute?"
+        "no node has the requested labels (type=compote): nodes have type=compute (1), type=driver (1); did you mean compute?"
     );
     let (observed, now) = recorded("tainted");
     assert!(wait_of(&observed, now).hint.unwrap().ends_with("or add a toleration"));
