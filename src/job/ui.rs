@@ -19,9 +19,9 @@ section! {
         /// Labels of the Service.
         service_labels: Texts => "Service NAME-ui-svc metadata.labels",
         /// Annotations of the Ingress.
-        ingress_annotations: Texts => "Ingress NAME-ui-ingress, with --ingress-url-format",
+        ingress_annotations: Texts => "a warning: no Ingress is made, its address is in the operator's installation",
         /// TLS of the Ingress.
-        ingress_tls("ingressTLS"): Vec<Embedded<IngressTLS>> => "Ingress NAME-ui-ingress, with --ingress-url-format",
+        ingress_tls("ingressTLS"): Vec<Embedded<IngressTLS>> => "a warning: no Ingress is made, its address is in the operator's installation",
     }
 }
 
