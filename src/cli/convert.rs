@@ -7,7 +7,7 @@ use crate::exit_code::ExitCode;
 use crate::job::from_spark_submit::{POD_GROUP_TEMPLATE, SubmitEnvironment, convert};
 use crate::job::yaml;
 use crate::spark::command_line::assignments;
-use crate::spark::{CommandLine, Conf, Version, properties};
+use crate::spark::{CommandLine, Conf, Version, catalog, properties};
 use crate::terminal::{messages, stdout};
 
 /// Turn a command line of spark-submit into a job file
@@ -146,7 +146,7 @@ impl Installation {
 ///
 /// Source: `DependencyUtils.resolveGlobPaths` of Spark.
 fn expand(settings: &mut Conf) -> Result<()> {
-    for key in ["spark.jars", "spark.files", "spark.archives", "spark.submit.pyFiles"] {
+    for key in catalog::file_lists().map(|row| row.key) {
         let Some(list) = settings.given(key).filter(|list| list.contains(['*', '?', '['])) else { continue };
         let mut paths = Vec::new();
         for part in list.split(',') {

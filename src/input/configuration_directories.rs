@@ -71,7 +71,7 @@ impl Reader<'_> {
                 "spark.kubernetes.executor.podTemplateFile" => format!("{template} `executor.template`"),
                 _ => "download it, and name the copy".to_owned(),
             };
-            let remote = format!("`{key}`: `{path}` is not a file of this machine, and nothing is read by {scheme}");
+            let remote = format!("`{path}` is not a local file, and nothing can be read by {scheme}");
             self.problem(key, Problem::error(remote).help(help));
             return None;
         }

@@ -13,7 +13,8 @@ use super::{Job, Name, local_files, placement};
 use crate::diagnostic::{Problem, nearest};
 use crate::kubernetes::{names, quantity};
 use crate::redaction;
-use crate::spark::{Conf, EXECUTOR_PREFIX, Role, Version, memory, resources};
+use crate::spark::catalog::Accepts;
+use crate::spark::{Conf, EXECUTOR_PREFIX, Role, Version, catalog, memory, resources};
 
 /// All problems of the job. Paths begin with `spec`, wherever the document has it.
 pub fn job(job: &Job, namespace: &str) -> Vec<Problem> {
@@ -494,13 +495,8 @@ fn amounts(job: &Job, role: Role, spec: &RoleSpec, conf: &Conf, problems: &mut V
         problems
             .push(Problem::warning("no effect: a GPU needs a name and a quantity of at least 1").at_field(path("gpu")));
     }
-    if let Some(options) = spec.java_options.as_deref().filter(|options| options.contains("-Xmx")) {
-        let _ = options;
-        problems.push(
-            Problem::error("the heap's size is not set by options: Spark refuses -Xmx")
-                .at_field(path("javaOptions"))
-                .help("write it as `memory`"),
-        );
+    if spec.java_options.as_deref().is_some_and(|options| options.contains("-Xmx")) {
+        problems.push(heap_by_options().at_field(path("javaOptions")));
     }
 }
 
@@ -626,133 +622,131 @@ fn scheduling(job: &Job, problems: &mut Vec<Problem>) {
     }
 }
 
-/// What is wrong with one setting.
+/// Checks one setting.
 fn setting(job: &Job, key: &str, value: &str, namespace: &str) -> Option<Problem> {
-    let by_user = job.spec.spark_conf.contains_key(key) || job.conf.contains_key(key);
     if !key.starts_with("spark.") {
         return Some(
-            Problem::warning(format!("`{key}` is not a setting of Spark, which ignores it"))
+            Problem::warning(format!("`{key}` is not a Spark setting: Spark ignores it"))
                 .help("settings begin with `spark.`, those of Hadoop with `spark.hadoop.`"),
         );
     }
-    let words = |words: &[&str]| {
-        (!words.contains(&value))
-            .then(|| Problem::error(format!("`{key}`: expected one of {}, found `{value}`", words.join(", "))))
-    };
-    let allocates =
-        key == "spark.executor.instances" && job.resolved(namespace).is_true("spark.dynamicAllocation.enabled");
-    let form = match key {
+    let by_user = job.spec.spark_conf.contains_key(key) || job.conf.contains_key(key);
+    refused(job, key, value, namespace, by_user)
+        .or_else(|| by_user.then(|| idle(job, key, value).or_else(|| open_secret(key, value))).flatten())
+}
+
+/// Checks whether Spark or Kubernetes would refuse the value.
+fn refused(job: &Job, key: &str, value: &str, namespace: &str, by_user: bool) -> Option<Problem> {
+    let of_form = catalog::row(key).and_then(|row| unacceptable(row.accepts?, value, job.version()));
+    of_form.or_else(|| match key {
         "spark.kubernetes.namespace" if value != namespace => Some(
-            Problem::error(format!("`{key}` is `{value}`, but the application runs in `{namespace}`"))
+            Problem::error(format!("the application runs in `{namespace}`, found `{value}`"))
                 .help("write `metadata.namespace`, or give --namespace"),
         ),
-        "spark.kubernetes.driver.service.ipFamilyPolicy" => {
-            words(&["SingleStack", "PreferDualStack", "RequireDualStack"])
-        }
-        "spark.kubernetes.driver.service.ipFamilies" => words(&["IPv4", "IPv6", "IPv4,IPv6", "IPv6,IPv4"]),
-        "spark.kubernetes.local.dirs.tmpfs"
-        | "spark.kubernetes.securityContext.allowPrivilegeEscalation"
-        | "spark.kubernetes.driver.securityContext.allowPrivilegeEscalation"
-        | "spark.kubernetes.driver.service.publishNotReadyAddresses"
-        | "spark.kubernetes.submission.waitAppCompletion"
-            if !["true", "false"].contains(&value.trim().to_lowercase().as_str()) =>
-        {
-            words(&["true", "false"])
-        }
-        "spark.driver.port" | "spark.driver.blockManager.port" | "spark.blockManager.port" | "spark.ui.port" => value
-            .trim()
-            .parse::<u16>()
-            .err()
-            .map(|_| Problem::error(format!("`{key}`: expected the number of a port, found `{value}`"))),
         "spark.submit.deployMode" if value != "cluster" => {
-            Some(Problem::error(format!("`{key}`: the driver always runs in the cluster, found `{value}`")))
+            Some(Problem::error(format!("the driver always runs in the cluster, found `{value}`")))
         }
-        "spark.submit.deployMode" => return None,
-        "spark.kubernetes.container.image.pullPolicy" => words(&["Always", "IfNotPresent", "Never"]),
         "spark.kubernetes.pyspark.pythonVersion" if job.version() >= Version(3, 1) && value != "3" => Some(
             Problem::error(format!("Spark {} runs Python 3 alone, found `{value}`", job.version()))
                 .help("remove `pythonVersion`"),
         ),
-        "spark.driver.memory"
-        | "spark.executor.memory"
-        | "spark.driver.memoryOverhead"
-        | "spark.executor.memoryOverhead"
-        | "spark.executor.pyspark.memory" => memory::check(value).err().or_else(|| {
-            let new = job.version() < Version(4, 2) && value.trim().to_lowercase().ends_with("ib");
-            new.then(|| Problem::error(format!("`{key}`: Spark 4.2 is the first to know the unit of `{value}`")))
-        }),
-        "spark.executor.cores" | "spark.executor.instances" if value.trim() == "0" && !allocates => {
-            Some(Problem::error(format!("`{key}`: expected a whole number from 1 on, found `{value}`")))
-        }
-        "spark.driver.cores" | "spark.executor.cores" | "spark.executor.instances" => value
-            .trim()
-            .parse::<u32>()
-            .err()
-            .map(|_| Problem::error(format!("`{key}`: expected a whole number, found `{value}`"))),
-        "spark.kubernetes.driver.request.cores"
-        | "spark.kubernetes.executor.request.cores"
-        | "spark.kubernetes.driver.limit.cores"
-        | "spark.kubernetes.executor.limit.cores" => quantity::check(value).err().map(Problem::error),
+        "spark.executor.cores" | "spark.executor.instances" if value.trim() == "0" => none_wanted(job, key, namespace),
         "spark.driver.extraJavaOptions" | "spark.executor.extraJavaOptions" if value.contains("-Xmx") && by_user => {
-            Some(
-                Problem::error("the heap's size is not set by options: Spark refuses -Xmx")
-                    .help("write it as `memory`"),
-            )
+            Some(heap_by_options())
         }
         "spark.driver.bindAddress" => {
             Some(Problem::error("Spark refuses it here: the driver listens on its pod's address"))
         }
-        "spark.kubernetes.executor.podNamePrefix"
-            if job.version() >= Version(3, 3) && (value.len() > EXECUTOR_PREFIX || names::check(value).is_err()) =>
-        {
-            Some(Problem::error(format!(
-                "`{value}` is not a prefix for executors: at most {} characters of a name",
-                EXECUTOR_PREFIX
-            )))
-        }
+        "spark.kubernetes.executor.podNamePrefix" if job.version() >= Version(3, 3) => executor_prefix(value),
         _ => family(job, key, value),
-    };
-    if form.is_some() || !by_user {
-        return form;
+    })
+}
+
+/// Checks a value against what the catalogue says is accepted.
+fn unacceptable(accepts: Accepts, value: &str, version: Version) -> Option<Problem> {
+    let text = value.trim();
+    let expected = |what: &str| Some(Problem::error(format!("expected {what}, found `{value}`")));
+    match accepts {
+        Accepts::Boolean if ["true", "false"].contains(&text.to_lowercase().as_str()) => None,
+        Accepts::Boolean => expected("one of true, false"),
+        Accepts::Words(words) if words.contains(&value) => None,
+        Accepts::Words(words) => expected(&format!("one of {}", words.join(", "))),
+        Accepts::Port if text.parse::<u16>().is_ok() => None,
+        Accepts::Port => expected("a port number"),
+        Accepts::Count if text.parse::<u32>().is_ok() => None,
+        Accepts::Count => expected("an integer"),
+        Accepts::Cpu => quantity::check(value).err().map(Problem::error),
+        Accepts::Memory => memory::check(value).err().or_else(|| {
+            let is_new = version < Version(4, 2) && text.to_lowercase().ends_with("ib");
+            is_new.then(|| Problem::error(format!("the unit of `{value}` exists since Spark 4.2")))
+        }),
     }
+}
+
+/// Dynamic allocation may begin with no executor; nothing else works without one.
+fn none_wanted(job: &Job, key: &str, namespace: &str) -> Option<Problem> {
+    let allocates =
+        key == "spark.executor.instances" && job.resolved(namespace).is_true("spark.dynamicAllocation.enabled");
+    (!allocates).then(|| Problem::error("expected a positive integer, found `0`"))
+}
+
+fn heap_by_options() -> Problem {
+    Problem::error("the heap size cannot be set by options: Spark refuses -Xmx").help("write it as `memory`")
+}
+
+fn executor_prefix(value: &str) -> Option<Problem> {
+    let good = value.len() <= EXECUTOR_PREFIX && names::check(value).is_ok();
+    (!good).then(|| {
+        Problem::error(format!(
+            "expected a prefix of pod names of at most {EXECUTOR_PREFIX} characters, found `{value}`"
+        ))
+    })
+}
+
+/// Checks whether the setting has an effect in this version and with this program.
+fn idle(job: &Job, key: &str, value: &str) -> Option<Problem> {
     if key == "spark.kubernetes.driver.pod.excludedFeatureSteps" && job.version() >= Version(4, 1) {
-        let step = value.split(',').map(str::trim).find(|step| !step.ends_with(".NetworkPolicyFeatureStep"))?;
-        return Some(Problem::warning(format!(
-            "`{key}`: of Spark's steps only NetworkPolicyFeatureStep can be left out, not `{step}`"
-        )));
+        return kept_steps(value);
     }
-    if let Some(reason) = settings::without_effect(key) {
-        return Some(Problem::warning(format!("`{key}` has no effect: {reason}")));
+    // What the driver's place must be is checked, and said, already.
+    if key == "spark.submit.deployMode" {
+        return None;
     }
-    if key.starts_with("spark.kubernetes.") {
-        match settings::known(key) {
-            Known::Since(version) if version > job.version() => {
-                return Some(Problem::warning(format!(
-                    "`{key}` has no effect: Spark {version} is the first to know it"
-                )));
-            }
-            Known::Since(_) => {}
-            Known::No(Some(near)) => {
-                return Some(
-                    Problem::error(format!("`{key}` is no setting of Spark")).help(format!("did you mean `{near}`?")),
-                );
-            }
-            Known::No(None) => {
-                return Some(Problem::warning(format!(
-                    "`{key}` is no setting of Spark that this program knows: the driver is told, and nothing else"
-                )));
-            }
+    if let Some(reason) = catalog::without_effect(key) {
+        return Some(Problem::warning(format!("no effect: {reason}")));
+    }
+    key.starts_with("spark.kubernetes.").then(|| unknown(job, key)).flatten()
+}
+
+fn kept_steps(value: &str) -> Option<Problem> {
+    let step = value.split(',').map(str::trim).find(|step| !step.ends_with(".NetworkPolicyFeatureStep"))?;
+    Some(Problem::warning(format!("only NetworkPolicyFeatureStep of Spark's steps can be excluded, not `{step}`")))
+}
+
+fn unknown(job: &Job, key: &str) -> Option<Problem> {
+    match settings::known(key) {
+        Known::Since(version) if version > job.version() => {
+            Some(Problem::warning(format!("no effect: `{key}` exists since Spark {version}")))
+        }
+        Known::Since(_) => None,
+        Known::No(near) => {
+            let problem = Problem::warning(format!("unknown Spark setting `{key}`"));
+            Some(match near {
+                Some(near) => problem.help(format!("did you mean `{near}`?")),
+                None => problem,
+            })
         }
     }
-    let open = redaction::is_secret_like(key)
+}
+
+fn open_secret(key: &str, value: &str) -> Option<Problem> {
+    let is_open = redaction::is_secret_like(key)
         && !value.is_empty()
         && !key.contains(".secretKeyRef.")
         && !key.contains(".secrets.");
-    open.then(|| {
-        Problem::warning(format!(
-            "`{key}` looks like a secret, and settings are kept in a ConfigMap that others may read"
-        ))
-        .help("put it into a Secret: `env` with `valueFrom.secretKeyRef`, or `secrets`")
+    is_open.then(|| {
+        Problem::warning("looks like a secret, and settings are kept in a ConfigMap that others may read")
+            .help("put it into a Secret: `env` with `valueFrom.secretKeyRef`, or `secrets`")
     })
 }
 
@@ -761,7 +755,7 @@ fn family(job: &Job, key: &str, value: &str) -> Option<Problem> {
     for role in [Role::Driver, Role::Executor] {
         if let Some(rest) = key.strip_prefix("spark.kubernetes.").and_then(|rest| rest.strip_prefix(role.word())) {
             if rest.starts_with(".secretKeyRef.") && value.matches(':').count() != 1 {
-                return Some(Problem::error(format!("`{key}`: expected NAME:KEY of a Secret, found `{value}`")));
+                return Some(Problem::error(format!("expected NAME:KEY of a Secret, found `{value}`")));
             }
             if let Some(label) = rest.strip_prefix(".label.") {
                 let by_user = job.spec.spark_conf.contains_key(key) || job.conf.contains_key(key);
@@ -784,12 +778,10 @@ fn conf_volume(job: &Job, key: &str, volume: &str, value: &str) -> Option<Proble
     if !kinds.contains(&kind) {
         let help = nearest(kind, kinds)
             .map_or_else(|| format!("known: {}", kinds.join(", ")), |word| format!("did you mean `{word}`?"));
-        return Some(
-            Problem::error(format!("`{key}`: `{kind}` is no type of volume that Spark has settings for")).help(help),
-        );
+        return Some(Problem::error(format!("Spark has no settings for volumes of type `{kind}`")).help(help));
     }
     if kind == "nfs" && job.version() < Version(3, 1) {
-        return Some(Problem::error(format!("`{key}`: Spark {} has no nfs volumes", job.version())));
+        return Some(Problem::error(format!("Spark {} has no nfs volumes", job.version())));
     }
     let conf = &job.spec.spark_conf;
     let prefix = key.strip_suffix(volume)?;
@@ -806,18 +798,17 @@ fn conf_volume(job: &Job, key: &str, volume: &str, value: &str) -> Option<Proble
             _ => &[],
         };
         if let Some(missing) = needed.iter().find(|needed| option(needed).is_none()) {
-            return Some(Problem::error(format!("`{key}` needs `{prefix}{kind}.{name}.{missing}`")));
+            return Some(Problem::error(format!("it needs `{prefix}{kind}.{name}.{missing}`")));
         }
         let same = conf.iter().any(|(other, path)| {
             other != key && path == value && other.starts_with(prefix) && other.ends_with(".mount.path")
         });
         if same {
-            return Some(Problem::error(format!("two volumes are mounted at `{value}`")));
+            return Some(Problem::error(format!("another volume is mounted at `{value}` too")));
         }
     }
     let mounted = option("mount.path").is_some();
-    (!mounted && conf.contains_key(key))
-        .then(|| Problem::error(format!("`{key}` needs `{prefix}{kind}.{name}.mount.path`")))
+    (!mounted && conf.contains_key(key)).then(|| Problem::error(format!("it needs `{prefix}{kind}.{name}.mount.path`")))
 }
 
 #[cfg(test)]
@@ -845,6 +836,35 @@ mod tests {
         let problems = jobs[0].check("default").into_iter().filter(|problem| problem.message.contains("circular"));
         let lines: Vec<_> = problems.map(|problem| problem.place.map(|place| place.line)).collect();
         assert_eq!(lines, [Some(6), Some(7)]);
+    }
+
+    /// What is wrong with a value is checked where its form is known, and where memory is added up.
+    #[test]
+    fn one_mistake_has_one_message() {
+        let head = "apiVersion: sparkoperator.k8s.io/v1beta2\nkind: SparkApplication\nmetadata: {name: a}\n\
+                    spec:\n  sparkVersion: 4.1.4\n  image: i\n  mainApplicationFile: local:///a.py\n";
+        for (key, value) in [
+            ("spark.executor.memory", "1.5g"),
+            ("spark.executor.memoryOverhead", "1Gi"),
+            ("spark.driver.memory", "lots"),
+            ("spark.driver.memoryOverheadFactor", "much"),
+            ("spark.kubernetes.memoryOverheadFactor", "much"),
+            ("spark.executor.instances", "0"),
+            ("spark.executor.cores", "two"),
+            ("spark.driver.resource.gpu.amount", "two"),
+            ("spark.kubernetes.driver.limit.cores", "two"),
+        ] {
+            let (jobs, _) = read(&format!("{head}  sparkConf:\n    {key}: \"{value}\"\n"), &Variables::default());
+            let problems = jobs[0].check("default");
+            let texts: Vec<String> = problems.iter().map(|problem| problem.text("f", "")).collect();
+            assert_eq!(texts.len(), 1, "{texts:?}");
+            assert_eq!(texts[0].matches(key).count(), 1, "{texts:?}");
+            let mut job = read(head, &Variables::default()).0.remove(0);
+            job.conf.insert(key.into(), value.into());
+            let texts: Vec<String> = job.check("default").iter().map(|problem| problem.text("f", "")).collect();
+            assert_eq!(texts.len(), 1, "{texts:?}");
+            assert!(texts[0].starts_with(&format!("error: f: --conf {key}: ")), "{texts:?}");
+        }
     }
 
     #[test]

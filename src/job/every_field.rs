@@ -80,7 +80,7 @@ fn what_is_not_honoured_is_warned_about_where_it_is_written() {
         ("  sparkUIOptions:\n    ingressTLS: [{hosts: [x]}]\n", (8, 3), "no Ingress"),
         ("  sparkConf:\n    spark.kubernetes.context: x\n", (9, 5), "no effect"),
         ("  sparkConf:\n    spark.kubernetes.driver.pod.featureSteps: x\n", (9, 5), "no effect"),
-        ("  sparkConf:\n    spark.kubernetes.executorEnv.X: x\n", (9, 5), "no setting of Spark"),
+        ("  sparkConf:\n    spark.kubernetes.executorEnv.X: x\n", (9, 5), "unknown Spark setting"),
     ] {
         let (mut jobs, mut problems) = super::read(&format!("{head}{fields}"), &Variables::default());
         problems.extend(jobs.remove(0).check("default"));

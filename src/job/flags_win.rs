@@ -93,7 +93,8 @@ fn every_flag_has_a_setting_or_is_listed_without_one() {
         .filter(|flag| catalog::set_by(flag).next().is_none() != WITHOUT_SETTING.contains(&flag.as_str()))
         .collect();
     assert_eq!(unknown, [""; 0]);
-    let strange: Vec<&str> = catalog::flags().filter(|flag| !flags.iter().any(|known| known == flag)).collect();
+    let strange: Vec<&str> =
+        catalog::flags().into_iter().filter(|flag| !flags.iter().any(|known| known == flag)).collect();
     assert_eq!(strange, [""; 0], "flags of the catalogue that do not exist");
 }
 

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::quantities::QUANTITY;
+use super::schema::Kind;
 use super::spec::Language;
 use super::yaml::Node;
-use super::{API_VERSION, annotation, settings, variables};
+use super::{API_VERSION, annotation, explain, variables};
 use crate::kubernetes::quantity;
-use crate::spark::{CommandLine, Conf, Version, memory, resource_name_prefix};
+use crate::spark::{CommandLine, Conf, Version, catalog, memory, resource_name_prefix};
 
 /// What a command line means only together with where it is given.
 #[derive(Clone, Debug, Default)]
@@ -35,73 +37,6 @@ pub struct Converted {
 
 pub const POD_GROUP_TEMPLATE: &str = "spark.kubernetes.scheduler.volcano.podGroupTemplateFile";
 const NAMESPACE: &str = "spark.kubernetes.namespace";
-
-/// How a setting's value is written in its field.
-#[derive(Clone, Copy)]
-enum Form {
-    Text,
-    Whole,
-    List,
-    Memory,
-    Cpu,
-    Factor,
-    Word(&'static [&'static str]),
-}
-
-/// Settings that are a field of the job file, to the same effect.
-const FIELDS: [(&str, &[&str], Form); 31] = [
-    ("spark.kubernetes.container.image", &["image"], Form::Text),
-    (
-        "spark.kubernetes.container.image.pullPolicy",
-        &["imagePullPolicy"],
-        Form::Word(&["IfNotPresent", "Always", "Never"]),
-    ),
-    ("spark.kubernetes.container.image.pullSecrets", &["imagePullSecrets"], Form::List),
-    ("spark.kubernetes.memoryOverheadFactor", &["memoryOverheadFactor"], Form::Factor),
-    ("spark.jars", &["deps", "jars"], Form::List),
-    ("spark.files", &["deps", "files"], Form::List),
-    ("spark.submit.pyFiles", &["deps", "pyFiles"], Form::List),
-    ("spark.archives", &["deps", "archives"], Form::List),
-    ("spark.jars.packages", &["deps", "packages"], Form::List),
-    ("spark.jars.excludes", &["deps", "excludePackages"], Form::List),
-    ("spark.jars.repositories", &["deps", "repositories"], Form::List),
-    ("spark.kubernetes.driver.container.image", &["driver", "image"], Form::Text),
-    ("spark.driver.cores", &["driver", "cores"], Form::Whole),
-    ("spark.kubernetes.driver.request.cores", &["driver", "coreRequest"], Form::Cpu),
-    ("spark.kubernetes.driver.limit.cores", &["driver", "coreLimit"], Form::Cpu),
-    ("spark.driver.memory", &["driver", "memory"], Form::Memory),
-    ("spark.driver.memoryOverhead", &["driver", "memoryOverhead"], Form::Memory),
-    ("spark.driver.extraJavaOptions", &["driver", "javaOptions"], Form::Text),
-    ("spark.kubernetes.authenticate.driver.serviceAccountName", &["driver", "serviceAccount"], Form::Text),
-    ("spark.kubernetes.driver.pod.name", &["driver", "podName"], Form::Text),
-    ("spark.kubernetes.driver.master", &["driver", "kubernetesMaster"], Form::Text),
-    ("spark.executor.instances", &["executor", "instances"], Form::Whole),
-    ("spark.kubernetes.executor.container.image", &["executor", "image"], Form::Text),
-    ("spark.executor.cores", &["executor", "cores"], Form::Whole),
-    ("spark.kubernetes.executor.request.cores", &["executor", "coreRequest"], Form::Cpu),
-    ("spark.kubernetes.executor.limit.cores", &["executor", "coreLimit"], Form::Cpu),
-    ("spark.executor.memory", &["executor", "memory"], Form::Memory),
-    ("spark.executor.memoryOverhead", &["executor", "memoryOverhead"], Form::Memory),
-    ("spark.executor.extraJavaOptions", &["executor", "javaOptions"], Form::Text),
-    (
-        "spark.kubernetes.executor.deleteOnTermination",
-        &["executor", "deleteOnTermination"],
-        Form::Word(&["true", "false"]),
-    ),
-    ("spark.kubernetes.pyspark.pythonVersion", &["pythonVersion"], Form::Word(&["2", "3"])),
-];
-
-/// Families of settings that are a mapping of the job file.
-const MAPPINGS: [(&str, &[&str]); 8] = [
-    ("spark.hadoop.", &["hadoopConf"]),
-    ("spark.kubernetes.node.selector.", &["nodeSelector"]),
-    ("spark.kubernetes.driver.label.", &["driver", "labels"]),
-    ("spark.kubernetes.driver.annotation.", &["driver", "annotations"]),
-    ("spark.kubernetes.driver.service.label.", &["driver", "serviceLabels"]),
-    ("spark.kubernetes.driver.service.annotation.", &["driver", "serviceAnnotations"]),
-    ("spark.kubernetes.executor.label.", &["executor", "labels"]),
-    ("spark.kubernetes.executor.annotation.", &["executor", "annotations"]),
-];
 
 /// The job file of a command line with its `settings`.
 ///
@@ -140,7 +75,7 @@ pub fn convert(line: &CommandLine, settings: Conf, around: &SubmitEnvironment) -
     conversion.executors();
     conversion.fields(&mut spec);
     for flag in &line.idle {
-        conversion.note(flag, "it does nothing on Kubernetes");
+        conversion.note(flag, "no effect on Kubernetes");
     }
     conversion.without_effect();
     let rest: Map<String, Value> =
@@ -274,55 +209,64 @@ impl Conversion {
         }
     }
 
-    /// Moves settings into their fields.
+    /// Moves settings into the fields that say the same.
     fn fields(&mut self, spec: &mut Map<String, Value>) {
-        for (key, path, form) in FIELDS {
-            if let Some(value) = self.settings.get(key).and_then(|text| form.value(text)) {
-                set_at(spec, path, value);
-                self.settings.remove(key);
-            }
-        }
-        for (prefix, path) in MAPPINGS {
-            let family: Vec<(String, String)> =
-                self.settings.with_prefix(prefix).map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-            for (key, value) in family.into_iter().filter(|(key, _)| !key.is_empty()) {
-                self.settings.remove(&format!("{prefix}{key}"));
-                let inner: Vec<&str> = path.iter().copied().chain([key.as_str()]).collect();
-                set_at(spec, &inner, value.into());
+        let fields = explain::fields();
+        for row in catalog::rows().filter(|row| row.is_whole_field) {
+            let Some(field) = fields.iter().find(|entry| Some(entry.path.as_str()) == row.field) else { continue };
+            let path: Vec<&str> = field.path.split('.').skip(1).collect();
+            match row.prefix() {
+                None => self.move_setting(row.key, &path, &field.field.kind, spec),
+                Some(prefix) => self.move_family(prefix, &path, spec),
             }
         }
     }
 
-    /// Settings that stay in the file, though here something else is meant for them.
+    fn move_setting(&mut self, key: &str, path: &[&str], kind: &Kind, spec: &mut Map<String, Value>) {
+        if let Some(value) = self.settings.get(key).and_then(|text| field_value(kind, text)) {
+            set_at(spec, path, value);
+            self.settings.remove(key);
+        }
+    }
+
+    fn move_family(&mut self, prefix: &str, path: &[&str], spec: &mut Map<String, Value>) {
+        let family: Vec<(String, String)> =
+            self.settings.with_prefix(prefix).map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+        for (key, value) in family.into_iter().filter(|(key, _)| !key.is_empty()) {
+            self.settings.remove(&format!("{prefix}{key}"));
+            let inner: Vec<&str> = path.iter().copied().chain([key.as_str()]).collect();
+            set_at(spec, &inner, value.into());
+        }
+    }
+
+    /// Notes settings that stay in the file without effect.
     fn without_effect(&mut self) {
         let reasons: Vec<(String, &str)> =
-            self.settings.iter().filter_map(|(key, _)| Some((key.clone(), settings::without_effect(key)?))).collect();
+            self.settings.iter().filter_map(|(key, _)| Some((key.clone(), catalog::without_effect(key)?))).collect();
         reasons.into_iter().for_each(|(key, reason)| self.note(&key, reason));
     }
 }
 
-impl Form {
-    /// The field's value, if it says the same as the setting's text.
-    fn value(self, text: &str) -> Option<Value> {
-        if text.is_empty() || text != text.trim() {
-            return None;
+/// The value of a field of this kind, if it says the same as the setting's text.
+fn field_value(kind: &Kind, text: &str) -> Option<Value> {
+    if text.is_empty() || text != text.trim() {
+        return None;
+    }
+    match kind {
+        Kind::Text => Some(text.into()),
+        Kind::Integer(least, most) => {
+            let number = text.parse::<i64>().ok().filter(|number| (least..=most).contains(&number))?;
+            (number.to_string() == text).then(|| number.into())
         }
-        match self {
-            Form::Text => Some(text.into()),
-            Form::Whole => {
-                let number = text.parse::<i32>().ok().filter(|number| *number > 0)?;
-                (number.to_string() == text).then(|| number.into())
-            }
-            Form::List => {
-                let parts: Vec<&str> = text.split(',').collect();
-                parts.iter().all(|part| !part.is_empty() && *part == part.trim()).then(|| parts.into())
-            }
-            Form::Memory => memory::mebibytes(text).map(|_| text.into()),
-            Form::Cpu => quantity::check(text).is_ok().then(|| text.into()),
-            Form::Factor => text.parse::<f64>().is_ok().then(|| text.into()),
-            Form::Word(words @ ["true", "false"]) => words.contains(&text).then(|| (text == "true").into()),
-            Form::Word(words) => words.contains(&text).then(|| text.into()),
+        Kind::List(_) => {
+            let parts: Vec<&str> = text.split(',').collect();
+            parts.iter().all(|part| !part.is_empty() && *part == part.trim()).then(|| parts.into())
         }
+        Kind::Form(memory::FORM) => memory::mebibytes(text).map(|_| text.into()),
+        Kind::Form(QUANTITY) => quantity::check(text).is_ok().then(|| text.into()),
+        Kind::Boolean => text.parse::<bool>().ok().map(Value::from),
+        Kind::Word(words) => words.contains(&text).then(|| text.into()),
+        Kind::Form(_) | Kind::Map(_) | Kind::Section(_) | Kind::Kubernetes(_) => None,
     }
 }
 
@@ -431,7 +375,7 @@ mod tests {
             })
         );
         assert_eq!(notes.len(), 2, "{notes:?}");
-        assert!(notes[0].starts_with("--queue: it does nothing"), "{notes:?}");
+        assert!(notes[0].starts_with("--queue: no effect"), "{notes:?}");
     }
 
     #[test]

@@ -10,14 +10,11 @@ use tempfile::TempDir;
 
 use super::Job;
 use crate::diagnostic::Problem;
+use crate::spark::catalog;
 use crate::spark::stores::in_hadoop;
 
 /// What Python finds its modules in.
 pub const PY_FILES: &str = "spark.submit.pyFiles";
-
-/// The settings that are lists of files, and the fields of `deps` that they come from.
-pub const LISTS: [(&str, &str); 4] =
-    [("spark.jars", "jars"), ("spark.files", "files"), (PY_FILES, "pyFiles"), ("spark.archives", "archives")];
 
 /// Where the driver finds what came in a ConfigMap. Executors get it from the driver, as they get
 /// what spark-submit has uploaded: by Spark's own file server, into their working directories.
@@ -263,16 +260,17 @@ impl Job {
         let main = self.spec.main_application_file.iter().filter(|file| !file.is_empty());
         let field = || Field::Path("spec.mainApplicationFile".into());
         let main = main.map(|uri| Named { uri: uri.clone(), field: field(), list: None });
-        let lists = LISTS.into_iter().flat_map(|(key, field)| {
+        let lists = catalog::file_lists().flat_map(|row| {
+            let (key, field) = (row.key, row.field.unwrap_or_default());
             let written: &[String] = match field {
-                "jars" => &deps.jars,
-                "files" => &deps.files,
-                "pyFiles" => &deps.py_files,
+                "spec.deps.jars" => &deps.jars,
+                "spec.deps.files" => &deps.files,
+                "spec.deps.pyFiles" => &deps.py_files,
                 _ => &deps.archives,
             };
             let named = conf.list(key).into_iter().map(|uri| {
                 let index = written.iter().position(|other| other == uri);
-                let field = index.map(|index| Field::Path(format!("spec.deps.{field}[{index}]")));
+                let field = index.map(|index| Field::Path(format!("{field}[{index}]")));
                 Named { uri: uri.to_owned(), field: field.unwrap_or(Field::Setting(key)), list: Some(key) }
             });
             named.collect::<Vec<_>>()

@@ -46,7 +46,7 @@ use yaml::Node;
 use crate::diagnostic::Problem;
 use crate::kubernetes::names;
 use crate::program::program;
-use crate::spark::{Conf, SettingError, Version};
+use crate::spark::{Conf, SettingError, Version, catalog};
 
 /// What a user asks for: an application, and how it is to run.
 #[derive(Clone, Debug, Default)]
@@ -132,6 +132,9 @@ pub fn read(text: &str, variables: &Variables) -> (Vec<Job>, Vec<Problem>) {
     let jobs = jobs.collect();
     (jobs, problems)
 }
+
+/// How the path of a problem begins that is about a setting given by a flag.
+const FLAG: &str = "--conf ";
 
 const KINDS: [&str; 2] = ["SparkApplication", "ScheduledSparkApplication"];
 const API_VERSION: &str = "sparkoperator.k8s.io/v1beta2";
@@ -303,30 +306,31 @@ impl Job {
         self.placed(Problem { path, ..problem })
     }
 
-    /// Where the field was written that the problem names by its whole path.
+    /// Adds the place in the file of the field that the problem names by its whole path. A flag has none.
     fn placed(&self, problem: Problem) -> Problem {
-        let place = problem.place.or_else(|| self.document.as_ref().map(|document| document.place_of(&problem.path)));
+        let document = self.document.as_ref().filter(|_| !problem.path.starts_with(FLAG));
+        let place = problem.place.or_else(|| document.map(|document| document.place_of(&problem.path)));
         Problem { place, ..problem }
     }
 
-    /// A problem of the setting `key`, at the place where it was set, if the file did.
-    pub fn setting_problem(&self, key: &str, problem: Problem) -> Problem {
+    /// A problem of the setting `key`, at the flag or at the place in the file that sets it. Where no field is known for
+    /// it, the message names the key.
+    pub fn setting_problem(&self, key: &str, mut problem: Problem) -> Problem {
         let path = match key.strip_prefix("spark.hadoop.") {
+            _ if self.conf.contains_key(key) => format!("{FLAG}{key}"),
             _ if self.spec.spark_conf.contains_key(key) => format!("spec.sparkConf.{key}"),
             Some(hadoop) if self.spec.hadoop_conf.contains_key(hadoop) => format!("spec.hadoopConf.{hadoop}"),
-            _ => settings::field_of(key).unwrap_or_default().to_owned(),
+            _ => catalog::field_of(key).unwrap_or_default(),
         };
+        if path.is_empty() {
+            problem.message = format!("`{key}`: {}", problem.message);
+        }
         self.located(problem.at_field(path))
     }
 
-    /// A setting that Spark would refuse, as a problem at the place where it was set. Where no field is known for
-    /// it, the message names the key.
+    /// A setting that Spark would refuse, as a problem at the place where it was set.
     pub fn setting_error(&self, error: SettingError) -> Problem {
-        let mut problem = self.setting_problem(&error.key, error.problem());
-        if problem.path.is_empty() {
-            problem.message = format!("`{}`: {}", error.key, problem.message);
-        }
-        problem
+        self.setting_problem(&error.key, error.problem())
     }
 
     /// Checks the job as a whole, flags included. A problem that two checks find is reported once.

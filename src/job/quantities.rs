@@ -10,11 +10,14 @@ use crate::spark::{Memory, memory};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Quantity(pub String);
 
+/// The form of a quantity, in words.
+pub const QUANTITY: &str = "a quantity as Kubernetes writes it (`500m`, `2`, `1Gi`)";
+
 impl Read for Quantity {
     const REQUIRED: bool = true;
 
     fn kind() -> Kind {
-        Kind::Form("a quantity as Kubernetes writes it (`500m`, `2`, `1Gi`)")
+        Kind::Form(QUANTITY)
     }
 
     fn read(node: &Node, reader: &mut Reader) -> Self {

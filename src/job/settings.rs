@@ -2,49 +2,6 @@
 
 use crate::spark::Version;
 
-/// The field of the job file that a setting mostly comes from.
-pub fn field_of(key: &str) -> Option<&'static str> {
-    Some(match key {
-        "spark.driver.memory" => "spec.driver.memory",
-        "spark.driver.memoryOverhead" => "spec.driver.memoryOverhead",
-        "spark.driver.cores" => "spec.driver.cores",
-        "spark.executor.memory" => "spec.executor.memory",
-        "spark.executor.memoryOverhead" => "spec.executor.memoryOverhead",
-        "spark.executor.cores" => "spec.executor.cores",
-        "spark.executor.instances" => "spec.executor.instances",
-        "spark.kubernetes.memoryOverheadFactor" => "spec.memoryOverheadFactor",
-        "spark.kubernetes.pyspark.pythonVersion" => "spec.pythonVersion",
-        _ => return None,
-    })
-}
-
-/// Why a setting that a submission of Spark would heed has no effect in this one.
-///
-/// Source: `org.apache.spark.deploy.k8s.Config` of Spark 3.0 to 4.3 and `SparkSubmit`.
-pub fn without_effect(key: &str) -> Option<&'static str> {
-    let connection = "the connection to the cluster is the kubeconfig's: use --context and --kubeconfig";
-    Some(match key {
-        "spark.master" => "the cluster is the kubeconfig's, and inside of it the driver finds the API server by itself",
-        "spark.submit.deployMode" => "the driver always runs in the cluster",
-        "spark.kubernetes.context" | "spark.kubernetes.trust.certificates" => connection,
-        "spark.kubernetes.submission.waitAppCompletion" => "sparkctl waits unless --detach is given",
-        "spark.kubernetes.report.interval" => "sparkctl watches and says what changes when it does",
-        "spark.kubernetes.submission.connectionTimeout" | "spark.kubernetes.submission.requestTimeout" => connection,
-        "spark.kubernetes.appKillPodDeletionGracePeriod" => "the command `delete` leaves each pod its own grace period",
-        "spark.kubernetes.driver.pod.featureSteps" => {
-            "its classes would run in the JVM of spark-submit, and there is none"
-        }
-        "spark.kubernetes.driver.resourceNamePrefix" => "Spark ignores it as well",
-        "spark.driver.host" => "it is the driver's Service; Spark drops it as well",
-        "spark.app.id" => "it is made at each submission; Spark overwrites it as well",
-        "spark.kubernetes.scheduler.volcano.podGroupTemplateFile" => {
-            "write `batchScheduler: volcano` and `batchSchedulerOptions`"
-        }
-        key if key.starts_with("spark.kubernetes.authenticate.submission.") => connection,
-        _ => return None,
-    })
-}
-
 /// Prefixes of families of settings.
 const FAMILIES: [&str; 21] = [
     "spark.kubernetes.node.selector.",

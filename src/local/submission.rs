@@ -16,6 +16,7 @@ use super::progress::{Progress, Say};
 use super::runtime::Runtime;
 use super::versions::{Line, SparkVersion};
 use super::{Language, LocalJob};
+use crate::spark::catalog;
 
 /// A `spark-submit` to be run.
 #[derive(Debug)]
@@ -30,29 +31,8 @@ pub struct Submission {
     _folder: tempfile::TempDir,
 }
 
-/// Settings that mean something on a cluster only, or that would point the driver at one.
-const CLUSTER_SETTINGS: [&str; 14] = [
-    "spark.kubernetes.",
-    "spark.master",
-    "spark.submit.deployMode",
-    "spark.app.name",
-    "spark.app.id",
-    "spark.driver.host",
-    "spark.driver.bindAddress",
-    "spark.driver.port",
-    "spark.driver.blockManager.port",
-    "spark.blockManager.port",
-    "spark.executor.",
-    "spark.dynamicAllocation.",
-    "spark.shuffle.service.",
-    "spark.decommission.",
-];
-
 /// Settings for Python in the image: the one of this machine is in the environment.
 const PYTHONS: [&str; 2] = ["spark.pyspark.python", "spark.pyspark.driver.python"];
-
-/// Settings that are lists of files.
-const FILE_LISTS: [&str; 4] = ["spark.jars", "spark.submit.pyFiles", "spark.files", "spark.archives"];
 
 /// Variables of a job that describe the image, and would lead this machine astray.
 const IMAGE_VARIABLES: [&str; 7] =
@@ -187,7 +167,7 @@ fn env_in_container(job: &LocalJob, conf_dirs: Vec<(String, String)>) -> (String
 /// The job's settings for one machine.
 fn settings(job: &LocalJob, memory: Option<u64>, draws: bool) -> BTreeMap<String, String> {
     let mut settings: BTreeMap<String, String> =
-        job.conf.iter().filter(|(key, _)| !is_for_cluster(key)).cloned().collect();
+        job.conf.iter().filter(|(key, _)| !catalog::is_cluster_only(key)).cloned().collect();
     if draws {
         // Spark's own bar for the stages, on stderr.
         settings.entry("spark.ui.showConsoleProgress".into()).or_insert_with(|| "true".into());
@@ -208,14 +188,6 @@ fn settings(job: &LocalJob, memory: Option<u64>, draws: bool) -> BTreeMap<String
         settings.insert(key.into(), list.join(","));
     }
     settings
-}
-
-fn is_for_cluster(key: &str) -> bool {
-    CLUSTER_SETTINGS.iter().any(
-        |setting| {
-            if setting.ends_with('.') { key.starts_with(setting) } else { key == *setting }
-        },
-    )
 }
 
 /// Memory of the one process that a local run is.
@@ -262,7 +234,7 @@ fn located(
     mut settings: BTreeMap<String, String>,
     mut locate: impl FnMut(&str) -> Result<String>,
 ) -> Result<BTreeMap<String, String>> {
-    for key in FILE_LISTS {
+    for key in catalog::file_lists().map(|row| row.key) {
         if let Some(list) = settings.get_mut(key) {
             let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
             *list = names.map(&mut locate).collect::<Result<Vec<_>>>()?.join(",");

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Conf, Version};
-
+use super::{Conf, Version, catalog};
 use crate::program::program;
 
 /// A command line of `spark-submit`, taken apart.
@@ -25,44 +24,7 @@ pub struct CommandLine {
     pub idle: Vec<String>,
 }
 
-/// Flags that are a setting.
-///
-/// Source: `SparkSubmit.prepareSubmitEnvironment` of Spark, its `OptionAssigner`s.
-const SETTINGS: [(&str, &str); 20] = [
-    ("--master", "spark.master"),
-    ("--deploy-mode", "spark.submit.deployMode"),
-    ("--name", NAME),
-    ("--driver-memory", "spark.driver.memory"),
-    ("--driver-cores", "spark.driver.cores"),
-    ("--driver-java-options", "spark.driver.extraJavaOptions"),
-    ("--driver-class-path", "spark.driver.extraClassPath"),
-    ("--driver-library-path", "spark.driver.extraLibraryPath"),
-    ("--executor-memory", "spark.executor.memory"),
-    ("--executor-cores", "spark.executor.cores"),
-    ("--num-executors", "spark.executor.instances"),
-    ("--jars", "spark.jars"),
-    ("--files", "spark.files"),
-    ("--archives", "spark.archives"),
-    ("--py-files", "spark.submit.pyFiles"),
-    ("--packages", "spark.jars.packages"),
-    ("--exclude-packages", "spark.jars.excludes"),
-    ("--repositories", "spark.jars.repositories"),
-    ("--principal", "spark.kerberos.principal"),
-    ("--keytab", "spark.kerberos.keytab"),
-];
-
 const NAME: &str = "spark.app.name";
-
-/// Environment variables that stand for a setting where nothing else says it.
-///
-/// Source: `SparkSubmitArguments.loadEnvironmentArguments` of Spark.
-const ENVIRONMENT: [(&str, &str); 5] = [
-    ("MASTER", "spark.master"),
-    ("DEPLOY_MODE", "spark.submit.deployMode"),
-    ("SPARK_DRIVER_MEMORY", "spark.driver.memory"),
-    ("SPARK_EXECUTOR_MEMORY", "spark.executor.memory"),
-    ("SPARK_EXECUTOR_CORES", "spark.executor.cores"),
-];
 
 impl CommandLine {
     /// Reads what comes after `spark-submit`.
@@ -108,7 +70,7 @@ impl CommandLine {
     }
 
     fn option(&mut self, flag: &str, value: impl FnOnce(&str) -> Result<String, String>) -> Result<(), String> {
-        if let Some((_, key)) = SETTINGS.iter().find(|(known, _)| *known == flag) {
+        if let Some(key) = catalog::set_by_spark_submit(flag) {
             self.flags.insert(key, value(flag)?);
             return Ok(());
         }
@@ -132,7 +94,7 @@ impl CommandLine {
                 return Err(format!("--status asks for an application: `{} status NAME` does that", program()));
             }
             _ => {
-                let known = SETTINGS.iter().map(|(flag, _)| *flag).chain(OTHERS);
+                let known = catalog::spark_submit_flags().chain(OTHERS);
                 let near = crate::diagnostic::nearest(flag, known);
                 return Err(match near {
                     Some(near) => format!("`{flag}` is no flag of spark-submit; did you mean `{near}`?"),
@@ -170,7 +132,7 @@ impl CommandLine {
         let (mut settings, foreign): (BTreeMap<_, _>, BTreeMap<_, _>) =
             all.into_iter().partition(|(key, _)| key.starts_with("spark."));
         settings.extend(self.flags.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
-        for (variable, key) in ENVIRONMENT {
+        for (variable, key) in catalog::variables() {
             if let Some(value) = environment.get(variable) {
                 settings.entry(key.to_owned()).or_insert_with(|| value.clone());
             }

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::catalog;
+
 /// Settings of an application by key, `spark.…`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Conf(BTreeMap<String, String>);
@@ -37,12 +39,11 @@ impl Conf {
         self.get(key).map(|value| self.substituted(value, environment, &mut { MOST_PUT_IN }, 0))
     }
 
-    /// All settings with the variables of their values replaced, but for those that Spark reads as they are: whole
-    /// families, and what it looks at before it replaces anything.
+    /// All settings with the references in their values replaced, except in those that Spark takes as they are written.
     pub fn all_resolved(&self, environment: &BTreeMap<String, String>) -> Conf {
         let mut room = MOST_PUT_IN;
         let resolved = |(key, value): (&String, &String)| {
-            let value = match value.contains("${") && is_resolved(key) {
+            let value = match value.contains("${") && !catalog::is_literal(key) {
                 true => self.substituted(value, environment, &mut room, 0),
                 false => value.clone(),
             };
@@ -148,25 +149,6 @@ fn reference(text: &str) -> Option<(&str, &str, &str)> {
     let (before, rest) = text.split_once("${")?;
     let (inner, after) = rest.split_once('}')?;
     Some((before, inner, after))
-}
-
-/// Settings that are read without a definition of their own.
-///
-/// Source: `KubernetesUtils.parsePrefixedKeyValuePairs` and `SparkSubmitArguments` of Spark.
-fn is_resolved(key: &str) -> bool {
-    let raw = ["spark.driver.memory", "spark.executor.memory", "spark.executor.cores", "spark.executor.instances"];
-    let families = [
-        ".label.",
-        ".annotation.",
-        ".node.selector.",
-        "driverEnv.",
-        "executorEnv.",
-        ".secrets.",
-        ".secretKeyRef.",
-        ".volumes.",
-        ".resource.",
-    ];
-    !raw.contains(&key) && !families.iter().any(|family| key.contains(family))
 }
 
 impl FromIterator<(String, String)> for Conf {
