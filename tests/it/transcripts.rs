@@ -89,14 +89,14 @@ fn local_files() {
 fn retries() {
     let ns = Namespace::new("retries");
     let policy = json!({"restartPolicy": {"type": "OnFailure", "onFailureRetries": 1}});
-    let job = job_with("flaky", "exit 3", policy);
+    let job = job_with("flaky", "sleep 5; exit 3", policy);
     Transcript::new("retries", &ns).with_file("flaky.yaml", &job).check(&ns);
 }
 
 #[test]
 fn a_schedule() {
     let ns = Namespace::new("schedule");
-    let template: serde_json::Value = serde_json::from_str(&job("nightly", "true")).expect("a job file");
+    let template: serde_json::Value = serde_json::from_str(&job("nightly", "sleep 5")).expect("a job file");
     let scheduled = json!({
         "apiVersion": "sparkoperator.k8s.io/v1beta2", "kind": "ScheduledSparkApplication", "metadata": {"name": "nightly"},
         "spec": {"schedule": "30 3 1 1 *", "timeZone": "Europe/Berlin", "template": template["spec"]},

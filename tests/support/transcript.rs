@@ -26,6 +26,9 @@ const VARIABLE: &[(&str, &str)] = &[
     (r"-[0-9a-f]{8}\b", "-HASH"),
     (r"-0-[a-z0-9]{5}\b", "-0-SUFFIX"),
     (r"\bnode-\d+\b", "NODE"),
+    (r"\bnode of \d+ fits: \d+", "node of N fits: N"),
+    (r"\b\d+ of \d+ nodes\b", "N of N nodes"),
+    (r"\bnone of \d+ nodes\b", "none of N nodes"),
     (r"\bv1\.\d+\.\d+\b", "VERSION"),
     (r" of \S+ \(DURATION\)", " of CLUSTER (DURATION)"),
     (r"Pi is roughly 3\.1\d+", "Pi is roughly PI"),
@@ -33,7 +36,7 @@ const VARIABLE: &[(&str, &str)] = &[
 ];
 
 /// Lines that a run prints or not, by its speed: states that are seen only if they last.
-const FLEETING: &str = r"^\d\d:\d\d:\d\d \S+( \d+\S)* +(driver +starting|executors .* pending|executors +0 running)";
+const FLEETING: &str = r"^\d\d:\d\d:\d\d \S+( \d+\S)* +(driver +starting|executors .* pending|executors +[01] running)";
 
 pub struct Transcript {
     name: &'static str,
