@@ -1,8 +1,8 @@
-//! How long a submission takes, and how much memory: sparkctl, `kubectl create` of the same objects, and
-//! Spark's own spark-submit, side by side.
+//! Measures time and memory of a submission: with sparkctl, with `kubectl create` of the same objects, and with
+//! spark-submit, side by side.
 //!
-//! `cargo bench --bench submission`. It needs the test cluster, `/usr/bin/time`, `kubectl`, Python 3 with
-//! pip, and a Java for spark-submit. No pod of it ever runs: no node has the label that they ask for.
+//! Run it with `cargo bench --bench submission`. It needs the test cluster, `/usr/bin/time`, `kubectl`, Python 3 with
+//! pip, and Java for spark-submit. None of its pods ever runs, as no node has the label that they require.
 
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -15,13 +15,13 @@ use kube::config::Kubeconfig;
 use serde_json::json;
 use support::{Namespace, cluster, root, text};
 
-/// Rounds that count, after one that does not.
+/// Measured rounds, after one for warming up.
 const ROUNDS: usize = 10;
 const SPARK: &str = "4.1.4";
 const APPLICATION: &str = "local:///opt/spark/examples/src/main/python/pi.py";
 const NOWHERE: &str = "spark.kubernetes.node.selector.benchmark=nowhere";
 
-/// What one run took: wall clock in milliseconds, peak memory in MiB.
+/// Wall-clock time in milliseconds and peak memory in MiB of one run.
 #[derive(Clone, Copy)]
 struct Figures {
     milliseconds: f64,
@@ -63,7 +63,7 @@ fn main() {
 /// Runs a command to its end.
 ///
 /// # Panics
-/// It fails: then there is nothing to measure.
+/// If the command fails.
 fn timed(command: &mut Command) -> Figures {
     let mut timed = Command::new("/usr/bin/time");
     timed.args(["--format", "%e %M"]).arg(command.get_program()).args(command.get_args());
@@ -115,7 +115,7 @@ fn through_spark(ns: &Namespace, round: usize, spark_submit: &Path) -> Command {
     command
 }
 
-/// A token that may submit: spark-submit cannot read an elliptic key from a kubeconfig.
+/// A token of an account that may submit: spark-submit cannot read the kubeconfig's elliptic-curve key.
 fn token(ns: &Namespace) -> String {
     let api = &cluster().api;
     let binding = json!({
@@ -131,7 +131,7 @@ fn token(ns: &Namespace) -> String {
     text(&answer.expect("a token")["status"]["token"])
 }
 
-/// The certificate of the cluster's authority, as a file.
+/// A file with the cluster's CA certificate.
 fn authority() -> PathBuf {
     let kubeconfig = Kubeconfig::read_from(&cluster().kubeconfig).expect("the kubeconfig");
     let cluster = kubeconfig.clusters.into_iter().find_map(|named| named.cluster).expect("a cluster");
@@ -146,7 +146,7 @@ fn authority() -> PathBuf {
     }
 }
 
-/// Spark's own submission, of its Python package.
+/// spark-submit of the Python package of Spark.
 fn spark_submit() -> PathBuf {
     let home = target().join(format!("pyspark-{SPARK}"));
     let program = home.join("pyspark/bin/spark-submit");
