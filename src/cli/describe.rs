@@ -4,9 +4,9 @@ use k8s_openapi::api::core::v1::Pod;
 use super::cluster_args::ClusterArgs;
 use super::delete::OPERATOR;
 use super::events;
-use crate::cluster::{self, Cluster, connect, find, glance_and_events, log_tail};
+use crate::cluster::{self, Cluster, connect, find, glance_and_events};
 use crate::exit_code::ExitCode;
-use crate::follow::LOG_TAIL;
+use crate::follow::failure::failure_logs;
 use crate::manifests::Application;
 use crate::report::{self, FailureReport, clean};
 use crate::state::{self, Ending, LINGERS, LINGERS_HINT, Limits, Observed, PATIENCE, State, Status};
@@ -31,7 +31,11 @@ impl Describe {
         let (mut observed, events) = glance_and_events(&cluster, &application).await?;
         let state = state_explained(&cluster, &mut observed).await;
         let mut lines = rows(&application, &observed, &state);
-        lines.extend(explained(&cluster, &application, &observed, &state).await);
+        if state.outcome().is_some_and(|outcome| outcome.ending != Ending::Succeeded) {
+            let logs = failure_logs(&cluster, &observed, &state).await;
+            lines.push(String::new());
+            lines.extend(FailureReport::of(&application, &state, logs).lines());
+        }
         match events {
             Ok(events) if events.is_empty() => {}
             Ok(events) => {
@@ -119,33 +123,4 @@ fn rows(application: &Application, observed: &Observed, state: &State) -> Vec<St
         Status::Unseen | Status::Held | Status::Running | Status::Ended(_) => {}
     }
     lines
-}
-
-/// What a failure has to say, with the ends of the logs that are still there.
-async fn explained(cluster: &Cluster, application: &Application, observed: &Observed, state: &State) -> Vec<String> {
-    let Some(outcome) = state.outcome().filter(|outcome| outcome.ending != Ending::Succeeded) else {
-        return Vec::new();
-    };
-    let tail = async |pod: Option<&Pod>| match pod {
-        Some(pod) => log_tail(cluster, pod, LOG_TAIL).await.ok(),
-        None => None,
-    };
-    let failed_init = observed.driver.as_ref().and_then(state::failed_init);
-    let has_log = state.driver_has_log() || failed_init.is_some();
-    let log = tail(observed.driver.as_ref().filter(|_| has_log)).await;
-    let last = state.executors.telling.as_ref();
-    let fallen = last.and_then(|last| observed.executors.get(&last.name));
-    let executor_log = tail(fallen.filter(|pod| state::executor_has_log(pod))).await;
-    let exception = log.as_deref().and_then(state::last_exception);
-    let outcome = outcome.clone().with_hint_of(log.as_deref(), &state.executors, executor_log.as_deref());
-    let card = FailureReport {
-        application,
-        outcome: &outcome,
-        last_failure: last,
-        exception: exception.as_deref(),
-        log: log.as_deref(),
-        failed_init,
-        executor_log: executor_log.as_deref(),
-    };
-    std::iter::once(String::new()).chain(card.lines()).collect()
 }

@@ -11,7 +11,7 @@ use crate::exit_code::ExitCode;
 use crate::input::sources::{self, Sources};
 use crate::job::{Job, Overrides};
 use crate::manifests::Requirements;
-use crate::report::{JsonLine, clean};
+use crate::report::{JsonLine, clean, style};
 use crate::terminal::{messages, stdout};
 
 /// Say what stands between a job and a running application, before anything is created
@@ -69,16 +69,16 @@ impl Doctor {
 /// A check as lines for people.
 fn text(check: &Check) -> String {
     let Check { what, verdict, message, remedy } = check;
-    let style = match verdict {
-        Verdict::Passed => messages::GOOD,
-        Verdict::Failed => messages::BAD,
-        Verdict::NotReadable => messages::DOUBTFUL,
+    let colour = match verdict {
+        Verdict::Passed => style::GOOD,
+        Verdict::Failed => style::BAD,
+        Verdict::NotReadable => style::DOUBTFUL,
     };
-    let line = format!("{style}{:<12}{style:#}  {what}: {}", verdict.word(), clean(message));
+    let line = format!("{colour}{:<12}{colour:#}  {what}: {}", verdict.word(), clean(message));
     match remedy {
         None => line,
         Some(remedy) => {
-            format!("{line}\n              {}hint:{:#} {}", messages::FAINT, messages::FAINT, clean(remedy))
+            format!("{line}\n              {}hint:{:#} {}", style::FAINT, style::FAINT, clean(remedy))
         }
     }
 }

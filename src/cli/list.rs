@@ -12,7 +12,7 @@ use super::schedules::table as schedule_table;
 use crate::cluster::{self, Cluster, Schedule, connect, list};
 use crate::exit_code::ExitCode;
 use crate::manifests::Application;
-use crate::report::{JsonLine, clean, span};
+use crate::report::{self, JsonLine, span};
 use crate::state::{Ending, Limits, Observed, PATIENCE, State, Status};
 use crate::terminal::{messages, stdout};
 use crate::time::duration;
@@ -164,7 +164,7 @@ impl<'a> Row<'a> {
     }
 
     fn cells(&self, namespaces: bool, wide: bool) -> Vec<String> {
-        let reason = self.reason().unwrap_or_default();
+        let reason = report::reason(&self.state).unwrap_or_default();
         let Application { name, namespace, id, .. } = self.application;
         let namespace = namespaces.then(|| namespace.clone());
         let usual = [
@@ -183,15 +183,6 @@ impl<'a> Row<'a> {
         namespace.into_iter().chain(usual).chain(more).chain([reason]).collect()
     }
 
-    /// Why it waits, or failed.
-    fn reason(&self) -> Option<String> {
-        match &self.state.what {
-            Status::Waiting(waiting) => Some(clean(&format!("{}: {}", waiting.reason.word(), waiting.message))),
-            Status::Ended(outcome) if outcome.ending != Ending::Succeeded => Some(clean(&outcome.message)),
-            _ => None,
-        }
-    }
-
     fn driver_name(&self) -> &str {
         self.driver.and_then(|pod| pod.metadata.name.as_deref()).unwrap_or_default()
     }
@@ -204,7 +195,7 @@ impl<'a> Row<'a> {
             "id": self.application.id,
             "driver": self.driver_name(),
             "state": self.state.what.word(),
-            "reason": self.reason(),
+            "reason": report::reason(&self.state),
             "exitCode": self.state.outcome().map(|outcome| outcome.ending.exit_code().number()),
             "attempt": self.state.attempt.as_ref().map(|attempt| attempt.number),
             "created": self.created.map(|created| created.to_string()),

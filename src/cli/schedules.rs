@@ -11,8 +11,8 @@ use crate::follow::follow;
 use crate::follow::options::FollowOptions;
 use crate::manifests::Application;
 use crate::program::program;
-use crate::report::{JsonLine, Output, clean, span};
-use crate::state::{Ending, Limits, Observed, PATIENCE, State, Status};
+use crate::report::{self, JsonLine, Output, span};
+use crate::state::{Limits, Observed, PATIENCE, State};
 use crate::terminal::{Interrupt, messages, stdout};
 
 /// List the schedules of a namespace
@@ -226,17 +226,12 @@ fn record(schedule: &Schedule, now: Timestamp) -> JsonLine {
 
 fn run_cells((application, observed): &(Application, Observed), terms: &Limits) -> Vec<String> {
     let state = State::of(observed, terms);
-    let reason = match &state.what {
-        Status::Waiting(waiting) => format!("{}: {}", waiting.reason.word(), waiting.message),
-        Status::Ended(outcome) if outcome.ending != Ending::Succeeded => outcome.message.clone(),
-        _ => String::new(),
-    };
     vec![
         format!("  {}", application.carrier.name()),
         state.what.word().to_owned(),
         observed.created().map(|created| span(terms.now.duration_since(created))).unwrap_or_default(),
         state.durations.ran.map(span).unwrap_or_default(),
-        clean(&reason),
+        report::reason(&state).unwrap_or_default(),
     ]
 }
 

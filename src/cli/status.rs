@@ -7,8 +7,8 @@ use super::describe::state_explained;
 use super::schedules;
 use crate::cluster::{connect, find, glance, schedule};
 use crate::exit_code::ExitCode;
+use crate::follow::failure::failure_logs;
 use crate::report::{self, FailureReport, Json, Output, Plain};
-use crate::state::Ending;
 use crate::terminal::stdout;
 
 /// Say once what an application is doing, why it waits, or how it ended
@@ -40,15 +40,13 @@ impl Status {
             Output::Text => {
                 let mut plain = Plain::new(observed.created().unwrap_or(now), TimeZone::system());
                 let mut lines = plain.lines(&state, now);
-                if let Some(outcome) = state.outcome() {
-                    let failed = outcome.ending != Ending::Succeeded;
-                    let last_failure = state.executors.telling.as_ref();
-                    let card = FailureReport { last_failure, ..FailureReport::of(&application, outcome) };
-                    lines.extend(if failed { card.lines() } else { Vec::new() });
-                    lines.extend(report::earlier_attempts(&state));
+                if state.outcome().is_some() {
+                    let logs = failure_logs(&cluster, &observed, &state).await;
+                    lines.extend(FailureReport::of(&application, &state, logs).lines());
+                }
+                lines.extend(report::earlier_attempts(&state));
+                if state.outcome().is_some() {
                     lines.push(report::summary(&application, &state));
-                } else {
-                    lines.extend(report::earlier_attempts(&state));
                 }
                 stdout::print(lines)?;
             }

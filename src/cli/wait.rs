@@ -6,7 +6,7 @@ use super::cluster_args::ClusterArgs;
 use crate::cluster::{self, Change, connect, find};
 use crate::exit_code::{self, ExitCode};
 use crate::follow::JUDGE;
-use crate::report::{self, FailureReport};
+use crate::report::{self, FailureLogs, FailureReport};
 use crate::state::{Ending, Limits, PATIENCE, State, Status};
 use crate::terminal::{Interrupt, messages};
 use crate::time::{duration, until};
@@ -64,9 +64,9 @@ impl Wait {
             let terms = Limits { now: cluster.now(), patience: PATIENCE, start_timeout: None };
             let state = State::of(sight.observed(), &terms);
             if let Some(code) = self.goal.reached(&state) {
-                let outcome = state.outcome().filter(|outcome| outcome.ending != Ending::Succeeded);
-                if let Some(outcome) = outcome {
-                    FailureReport::of(&application, outcome).lines().iter().for_each(|line| messages::line(line));
+                if state.outcome().is_some() {
+                    let report = FailureReport::of(&application, &state, FailureLogs::default());
+                    report.lines().iter().for_each(|line| messages::line(line));
                 }
                 messages::line(&report::summary(&application, &state));
                 return Ok(code);

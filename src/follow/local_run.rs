@@ -9,14 +9,14 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::LOG_TAIL;
-use super::options::{ExitCodeFrom, FollowOptions};
+use super::options::FollowOptions;
 use super::reporter::Reporter;
 use crate::cluster::Line;
 use crate::exit_code::ExitCode;
 use crate::job::Job;
 use crate::local::{self, Ended, Environment, Event, LocalJob, Place};
 use crate::manifests::{Application, Carrier};
-use crate::report::{FailureReport, Output};
+use crate::report::{FailureLogs, FailureReport, Output};
 use crate::state::{self, Durations, Ending, Executors, Outcome, State, Status};
 
 /// Running on this machine.
@@ -154,19 +154,13 @@ impl<'a> LocalReporter<'a> {
                 }
             }
         };
-        let code = match (self.options.exit_code_from, outcome.driver_exit_code) {
-            (Some(ExitCodeFrom::Driver), Some(code)) => ExitCode::of_driver(code),
-            _ => outcome.ending.exit_code(),
-        };
-        let exception = (outcome.ending == Ending::Failed).then(|| state::last_exception(&self.log.tail())).flatten();
-        let outcome = outcome.with_hint_of(Some(&self.log.tail()), &Executors::default(), None);
-        let what = Status::Ended(outcome.clone());
-        let state =
-            State { what, executors: Executors::default(), durations, attempt: None, node: None, lingers: None };
-        self.voice.state(&state);
-        let card = FailureReport { exception: exception.as_deref(), ..FailureReport::of(&self.application, &outcome) };
-        let tail = self.log.tail();
-        self.voice.result(&state, &card, Some(&tail), code);
+        let (executors, what) = (Executors::default(), Status::Ended(outcome));
+        let state = State { what, executors, durations, attempt: None, node: None, lingers: None };
+        let logs = FailureLogs { driver: Some(self.log.tail()), driver_is_shown: true, ..FailureLogs::default() };
+        let report = FailureReport::of(&self.application, &state, logs);
+        let code = self.options.exit_code(&report.outcome);
+        self.voice.state(&State { what: Status::Ended(report.outcome.clone()), ..state.clone() });
+        self.voice.result(&state, &report, code);
         code
     }
 }

@@ -1,6 +1,7 @@
 //! From an application that is in the cluster to an exit code: watches, says what changes, and leaves
 //! at its end, at a signal, or when its time is over.
 
+pub mod failure;
 pub mod heartbeat;
 mod live;
 pub mod local_run;
@@ -16,13 +17,13 @@ use k8s_openapi::api::core::v1::Pod;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use self::options::{ExitCodeFrom, FollowOptions, Leave, Whose};
+use self::options::{FollowOptions, Leave, Whose};
 use self::reporter::Reporter;
 use crate::cluster::{self, Change, Cluster, LogEvent, Logs, Observer, Source, Stage};
 use crate::exit_code::ExitCode;
 use crate::manifests::Application;
 use crate::program::program;
-use crate::report::{self, FailureReport};
+use crate::report::{self, FailureLogs, FailureReport};
 use crate::state::{self, Ending, Limits, LookupResult, Observed, Outcome, State, Status, Stopped};
 use crate::terminal::Interrupt;
 use crate::time::until;
@@ -285,7 +286,7 @@ impl<'a> Following<'a> {
             Over::Ended(state) => self.ended(*state, interrupt).await,
             Over::OutOfSight(why) => {
                 let state = State { what: Status::Ended(Outcome::out_of_sight(&why)), ..self.state() };
-                self.told(&state, None, None)
+                self.told(&state, None)
             }
             Over::Interrupted(code) => self.left("interrupted", self.options.on_interrupt, code).await,
             Over::TimedOut => self.left("--timeout is over", self.options.on_timeout, ExitCode::TimedOut).await,
@@ -301,16 +302,11 @@ impl<'a> Following<'a> {
         // What is known of an end does not become less by what comes after it.
         let latest = self.state();
         let state = if latest.outcome().is_some() { latest } else { state };
-        let Some(outcome) = state.outcome() else {
-            return self.told(&state, None, None);
+        let log = match failure::is_explained_by_log(&state, self.sight.observed()) {
+            true => self.end_of_log().await,
+            false => None,
         };
-        let log = match outcome.ending {
-            Ending::Failed | Ending::Lost | Ending::Unknown => self.end_of_log().await,
-            Ending::CouldNotStart if self.failed_init().is_some() => self.end_of_log().await,
-            Ending::Succeeded | Ending::CouldNotStart => None,
-        };
-        let exception = log.as_deref().filter(|_| outcome.ending == Ending::Failed).and_then(state::last_exception);
-        self.told(&state, exception.as_deref(), log.as_deref())
+        self.told(&state, log)
     }
 
     async fn take_rest_of_logs(&mut self, interrupt: &Interrupt) {
@@ -366,10 +362,6 @@ impl<'a> Following<'a> {
         }
     }
 
-    fn failed_init(&self) -> Option<&str> {
-        state::latest_driver(self.sight.observed()).and_then(state::failed_init)
-    }
-
     /// The log's last lines: from the cluster, or as they came if the pod is gone.
     async fn end_of_log(&self) -> Option<String> {
         let driver = state::latest_driver(self.sight.observed())?;
@@ -381,27 +373,16 @@ impl<'a> Following<'a> {
     }
 
     /// Says how it ended. Returns the exit code.
-    fn told(&mut self, state: &State, exception: Option<&str>, log: Option<&str>) -> ExitCode {
-        let outcome = state.outcome().cloned().unwrap_or_else(|| Outcome::out_of_sight("no outcome"));
-        let code = match (self.options.exit_code_from, outcome.ending, outcome.driver_exit_code) {
-            (Some(ExitCodeFrom::Driver), Ending::Failed, Some(code)) => ExitCode::of_driver(code),
-            (_, ending, _) => ending.exit_code(),
+    fn told(&mut self, state: &State, log: Option<String>) -> ExitCode {
+        let logs = FailureLogs {
+            driver: log,
+            driver_is_shown: self.options.logs.is_some(),
+            failed_init: failure::failed_init(self.sight.observed()),
+            executor: self.fallen.clone(),
         };
-        let failures = state.executors.telling.as_ref();
-        let is_last = |name: &str| failures.is_some_and(|last| last.name == name);
-        let executor_log = self.fallen.as_ref().filter(|(name, _)| is_last(name)).map(|(_, log)| log.as_str());
-        let outcome = outcome.with_hint_of(log, &state.executors, executor_log);
-        let failed_init = self.failed_init().map(str::to_owned);
-        let card = FailureReport {
-            application: self.application,
-            outcome: &outcome,
-            last_failure: failures.filter(|_| outcome.ending == Ending::Failed),
-            exception,
-            log: log.filter(|_| self.options.logs.is_none() || failed_init.is_some()),
-            failed_init: failed_init.as_deref(),
-            executor_log,
-        };
-        self.voice.result(state, &card, log, code);
+        let report = FailureReport::of(self.application, state, logs);
+        let code = self.options.exit_code(&report.outcome);
+        self.voice.result(state, &report, code);
         code
     }
 

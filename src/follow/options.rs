@@ -10,7 +10,7 @@ use super::result_files::ResultFileOptions;
 use crate::exit_code::ExitCode;
 use crate::manifests::Application;
 use crate::report::{Ci, Json, Output, Progress};
-use crate::state;
+use crate::state::{self, Ending, Outcome};
 use crate::terminal::{messages, stdout};
 use crate::time::duration;
 
@@ -111,6 +111,14 @@ impl FollowOptions {
             Progress::Auto | Progress::Live | Progress::Plain => Output::Text,
             Progress::Json => Output::Json,
             Progress::Quiet => Output::Quiet,
+        }
+    }
+
+    /// The exit code for an application that ended so.
+    pub fn exit_code(&self, outcome: &Outcome) -> ExitCode {
+        match (self.exit_code_from, outcome.ending, outcome.driver_exit_code) {
+            (Some(ExitCodeFrom::Driver), Ending::Failed, Some(code)) => ExitCode::of_driver(code),
+            (_, ending, _) => ending.exit_code(),
         }
     }
 

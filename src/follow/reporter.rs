@@ -16,7 +16,7 @@ use crate::cluster::{Line, Stage};
 use crate::exit_code::ExitCode;
 use crate::manifests::Application;
 use crate::report::{self, Ci, End, FailureReport, Json, JsonLine, Output, Plain};
-use crate::state::{Ending, State};
+use crate::state::State;
 use crate::terminal::messages;
 
 /// Name of the section that a pipeline's page folds the log into.
@@ -147,38 +147,23 @@ impl Reporter {
         self.data(&[start, &self.ci.harmless(&text), new_line(ends)].concat());
     }
 
-    pub fn result(&mut self, state: &State, card: &FailureReport, log: Option<&str>, code: ExitCode) {
+    /// Reports how the application ended.
+    pub fn result(&mut self, state: &State, report: &FailureReport, code: ExitCode) {
         self.end_section();
         self.end_view();
-        let now = Timestamp::now();
-        let succeeded = card.outcome.ending == Ending::Succeeded;
-        let record = Json::new(card.application).result(card.outcome, state, card.exception, code, now);
+        let record = Json::new(&self.application).result(report, state, code, Timestamp::now());
         match &self.form {
             Form::Json(_) => self.json(&record),
-            Form::Quiet if succeeded => {}
-            Form::Text(_) | Form::Live(_) if succeeded => {
-                report::earlier_attempts(state).iter().for_each(|line| messages::line(line));
-                messages::line(&report::summary(card.application, state));
-                card.outcome.hint.iter().for_each(|hint| messages::hint(hint));
-            }
+            Form::Quiet if report.succeeded() => {}
             Form::Text(_) | Form::Live(_) | Form::Quiet => {
-                card.lines().iter().for_each(|line| messages::line(line));
+                report.lines().iter().for_each(|line| messages::line(line));
                 report::earlier_attempts(state).iter().for_each(|line| messages::line(line));
-                messages::line(&report::summary(card.application, state));
+                messages::line(&report::summary(&self.application, state));
+                let hint = report.outcome.hint.iter().filter(|_| report.succeeded());
+                hint.for_each(|hint| messages::hint(hint));
             }
         }
-        let end = End {
-            app: card.application.name.clone(),
-            namespace: card.application.namespace.clone(),
-            outcome: card.outcome.ending.word().into(),
-            exit_code: code,
-            message: card.outcome.message.clone(),
-            exception: card.exception.map(Into::into),
-            hint: card.outcome.hint.clone(),
-            durations: state.durations,
-            attempt: state.attempt.clone(),
-            log: log.map(Into::into),
-        };
+        let end = End::of(report, &self.application.namespace, state, code);
         self.hand_in(&record, &end);
     }
 

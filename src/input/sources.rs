@@ -14,6 +14,7 @@ use crate::job::overrides::pair;
 use crate::job::{self, Job, Name, Overrides, Variables};
 use crate::local;
 use crate::program::program;
+use crate::report::style;
 use crate::spark::stores;
 use crate::terminal::messages;
 
@@ -210,8 +211,8 @@ impl Source {
         for problem in self.problems.iter().take(MOST_TOLD) {
             let text = problem.text(&self.name, &self.text);
             let (style, word) = match problem.severity {
-                Severity::Error => (messages::BAD, "error:"),
-                Severity::Warning => (messages::DOUBTFUL, "warning:"),
+                Severity::Error => (style::BAD, "error:"),
+                Severity::Warning => (style::DOUBTFUL, "warning:"),
             };
             messages::line(&format!("{style}{word}{style:#}{}", text.strip_prefix(word).unwrap_or(&text)));
         }

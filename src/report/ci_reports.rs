@@ -1,8 +1,8 @@
 use k8s_openapi::jiff::SignedDuration;
 
-use super::{clean, clean_line, failure};
+use super::{FailureReport, clean, clean_line, failure};
 use crate::exit_code::ExitCode;
-use crate::state::{Attempt, Durations, Ending, PastAttempt};
+use crate::state::{Attempt, Durations, Ending, PastAttempt, State};
 
 /// How following came to its end, for those who read it afterwards: a pipeline's page, a test report.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +23,23 @@ pub struct End {
 }
 
 impl End {
+    /// The end of an application that was followed to it.
+    pub fn of(report: &FailureReport, namespace: &str, state: &State, exit_code: ExitCode) -> End {
+        let FailureReport { app, outcome, exception, logs, .. } = report;
+        End {
+            app: app.clone(),
+            namespace: namespace.to_owned(),
+            outcome: outcome.ending.word().into(),
+            exit_code,
+            message: outcome.message.clone(),
+            exception: exception.clone(),
+            hint: outcome.hint.clone(),
+            durations: state.durations,
+            attempt: state.attempt.clone(),
+            log: logs.driver.clone(),
+        }
+    }
+
     pub fn succeeded(&self) -> bool {
         self.exit_code == ExitCode::Succeeded
     }

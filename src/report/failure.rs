@@ -1,9 +1,9 @@
 use k8s_openapi::jiff::SignedDuration;
 
+use super::style::{BAD, FAINT, GOOD};
 use super::{clean, clean_line, span};
 use crate::manifests::Application;
-use crate::state::{Attempt, Durations, Ending, ExecutorFailure, Outcome, PastAttempt, State, Status, excerpt};
-use crate::terminal::messages::{BAD, FAINT, GOOD};
+use crate::state::{self, Attempt, Durations, Ending, ExecutorFailure, Outcome, PastAttempt, State, Status, excerpt};
 
 /// How many lines of a failed driver's log are shown.
 const LOG_LINES: usize = 15;
@@ -11,61 +11,91 @@ const LOG_LINES: usize = 15;
 /// How many of the earlier attempts' drivers.
 const ATTEMPTS: usize = 10;
 
-/// All that is known of an end that was not a success.
+/// How an application ended, and why: everything that explains an end other than a success.
+///
+/// `submit`, `attach`, `status`, `describe` and `wait` show the same report, as text, JSON, or a pipeline's page.
 #[derive(Debug)]
-pub struct FailureReport<'a> {
-    pub application: &'a Application,
-    pub outcome: &'a Outcome,
-    pub last_failure: Option<&'a ExecutorFailure>,
-    /// The last exception of the driver's log.
-    pub exception: Option<&'a str>,
-    /// The end of the driver's log, if it was not shown already.
-    pub log: Option<&'a str>,
-    /// The init container that the log is of, where that failed, instead of the driver's own.
-    pub failed_init: Option<&'a str>,
-    /// The end of the log of the executor that failed last.
-    pub executor_log: Option<&'a str>,
+pub struct FailureReport {
+    pub app: String,
+    /// With the best hint that state and logs give.
+    pub outcome: Outcome,
+    /// The last exception in the driver's log.
+    pub exception: Option<String>,
+    /// The executor failure that explains most.
+    pub executor: Option<ExecutorFailure>,
+    pub logs: FailureLogs,
 }
 
-impl<'a> FailureReport<'a> {
-    /// What the outcome alone tells.
-    pub fn of(application: &'a Application, outcome: &'a Outcome) -> FailureReport<'a> {
+/// The ends of the logs that explain a failure, as far as they are known.
+#[derive(Clone, Debug, Default)]
+pub struct FailureLogs {
+    /// The driver's log, or that of the init container that failed instead of it.
+    pub driver: Option<String>,
+    /// Whether the user has seen the driver's log already.
+    pub driver_is_shown: bool,
+    pub failed_init: Option<String>,
+    /// The name of an executor pod and its log.
+    pub executor: Option<(String, String)>,
+}
+
+impl FailureReport {
+    /// The report on an application in a state that has an outcome.
+    ///
+    /// Exceptions and executors explain only a driver that failed by itself: one that was lost, or that could not
+    /// start, was not ended by them.
+    pub fn of(application: &Application, state: &State, logs: FailureLogs) -> FailureReport {
+        let outcome = state.outcome().cloned().unwrap_or_else(|| Outcome::out_of_sight("no outcome"));
+        let has_failed = outcome.ending == Ending::Failed;
+        let executor = state.executors.telling.clone().filter(|_| has_failed);
+        let is_its = |pod: &str| executor.as_ref().is_some_and(|executor| executor.name == pod);
+        let executor_log = logs.executor.filter(|(pod, _)| is_its(pod));
+        let exception = logs.driver.as_deref().filter(|_| has_failed).and_then(state::last_exception);
+        let executor_text = executor_log.as_ref().map(|(_, log)| log.as_str());
         FailureReport {
-            application,
-            outcome,
-            last_failure: None,
-            exception: None,
-            log: None,
-            failed_init: None,
-            executor_log: None,
+            app: application.name.clone(),
+            outcome: outcome.with_hint_of(logs.driver.as_deref(), &state.executors, executor_text),
+            exception,
+            executor,
+            logs: FailureLogs { executor: executor_log, ..logs },
         }
     }
 
+    pub fn succeeded(&self) -> bool {
+        self.outcome.ending == Ending::Succeeded
+    }
+
+    /// The report as lines; none for a success.
     pub fn lines(&self) -> Vec<String> {
-        let mut lines = vec![format!(
-            "{BAD}{} {}{BAD:#}: {}",
-            self.application.name,
-            heading(self.outcome.ending),
-            clean(&self.outcome.message)
-        )];
-        let mut row = |name: &str, text: &str| lines.push(format!("  {FAINT}{name:<10}{FAINT:#} {}", clean(text)));
-        if let Some(exception) = self.exception {
-            row("exception", exception);
+        if self.succeeded() {
+            return Vec::new();
         }
-        if let Some(last) = self.last_failure {
-            row("executor", &format!("{}: {}", last.name, last.reason));
-        }
-        if let Some(hint) = &self.outcome.hint {
-            row("hint", hint);
-        }
-        if let (Some(log), Some(last)) = (self.executor_log, self.last_failure) {
-            lines.extend(end_of_log(&format!("the log of executor {}", last.name), log));
-        }
-        if let Some(log) = self.log {
-            let whose = self.failed_init.map(|name| format!("the log of init container {name}"));
-            lines.extend(end_of_log(whose.as_deref().unwrap_or("the driver's log"), log));
-        }
+        let (heading, message) = (heading(self.outcome.ending), clean(&self.outcome.message));
+        let executor = self.executor.as_ref().map(|executor| format!("{}: {}", executor.name, executor.reason));
+        let rows = [("exception", &self.exception), ("executor", &executor), ("hint", &self.outcome.hint)];
+        let rows = rows.into_iter().filter_map(|(name, text)| Some((name, text.as_ref()?)));
+        let mut lines = vec![format!("{BAD}{} {heading}{BAD:#}: {message}", self.app)];
+        lines.extend(rows.map(|(name, text)| format!("  {FAINT}{name:<10}{FAINT:#} {}", clean(text))));
+        lines.extend(self.log_lines());
         lines
+    }
+
+    /// The ends of the logs that the user has not seen.
+    fn log_lines(&self) -> Vec<String> {
+        let FailureLogs { driver, driver_is_shown, failed_init, executor } = &self.logs;
+        let executor = executor.iter().flat_map(|(pod, log)| end_of_log(&format!("the log of executor {pod}"), log));
+        let whose = failed_init.as_ref().map(|name| format!("the log of init container {name}"));
+        let whose = whose.as_deref().unwrap_or("the driver's log");
+        let driver = driver.iter().filter(|_| !driver_is_shown || failed_init.is_some());
+        executor.chain(driver.flat_map(|log| end_of_log(whose, log))).collect()
+    }
+}
+
+/// Why an application waits, or how it failed, in one line for a table.
+pub fn reason(state: &State) -> Option<String> {
+    match &state.what {
+        Status::Waiting(waiting) => Some(clean(&format!("{}: {}", waiting.reason.word(), waiting.message))),
+        Status::Ended(outcome) if outcome.ending != Ending::Succeeded => Some(clean(&outcome.message)),
+        _ => None,
     }
 }
 
@@ -149,4 +179,97 @@ pub fn next_steps(application: &Application, program: &str) -> Vec<String> {
         format!("  {FAINT}logs{FAINT:#}    {program} logs {name} -n {namespace}"),
         format!("  {FAINT}kill{FAINT:#}    {program} delete {name} -n {namespace}"),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifests::Carrier;
+    use crate::state::{Durations, Executors};
+
+    fn application() -> Application {
+        Application {
+            name: "pi".into(),
+            namespace: "jobs".into(),
+            id: String::new(),
+            carrier: Carrier::Pod { name: "pi-driver".into() },
+            pod_group: None,
+            executors: None,
+        }
+    }
+
+    /// An application that ended so, after one of its executors had failed.
+    fn ended(ending: Ending) -> State {
+        let outcome = Outcome { ending, message: "it ended".into(), hint: None, driver_exit_code: None };
+        let failure = ExecutorFailure {
+            name: "pi-exec-1".into(),
+            exit_code: Some(52),
+            reason: "out of memory".into(),
+            hint: None,
+            at: None,
+            lacks_memory: false,
+        };
+        State {
+            what: Status::Ended(outcome),
+            executors: Executors { telling: Some(failure), ..Executors::default() },
+            durations: Durations::default(),
+            attempt: None,
+            node: None,
+            lingers: None,
+        }
+    }
+
+    fn logs() -> FailureLogs {
+        FailureLogs {
+            driver: Some("Traceback (most recent call last):\nValueError: no\n".into()),
+            executor: Some(("pi-exec-1".into(), "the executor's words\n".into())),
+            ..FailureLogs::default()
+        }
+    }
+
+    fn lines(state: &State, logs: FailureLogs) -> Vec<String> {
+        let lines = FailureReport::of(&application(), state, logs).lines();
+        lines.iter().map(|line| anstream::adapter::strip_str(line).to_string()).collect()
+    }
+
+    #[test]
+    fn a_failure_has_exception_executor_and_logs() {
+        assert_eq!(
+            lines(&ended(Ending::Failed), logs()),
+            [
+                "pi failed: it ended",
+                "  exception  ValueError: no",
+                "  executor   pi-exec-1: out of memory",
+                "  end of the log of executor pi-exec-1",
+                "  | the executor's words",
+                "  end of the driver's log",
+                "  | Traceback (most recent call last):",
+                "  | ValueError: no",
+            ]
+        );
+    }
+
+    #[test]
+    fn executors_and_exceptions_do_not_explain_a_lost_driver() {
+        let lines = lines(&ended(Ending::Lost), FailureLogs { driver_is_shown: true, ..logs() });
+        assert_eq!(lines, ["pi was lost: it ended"]);
+    }
+
+    #[test]
+    fn the_log_of_a_failed_init_container_is_never_left_out() {
+        let shown = FailureLogs { driver_is_shown: true, failed_init: Some("fetch".into()), ..logs() };
+        let lines = lines(&ended(Ending::CouldNotStart), shown);
+        assert_eq!(lines[1], "  end of the log of init container fetch");
+    }
+
+    #[test]
+    fn the_log_of_another_executor_is_left_out() {
+        let other = FailureLogs { executor: Some(("pi-exec-2".into(), "other".into())), ..FailureLogs::default() };
+        assert_eq!(lines(&ended(Ending::Failed), other).len(), 2);
+    }
+
+    #[test]
+    fn a_success_has_no_lines() {
+        assert_eq!(lines(&ended(Ending::Succeeded), logs()), [""; 0]);
+    }
 }

@@ -3,10 +3,10 @@ use std::fmt::{self, Display, Formatter};
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
-use super::clean;
+use super::{FailureReport, clean};
 use crate::exit_code::ExitCode;
 use crate::manifests::Application;
-use crate::state::{Attempt, Count, Durations, Executors, LINGERS, LINGERS_HINT, Outcome, State, Status};
+use crate::state::{Attempt, Count, Durations, Executors, LINGERS, LINGERS_HINT, State, Status};
 
 /// One line of JSON on stdout: an object with its version `v`, the time `ts` and its `kind`, then the fields of that
 /// kind. Fields are added, never changed or removed, while `v` is 1.
@@ -78,21 +78,15 @@ impl Json {
     }
 
     /// The last line.
-    pub fn result(
-        &self,
-        outcome: &Outcome,
-        state: &State,
-        exception: Option<&str>,
-        exit_code: ExitCode,
-        now: Timestamp,
-    ) -> JsonLine {
+    pub fn result(&self, report: &FailureReport, state: &State, exit_code: ExitCode, now: Timestamp) -> JsonLine {
+        let outcome = &report.outcome;
         let body = json!({
             "outcome": outcome.ending.word(),
             "exitCode": exit_code.number(),
             "driverExitCode": outcome.driver_exit_code,
             "retryable": outcome.ending.exit_code().is_retryable(),
             "message": clean(&outcome.message),
-            "exception": exception.map(clean),
+            "exception": report.exception.as_deref().map(clean),
             "hint": outcome.hint.as_deref().map(clean),
             "attempt": state.attempt.as_ref().map(attempt),
             "executors": executors(&state.executors),

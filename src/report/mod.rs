@@ -6,12 +6,15 @@ mod clean;
 mod failure;
 mod json;
 mod plain;
+pub mod style;
 
 pub use ci::Ci;
 pub use ci_reports::{End, annotation, junit_suite, step_outputs, step_summary};
 pub use clean::clean;
 use clean::clean_line;
-pub use failure::{FailureReport, durations, earlier_attempts, earlier_drivers, next_steps, summary};
+pub use failure::{
+    FailureLogs, FailureReport, durations, earlier_attempts, earlier_drivers, next_steps, reason, summary,
+};
 pub use json::{Json, JsonLine};
 use k8s_openapi::jiff::SignedDuration;
 pub use plain::{Plain, executor_words, words};

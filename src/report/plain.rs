@@ -1,9 +1,9 @@
 use k8s_openapi::jiff::tz::TimeZone;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
+use super::style::{BAD, DOUBTFUL, FAINT};
 use super::{clean, span};
 use crate::state::{Executors, LINGERS, LINGERS_HINT, State, Status};
-use crate::terminal::messages::{BAD, DOUBTFUL, FAINT};
 
 /// An unchanged wait is said again after these, counted from its beginning; then each ten minutes.
 const REMINDERS: [i64; 3] = [30, 120, 300];

@@ -5,16 +5,11 @@ use std::io::{Write, stderr};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use anstyle::{AnsiColor, Style};
 use rustix::process::{Signal, getpgrp, getpid, getsid, kill_process};
 
 use super::View;
 use crate::report::clean;
-
-pub const BAD: Style = AnsiColor::Red.on_default().bold();
-pub const DOUBTFUL: Style = AnsiColor::Yellow.on_default().bold();
-pub const GOOD: Style = AnsiColor::Green.on_default().bold();
-pub const FAINT: Style = Style::new().dimmed();
+use crate::report::style::{BAD, DOUBTFUL, FAINT};
 
 /// Longer than a stop takes to reach every thread of the process.
 const STOPPING: Duration = Duration::from_millis(50);
