@@ -8,13 +8,15 @@ use super::role::RoleSpec;
 use super::schedule::Concurrency;
 use super::scheduling::{KUEUE_QUEUE, Scheduler};
 use super::settings::{self, Known};
-use super::spec::{Language, Mode};
+use super::spec::Mode;
 use super::{Job, Name, local_files, placement};
 use crate::diagnostic::{Problem, nearest};
 use crate::kubernetes::{names, quantity};
 use crate::redaction;
 use crate::spark::catalog::Accepts;
-use crate::spark::{Conf, EXECUTOR_PREFIX, Role, Version, catalog, memory, resources};
+use crate::spark::{
+    Change, Conf, EXECUTOR_PREFIX, Language, Role, Version, catalog, containers, labels, memory, resources,
+};
 
 /// All problems of the job. Paths begin with `spec`, wherever the document has it.
 pub fn job(job: &Job, namespace: &str) -> Vec<Problem> {
@@ -121,8 +123,7 @@ fn name(job: &Job, problems: &mut Vec<Problem>) {
 fn what_runs(job: &Job, conf: &Conf, problems: &mut Vec<Problem>) {
     let spec = &job.spec;
     for role in [Role::Driver, Role::Executor] {
-        let key = format!("spark.kubernetes.{}.container.image", role.word());
-        if conf.given(&key).or(conf.given("spark.kubernetes.container.image")).is_none() {
+        if containers::image_setting(conf, role).is_none() {
             problems.push(
                 Problem::error(format!("no image is given for the {}", role.word()))
                     .at_field("spec.image")
@@ -336,8 +337,8 @@ fn supervision(job: &Job, warn: &mut impl FnMut(bool, &str, &str)) {
 fn pod(job: &Job, role: Role, spec: &RoleSpec, conf: &Conf, problems: &mut Vec<Problem>) {
     let path = |rest: &str| format!("spec.{}.{rest}", role.word());
     problems.extend(placement::labels(&path("labels"), &spec.labels));
-    for reserved in reserved_labels(role, job.version()) {
-        if spec.labels.contains_key(*reserved) {
+    for reserved in labels::reserved(role, job.version()) {
+        if spec.labels.contains_key(reserved) {
             problems.push(
                 Problem::error("this label is Spark's own, and Spark refuses it")
                     .at_field(path(&format!("labels.{reserved}"))),
@@ -411,26 +412,6 @@ fn pod(job: &Job, role: Role, spec: &RoleSpec, conf: &Conf, problems: &mut Vec<P
             Problem::warning("the template says nothing: expected `metadata` or `spec` in it")
                 .at_field(path("template")),
         );
-    }
-}
-
-/// Labels that Spark puts on the pods of that role itself.
-///
-/// Source: `KubernetesDriverConf.labels` and `KubernetesExecutorConf.labels` of Spark; name and version are Spark 3.3's.
-fn reserved_labels(role: Role, version: Version) -> &'static [&'static str] {
-    const OF_EXECUTORS: &[&str] = &[
-        "spark-app-selector",
-        "spark-role",
-        "spark-exec-id",
-        "spark-exec-resourceprofile-id",
-        "spark-app-name",
-        "spark-version",
-    ];
-    match (role, version >= Version(3, 3)) {
-        (Role::Driver, true) => &["spark-app-selector", "spark-role", "spark-app-name", "spark-version"],
-        (Role::Driver, false) => &["spark-app-selector", "spark-role"],
-        (Role::Executor, true) => OF_EXECUTORS,
-        (Role::Executor, false) => &OF_EXECUTORS[..4],
     }
 }
 
@@ -646,7 +627,7 @@ fn refused(job: &Job, key: &str, value: &str, namespace: &str, by_user: bool) ->
         "spark.submit.deployMode" if value != "cluster" => {
             Some(Problem::error(format!("the driver always runs in the cluster, found `{value}`")))
         }
-        "spark.kubernetes.pyspark.pythonVersion" if job.version() >= Version(3, 1) && value != "3" => Some(
+        "spark.kubernetes.pyspark.pythonVersion" if job.version().has(Change::OnlyPython3) && value != "3" => Some(
             Problem::error(format!("Spark {} runs Python 3 alone, found `{value}`", job.version()))
                 .help("remove `pythonVersion`"),
         ),
@@ -657,7 +638,9 @@ fn refused(job: &Job, key: &str, value: &str, namespace: &str, by_user: bool) ->
         "spark.driver.bindAddress" => {
             Some(Problem::error("Spark refuses it here: the driver listens on its pod's address"))
         }
-        "spark.kubernetes.executor.podNamePrefix" if job.version() >= Version(3, 3) => executor_prefix(value),
+        "spark.kubernetes.executor.podNamePrefix" if job.version().has(Change::CheckedExecutorPrefix) => {
+            executor_prefix(value)
+        }
         _ => family(job, key, value),
     })
 }
@@ -677,7 +660,7 @@ fn unacceptable(accepts: Accepts, value: &str, version: Version) -> Option<Probl
         Accepts::Count => expected("an integer"),
         Accepts::Cpu => quantity::check(value).err().map(Problem::error),
         Accepts::Memory => memory::check(value).err().or_else(|| {
-            let is_new = version < Version(4, 2) && text.to_lowercase().ends_with("ib");
+            let is_new = !version.has(Change::BinaryUnits) && text.to_lowercase().ends_with("ib");
             is_new.then(|| Problem::error(format!("the unit of `{value}` exists since Spark 4.2")))
         }),
     }
@@ -705,7 +688,7 @@ fn executor_prefix(value: &str) -> Option<Problem> {
 
 /// Checks whether the setting has an effect in this version and with this program.
 fn idle(job: &Job, key: &str, value: &str) -> Option<Problem> {
-    if key == "spark.kubernetes.driver.pod.excludedFeatureSteps" && job.version() >= Version(4, 1) {
+    if key == "spark.kubernetes.driver.pod.excludedFeatureSteps" && job.version().has(Change::ExcludedFeatureSteps) {
         return kept_steps(value);
     }
     // What the driver's place must be is checked, and said, already.
@@ -759,7 +742,7 @@ fn family(job: &Job, key: &str, value: &str) -> Option<Problem> {
             }
             if let Some(label) = rest.strip_prefix(".label.") {
                 let by_user = job.spec.spark_conf.contains_key(key) || job.conf.contains_key(key);
-                if reserved_labels(role, job.version()).contains(&label) && by_user {
+                if labels::reserved(role, job.version()).contains(&label) && by_user {
                     return Some(Problem::error(format!("`{label}` is Spark's own label, and Spark refuses it")));
                 }
             }
@@ -780,7 +763,7 @@ fn conf_volume(job: &Job, key: &str, volume: &str, value: &str) -> Option<Proble
             .map_or_else(|| format!("known: {}", kinds.join(", ")), |word| format!("did you mean `{word}`?"));
         return Some(Problem::error(format!("Spark has no settings for volumes of type `{kind}`")).help(help));
     }
-    if kind == "nfs" && job.version() < Version(3, 1) {
+    if kind == "nfs" && !job.version().has(Change::NfsVolumes) {
         return Some(Problem::error(format!("Spark {} has no nfs volumes", job.version())));
     }
     let conf = &job.spec.spark_conf;

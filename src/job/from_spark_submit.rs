@@ -6,11 +6,10 @@ use serde_json::{Map, Value, json};
 
 use super::quantities::QUANTITY;
 use super::schema::Kind;
-use super::spec::Language;
 use super::yaml::Node;
 use super::{API_VERSION, annotation, explain, variables};
 use crate::kubernetes::quantity;
-use crate::spark::{CommandLine, Conf, Version, catalog, memory, resource_name_prefix};
+use crate::spark::{CommandLine, Conf, Language, Version, catalog, memory, resource_name_prefix};
 
 /// What a command line means only together with where it is given.
 #[derive(Clone, Debug, Default)]

@@ -38,7 +38,7 @@ pub use overrides::Overrides;
 use schedule::Schedule;
 use schema::{Reader, Texts};
 use serde_json::Value;
-use spec::{Language, Spec};
+use spec::Spec;
 pub use submission::Submission;
 pub use variables::Variables;
 use yaml::Node;
@@ -46,7 +46,7 @@ use yaml::Node;
 use crate::diagnostic::Problem;
 use crate::kubernetes::names;
 use crate::program::program;
-use crate::spark::{Conf, SettingError, Version, catalog};
+use crate::spark::{Conf, Language, SettingError, Version, catalog};
 
 /// What a user asks for: an application, and how it is to run.
 #[derive(Clone, Debug, Default)]
@@ -273,11 +273,7 @@ impl Job {
 
     /// The class that the driver starts.
     pub fn main_class(&self) -> &str {
-        match self.language() {
-            Language::Python => "org.apache.spark.deploy.PythonRunner",
-            Language::R => "org.apache.spark.deploy.RRunner",
-            Language::Java | Language::Scala => self.spec.main_class.as_deref().unwrap_or_default(),
-        }
+        self.language().runner_class().or(self.spec.main_class.as_deref()).unwrap_or_default()
     }
 
     /// The driver's pod template, of the file's section or of a setting.

@@ -11,10 +11,11 @@ use super::quantities::Quantity;
 use super::role::RoleSpec;
 use super::scheduling::Scheduler;
 use super::schema::Whole;
-use super::spec::{Language, PullPolicy};
+use super::spec::PullPolicy;
 use super::{Job, Name};
 use crate::diagnostic::Problem;
 use crate::kubernetes::{names, quantity};
+use crate::spark::Language;
 use crate::spark::{Memory, catalog, memory};
 
 /// Flags that win over the job file. Without a file they describe the whole job.

@@ -7,7 +7,7 @@ use super::quantities::{MemoryLimit, Quantity};
 use super::schema::{Integer, Port, Positive, Texts, section};
 use super::volumes::Volumes;
 use crate::kubernetes::pod::Pod;
-use crate::spark::{Conf, Version};
+use crate::spark::{Change, Conf, Version};
 use crate::spark::{Memory, Role};
 
 section! {
@@ -226,7 +226,7 @@ impl RoleSpec {
         if self.share_process_namespace == Some(true) {
             pod.set("shareProcessNamespace", true);
         }
-        if role == Role::Executor && version < Version(3, 1) {
+        if role == Role::Executor && !version.has(Change::ExecutorServiceAccount) {
             pod.set_some("serviceAccountName", self.service_account.clone());
         }
     }

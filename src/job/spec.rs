@@ -9,10 +9,11 @@ use super::executor::Executor;
 use super::monitoring::Monitoring;
 use super::restart::RestartPolicy;
 use super::scheduling::BatchSchedulerOptions;
-use super::schema::{Count, Integer, Texts, section, word};
+use super::schema::{Count, Integer, Kind, Read, Reader, Texts, section, word};
 use super::ui::{DriverIngress, SparkUi};
 use super::volumes::Volumes;
-use crate::spark::Conf;
+use super::yaml::Node;
+use crate::spark::{Conf, Language, Role};
 
 section! {
     /// The specification of an application, `sparkoperator.k8s.io/v1beta2`.
@@ -89,9 +90,17 @@ section! {
     }
 }
 
-word! {
-    /// Language of an application.
-    pub enum Language { Scala, Java, Python, R }
+impl Read for Language {
+    fn kind() -> Kind {
+        Kind::Word(Self::WORDS)
+    }
+
+    fn read(node: &Node, reader: &mut Reader) -> Self {
+        node.text().and_then(Self::of_word).unwrap_or_else(|| {
+            reader.refuse_word(node, Self::WORDS);
+            Self::default()
+        })
+    }
 }
 
 /// Where the driver runs.
@@ -102,12 +111,12 @@ pub enum Mode {
     Client,
 }
 
-impl super::schema::Read for Mode {
-    fn kind() -> super::schema::Kind {
-        super::schema::Kind::Word(&["cluster", "client"])
+impl Read for Mode {
+    fn kind() -> Kind {
+        Kind::Word(&["cluster", "client"])
     }
 
-    fn read(node: &super::yaml::Node, reader: &mut super::schema::Reader) -> Self {
+    fn read(node: &Node, reader: &mut Reader) -> Self {
         match node.text() {
             Some("cluster") => Self::Cluster,
             Some("client") => Self::Client,
@@ -124,38 +133,10 @@ word! {
     pub enum PullPolicy { IfNotPresent, Always, Never }
 }
 
-impl Language {
-    /// The language that Spark takes a main file to be in by its name: Python or R, or none of them.
-    ///
-    /// Source: `SparkSubmit.isPython` and `isR` of Spark, which look at case and at nothing but the end.
-    pub fn of_main_file(name: &str) -> Option<Self> {
-        match name.rsplit_once('.')?.1 {
-            "py" => Some(Self::Python),
-            "R" | "r" => Some(Self::R),
-            _ => None,
-        }
-    }
-
-    /// Whether another process runs beside the JVM, whose memory is outside of the heap.
-    pub fn is_foreign(self) -> bool {
-        matches!(self, Self::Python | Self::R)
-    }
-
-    /// The value of `spark.kubernetes.resource.type`.
-    pub fn resource_type(self) -> &'static str {
-        match self {
-            Self::Java | Self::Scala => "java",
-            Self::Python => "python",
-            Self::R => "r",
-        }
-    }
-}
-
 impl Spec {
     /// The settings of Spark that the fields amount to, in the operator's order: what comes
     /// later wins.
     pub fn settings(&self, namespace: &str, name: &str) -> Conf {
-        use crate::spark::Role;
         let mut conf = Conf::default();
         conf.set_some("spark.kubernetes.container.image", self.image.as_ref());
         conf.set_some("spark.kubernetes.container.image.pullPolicy", self.image_pull_policy.map(PullPolicy::word));
@@ -189,8 +170,7 @@ impl Spec {
         conf
     }
 
-    pub fn role(&self, role: crate::spark::Role) -> &super::role::RoleSpec {
-        use crate::spark::Role;
+    pub fn role(&self, role: Role) -> &super::role::RoleSpec {
         match role {
             Role::Driver => &self.driver.role,
             Role::Executor => &self.executor.role,

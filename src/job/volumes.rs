@@ -7,13 +7,8 @@ use super::kubernetes_type::Embedded;
 use super::role::RoleSpec;
 use crate::diagnostic::Problem;
 use crate::kubernetes::pod::Pod;
-use crate::spark::Conf;
-use crate::spark::Role;
-
-/// Volumes whose names begin so are Spark's scratch space.
-///
-/// Source: `LocalDirsFeatureStep` of Spark.
-pub const LOCAL_DIR: &str = "spark-local-dir-";
+use crate::spark::volumes::SCRATCH_PREFIX;
+use crate::spark::{Conf, Role};
 
 /// `spec.volumes`.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -35,9 +30,9 @@ impl Volumes {
     }
 
     /// Scratch space, which Spark takes by its settings: a driver and its executors then set
-    /// `SPARK_LOCAL_DIRS` to it. Mounts of other volumes are no setting's.
+    /// `SPARK_SCRATCH_PREFIXS` to it. Mounts of other volumes are no setting's.
     pub fn settings(&self, spec: &RoleSpec, role: Role, conf: &mut Conf) {
-        for mount in spec.volume_mounts.iter().filter(|mount| mount.text("name").starts_with(LOCAL_DIR)) {
+        for mount in spec.volume_mounts.iter().filter(|mount| mount.text("name").starts_with(SCRATCH_PREFIX)) {
             let Some((kind, source)) = self.find(mount.text("name")).and_then(scratch) else { continue };
             let prefix = format!("spark.kubernetes.{}.volumes.{kind}.{}", role.word(), mount.text("name"));
             conf.set(format!("{prefix}.mount.path"), mount.text("mountPath"));
@@ -72,7 +67,7 @@ impl Volumes {
 
     /// Whether Spark itself puts this volume into the pod.
     fn is_scratch(&self, name: &str, spec: &RoleSpec) -> bool {
-        name.starts_with(LOCAL_DIR)
+        name.starts_with(SCRATCH_PREFIX)
             && spec.volume_mounts.iter().any(|mount| mount.text("name") == name)
             && self.find(name).is_some_and(|volume| scratch(volume).is_some())
     }
@@ -116,7 +111,7 @@ impl Volumes {
                     };
                     problems.push(Problem::error(format!("no volume is called `{name}`")).at_field(path).help(help));
                 }
-                Some(volume) if name.starts_with(LOCAL_DIR) && scratch(volume).is_none() => problems.push(
+                Some(volume) if name.starts_with(SCRATCH_PREFIX) && scratch(volume).is_none() => problems.push(
                     Problem::error(format!("`{name}` is scratch space by its name, which Spark takes from emptyDir, hostPath, nfs or persistentVolumeClaim"))
                         .at_field(path)
                         .help("give the volume another name to mount it as any other"),

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::Place;
 use crate::job::Job;
 use crate::job::restart::Restart;
-pub use crate::job::spec::Language;
+pub use crate::spark::Language;
+use crate::spark::{Role, containers};
 
 /// What a local run needs of a job.
 #[derive(Clone, Debug, Default)]
@@ -54,10 +55,6 @@ impl LocalJob {
     /// The job for this machine, on so many of its cores.
     pub fn of(job: &Job, cores: Option<u32>, place: Option<Place>) -> Self {
         let conf = job.settings("default");
-        let given = |key: &str| {
-            let value = conf.given(&format!("spark.kubernetes.{key}"));
-            value.map(|value| value.replace("{{SPARK_VERSION}}", job.spark_version()))
-        };
         let list = |key: &str| conf.list(key).into_iter().map(str::to_owned).collect::<Vec<_>>();
         let files = |key: &str| {
             let meant = conf.list(key).into_iter().flat_map(|uri| job.files.local.meant_by(uri));
@@ -76,8 +73,9 @@ impl LocalJob {
             main_file: job.files.local.uri_here(job.spec.main_application_file.as_deref().unwrap_or_default()),
             arguments: job.spec.arguments.clone(),
             conf: conf.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
-            image: given("driver.container.image").or_else(|| given("container.image")),
-            pull: given("container.image.pullPolicy"),
+            image: containers::image_setting(&conf, Role::Driver)
+                .map(|image| image.replace("{{SPARK_VERSION}}", job.spark_version())),
+            pull: conf.given("spark.kubernetes.container.image.pullPolicy").map(str::to_owned),
             env: of_settings.chain(plain).collect(),
             jars: files("spark.jars"),
             py_files: files("spark.submit.pyFiles"),

@@ -39,8 +39,8 @@ pub fn job(plan: &Plan, supervision: Supervision) -> Result<Object, Problem> {
         "metadata": {
             "name": plan.names.carrier,
             "namespace": plan.names.namespace,
-            "labels": plan.object_labels(),
-            "annotations": {NAME_ANNOTATION: plan.name(), HOLD: "true"},
+            "labels": plan.labels.objects,
+            "annotations": {NAME_ANNOTATION: plan.name, HOLD: "true"},
         },
         "spec": spec,
     })))
@@ -80,7 +80,7 @@ pub fn spec(plan: &Plan, supervision: Supervision) -> Result<Value, Problem> {
         let disrupted =
             json!({"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]});
         let terminated = json!({"action": "Ignore", "onExitCodes": {
-            "containerName": plan.driver_container(), "operator": "In", "values": [TERMINATED],
+            "containerName": plan.driver_container, "operator": "In", "values": [TERMINATED],
         }});
         let rules = supervision.counts_losses().then_some(too_many).into_iter().chain([disrupted, terminated]);
         spec["podFailurePolicy"] = json!({"rules": rules.collect::<Vec<_>>()});
@@ -94,7 +94,7 @@ pub fn spec(plan: &Plan, supervision: Supervision) -> Result<Value, Problem> {
 /// In the driver's image, which is there already, and with its resources, which are free until it starts.
 fn loss_limit(plan: &Plan, pod: &Value) -> Value {
     let mut containers = pod["containers"].as_array().into_iter().flatten();
-    let driver = containers.find(|container| container["name"] == plan.driver_container().as_str());
+    let driver = containers.find(|container| container["name"] == plan.driver_container.as_str());
     let driver = driver.unwrap_or(&Value::Null);
     let amounts = |of: &str| {
         let given = |name: &str| Some((name.to_owned(), driver["resources"][of].get(name)?.clone()));

@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::driver::{ConfVolume, conf_volumes};
 use super::plan::Plan;
 use crate::kubernetes::{Object, names};
-use crate::spark::{Version, resource_name_prefix};
+use crate::spark::volumes::{self, ConfVolume};
+use crate::spark::{Change, labels as spark_labels, resource_name_prefix};
 
 /// What in a claim's name stands for a claim made for this driver.
 const ON_DEMAND: &str = "OnDemand";
@@ -18,31 +18,31 @@ pub fn name(plan: &Plan, volume: &ConfVolume) -> String {
     if !given.contains(ON_DEMAND) {
         return given.to_owned();
     }
-    let index = conf_volumes(&plan.conf).position(|other| other.name == volume.name).unwrap_or_default();
+    let index = volumes::of_driver(&plan.conf).position(|other| other.name == volume.name).unwrap_or_default();
     let suffix = format!("-{}-driver-pvc-{index}", plan.submission.short());
-    given.replace(ON_DEMAND, &names::cut(&resource_name_prefix(&plan.name()), &suffix, names::LABEL))
+    given.replace(ON_DEMAND, &names::cut(&resource_name_prefix(&plan.name), &suffix, names::LABEL))
 }
 
 /// The claims that have to be made: those of which class and size are known.
 pub fn on_demand(plan: &Plan) -> Vec<Object> {
     let version = plan.version;
     let legacy = plan.conf.get("spark.kubernetes.legacy.useReadWriteOnceAccessMode");
-    let once = legacy.map_or(version < Version(4, 0), |text| text == "true");
+    let once = legacy.map_or(!version.has(Change::ReadWriteOncePod), |text| text == "true");
     let mode = if once { "ReadWriteOnce" } else { "ReadWriteOncePod" };
-    conf_volumes(&plan.conf)
+    volumes::of_driver(&plan.conf)
         .filter(|volume| volume.option("claimName").is_some_and(|name| name.contains(ON_DEMAND)))
         .filter_map(|volume| {
             let (class, size) = (volume.option("storageClass")?, volume.option("sizeLimit")?);
-            let mut labels = plan.own_labels();
-            if version >= Version(4, 0) {
+            let mut labels = plan.labels.own.clone();
+            if version.has(Change::ClaimLabels) {
                 labels.extend(volume.with_prefix("label.").map(|(key, value)| (key.to_owned(), value.to_owned())));
             }
-            labels.insert("spark-app-selector".into(), plan.submission.application());
+            labels.insert(spark_labels::APPLICATION.into(), plan.submission.application());
             let mut metadata =
                 json!({"name": name(plan, &volume), "namespace": plan.names.namespace, "labels": labels});
             let annotations: Map<String, Value> =
                 volume.with_prefix("annotation.").map(|(key, value)| (key.to_owned(), value.into())).collect();
-            if version >= Version(4, 0) && !annotations.is_empty() {
+            if version.has(Change::ClaimLabels) && !annotations.is_empty() {
                 metadata["annotations"] = annotations.into();
             }
             Some(Object(json!({

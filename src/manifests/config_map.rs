@@ -4,7 +4,7 @@ use serde_json::{Map, json};
 
 use super::plan::Plan;
 use crate::kubernetes::Object;
-use crate::spark::{Version, properties};
+use crate::spark::{Change, properties};
 
 /// Name of the properties file.
 const PROPERTIES: &str = "spark.properties";
@@ -19,11 +19,11 @@ pub fn file_names<'a>(plan: &'a Plan) -> impl Iterator<Item = &'a str> {
 /// Source: `KubernetesClientUtils.buildConfigMap` of Spark. The namespace's key is not mounted:
 /// Spark 3.3 and later look for it in executors' maps and write it into all.
 pub fn driver(plan: &Plan) -> Object {
-    let heading = format!("Spark's properties of {}, written by sparkctl", plan.name());
+    let heading = format!("Spark's properties of {}, written by sparkctl", plan.name);
     let mut data: Map<String, serde_json::Value> =
         plan.files().spark_conf.iter().map(|(name, text)| (name.clone(), text.as_str().into())).collect();
     data.insert(PROPERTIES.into(), properties::file(&plan.properties, &heading).into());
-    if plan.version >= Version(3, 3) {
+    if plan.version.has(Change::NamespaceInConfigMap) {
         data.insert("spark.kubernetes.namespace".into(), plan.names.namespace.as_str().into());
     }
     Object(json!({
@@ -32,7 +32,7 @@ pub fn driver(plan: &Plan) -> Object {
         "metadata": {
             "name": plan.names.conf,
             "namespace": plan.names.namespace,
-            "labels": plan.object_labels(),
+            "labels": plan.labels.objects,
         },
         "immutable": true,
         "data": data,
@@ -46,9 +46,9 @@ pub fn monitoring(plan: &Plan) -> Option<Object> {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {
-            "name": crate::job::monitoring::config_map_name(&plan.name()),
+            "name": crate::job::monitoring::config_map_name(&plan.name),
             "namespace": plan.names.namespace,
-            "labels": plan.object_labels(),
+            "labels": plan.labels.objects,
         },
         "data": files,
     })))

@@ -63,7 +63,7 @@ pub fn secret(plan: &Plan) -> Option<Object> {
             "metadata": {
                 "name": plan.names.credentials,
                 "namespace": plan.names.namespace,
-                "labels": plan.object_labels(),
+                "labels": plan.labels.objects,
             },
             "immutable": true,
             "data": data,

@@ -35,8 +35,8 @@ pub fn cron_job(plan: &Plan, schedule: &Schedule, supervision: Supervision) -> R
         "metadata": {
             "name": plan.names.carrier,
             "namespace": plan.names.namespace,
-            "labels": plan.object_labels(),
-            "annotations": {NAME_ANNOTATION: plan.name(), HOLD: hold},
+            "labels": plan.labels.objects,
+            "annotations": {NAME_ANNOTATION: plan.name, HOLD: hold},
         },
         "spec": spec,
     })))
@@ -45,7 +45,7 @@ pub fn cron_job(plan: &Plan, schedule: &Schedule, supervision: Supervision) -> R
 /// The Job of one run.
 fn run(plan: &Plan, supervision: Supervision) -> Result<Value, Problem> {
     Ok(json!({
-        "metadata": {"labels": plan.object_labels(), "annotations": {NAME_ANNOTATION: plan.name()}},
+        "metadata": {"labels": plan.labels.objects, "annotations": {NAME_ANNOTATION: plan.name}},
         "spec": batch_job::spec(plan, supervision)?,
     }))
 }

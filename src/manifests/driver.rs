@@ -3,13 +3,15 @@
 use serde_json::{Value, json};
 
 use super::HOLD;
-use super::plan::{CONF_DIR, Plan, Ports, TEMPLATE_DIR, TEMPLATE_FILE};
+use super::executor_template::{TEMPLATE_DIR, TEMPLATE_FILE};
+use super::plan::{CONF_DIR, Plan};
 use crate::diagnostic::Problem;
 use crate::job::annotation;
 use crate::job::role::RoleSpec;
 use crate::kubernetes::Object;
 use crate::kubernetes::pod::Pod;
-use crate::spark::{Conf, Role, Version, memory, resources};
+use crate::spark::volumes::{self, ConfVolume, SecretMount};
+use crate::spark::{Change, Conf, Language, Ports, Role, Version, containers, memory, resources};
 
 /// The driver's pod, held until its companions exist.
 pub fn pod(plan: &Plan) -> Result<Object, Problem> {
@@ -27,14 +29,14 @@ pub fn pod(plan: &Plan) -> Result<Object, Problem> {
 /// The driver's pod as whatever carries it makes it.
 pub fn template(plan: &Plan) -> Result<Pod, Problem> {
     let template = plan.job.driver_template();
-    let mut pod = Pod::of_template(template.as_ref(), &plan.driver_container());
+    let mut pod = Pod::of_template(template.as_ref(), &plan.driver_container);
     spark(plan, &mut pod)?;
     scheduling(plan, &mut pod)?;
     let spec = &plan.job.spec;
     super::shared_overlay(plan.job, &mut pod);
     spec.driver.role.overlay(Role::Driver, &spec.volumes, plan.version, &mut pod);
     if let Some(monitoring) = &spec.monitoring {
-        monitoring.overlay(Role::Driver, &plan.name(), &mut pod);
+        monitoring.overlay(Role::Driver, &plan.name, &mut pod);
     }
     Ok(pod)
 }
@@ -44,20 +46,17 @@ pub fn template(plan: &Plan) -> Result<Pod, Problem> {
 /// Source: the feature steps of `KubernetesDriverBuilder` of Spark 3.0 to 4.3, in their order.
 fn spark(plan: &Plan, pod: &mut Pod) -> Result<(), Problem> {
     let conf = &plan.conf;
-    pod.metadata.merge("labels", plan.driver_labels());
-    pod.metadata.merge("annotations", plan.driver_annotations());
+    pod.metadata.merge("labels", plan.labels.driver.clone());
+    pod.metadata.merge("annotations", plan.labels.driver_annotations.clone());
     pod.set("restartPolicy", "Never");
-    pod.spec.merge("nodeSelector", conf.with_prefix("spark.kubernetes.node.selector."));
-    if plan.version >= Version(3, 3) {
-        pod.spec.merge("nodeSelector", conf.with_prefix("spark.kubernetes.driver.node.selector."));
-    }
+    pod.spec.merge("nodeSelector", resources::node_selector(conf, Role::Driver, plan.version));
     pod.append(
         "imagePullSecrets",
         conf.list("spark.kubernetes.container.image.pullSecrets").into_iter().map(|name| json!({"name": name})),
     );
     let scheduler =
         conf.given("spark.kubernetes.driver.scheduler.name").or(conf.given("spark.kubernetes.scheduler.name"));
-    let scheduler = scheduler.filter(|_| plan.version >= Version(3, 3));
+    let scheduler = scheduler.filter(|_| plan.version.has(Change::SchedulerName));
     pod.set_some("schedulerName", plan.scheduler.name().or(scheduler));
     if let Some(account) = conf.given("spark.kubernetes.authenticate.driver.serviceAccountName") {
         pod.set("serviceAccountName", account);
@@ -69,7 +68,7 @@ fn spark(plan: &Plan, pod: &mut Pod) -> Result<(), Problem> {
     }
 
     let container = pod.spark_container();
-    container.set_some("image", plan.driver_image());
+    container.set_some("image", containers::image(conf, Role::Driver, plan.version, plan.job.spark_version()));
     container
         .set("imagePullPolicy", conf.given("spark.kubernetes.container.image.pullPolicy").unwrap_or("IfNotPresent"));
     container.append("args", arguments(plan));
@@ -83,7 +82,7 @@ fn spark(plan: &Plan, pod: &mut Pod) -> Result<(), Problem> {
 fn arguments(plan: &Plan) -> Vec<Value> {
     let job = plan.job;
     let mut arguments = vec!["driver".to_owned()];
-    if let Some(user) = job.spec.proxy_user.as_ref().filter(|_| plan.version >= Version(3, 1)) {
+    if let Some(user) = job.spec.proxy_user.as_ref().filter(|_| plan.version.has(Change::ProxyUser)) {
         arguments.extend(["--proxy-user".to_owned(), user.clone()]);
     }
     arguments.extend(["--properties-file".to_owned(), format!("{CONF_DIR}/spark.properties")]);
@@ -111,7 +110,7 @@ fn container_ports(plan: &Plan) -> Vec<Value> {
         port("blockmanager", container_block_manager(plan)),
         port("spark-ui", ports.ui),
     ];
-    if plan.version >= Version(4, 1) {
+    if plan.version.has(Change::ConnectPort) {
         list.push(port("spark-connect", ports.connect));
     }
     list
@@ -138,7 +137,7 @@ fn resources(plan: &Plan, pod: &mut Pod) -> Result<(), Problem> {
     for (name, amount) in custom {
         container.set_at(&["resources", "limits", &name], amount);
     }
-    if plan.version >= Version(4, 3) {
+    if plan.version.has(Change::PrivilegeEscalation) {
         let key = "securityContext.allowPrivilegeEscalation";
         let allowed =
             conf.given(&format!("spark.kubernetes.driver.{key}")).or(conf.given(&format!("spark.kubernetes.{key}")));
@@ -167,7 +166,7 @@ fn environment(plan: &Plan, pod: &mut Pod) {
         let (secret, key) = reference.split_once(':').unwrap_or((reference, ""));
         container.append("env", [json!({"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}})]);
     }
-    if plan.job.language() == crate::job::spec::Language::Python {
+    if plan.job.language() == Language::Python {
         let python = conf.given("spark.pyspark.python").or(plan.files().pyspark_python.as_deref());
         let driver = conf.given("spark.pyspark.driver.python").or(conf.given("spark.pyspark.python"));
         let driver =
@@ -179,8 +178,8 @@ fn environment(plan: &Plan, pod: &mut Pod) {
         }
     }
     // Until 3.0 the choice between Python 2 and 3 is made by the image's entry point.
-    if plan.version < Version(3, 1)
-        && plan.job.language() == crate::job::spec::Language::Python
+    if !plan.version.has(Change::OnlyPython3)
+        && plan.job.language() == Language::Python
         && let Some(version) = conf.given("spark.kubernetes.pyspark.pythonVersion")
     {
         pod.env("PYSPARK_MAJOR_PYTHON_VERSION", version);
@@ -190,16 +189,13 @@ fn environment(plan: &Plan, pod: &mut Pod) {
 fn mounts(plan: &Plan, pod: &mut Pod) -> Result<(), Problem> {
     let conf = &plan.conf;
     super::credentials::mount(plan, pod);
-    for (name, path) in conf.with_prefix("spark.kubernetes.driver.secrets.") {
-        let volume = format!("{name}-volume");
-        pod.mount(json!({"name": volume, "secret": {"secretName": name}}), json!({"name": volume, "mountPath": path}));
-    }
-    for volume in conf_volumes(conf) {
-        volume.mount(plan.version, &super::claims::name(plan, &volume), pod);
+    mount_secrets(conf, Role::Driver, pod);
+    for volume in volumes::of_driver(conf) {
+        mount(&volume, plan.version, &super::claims::name(plan, &volume), pod);
     }
     super::hadoop::mount(plan, pod);
     super::files::mount(plan, pod);
-    if plan.needs_template() {
+    if plan.template.is_needed() {
         let items = json!([{"key": super::executor_template::KEY, "path": TEMPLATE_FILE}]);
         let volume = json!({"name": "pod-template-volume", "configMap": {"name": plan.names.template, "items": items}});
         pod.mount(volume, json!({"name": "pod-template-volume", "mountPath": TEMPLATE_DIR}));
@@ -234,69 +230,48 @@ fn role<'a>(plan: &'a Plan) -> &'a RoleSpec {
     &plan.job.spec.driver.role
 }
 
-/// A volume that the settings give to the driver.
-pub struct ConfVolume {
-    pub kind: String,
-    pub name: String,
-    pub path: String,
-    settings: Conf,
-}
-
-/// `spark.kubernetes.driver.volumes.TYPE.NAME.…`, those with a mount path.
+/// Mounts the Secrets that the settings name.
 ///
-/// Source: `KubernetesVolumeUtils` of Spark.
-pub fn conf_volumes(conf: &Conf) -> impl Iterator<Item = ConfVolume> {
-    let prefix = "spark.kubernetes.driver.volumes.";
-    let paths = conf.with_prefix(prefix).filter_map(|(key, path)| Some((key.strip_suffix(".mount.path")?, path)));
-    paths.filter_map(move |(volume, path)| {
-        let (kind, name) = volume.split_once('.')?;
-        let settings = conf.with_prefix(prefix).filter_map(|(key, value)| {
-            let rest = key.strip_prefix(volume)?.strip_prefix('.')?;
-            Some((rest.to_owned(), value.to_owned()))
-        });
-        Some(ConfVolume { kind: kind.into(), name: name.into(), path: path.into(), settings: settings.collect() })
-    })
+/// Source: `MountSecretsFeatureStep` of Spark.
+pub fn mount_secrets(conf: &Conf, role: Role, pod: &mut Pod) {
+    for SecretMount { secret, volume, path } in volumes::secrets(conf, role) {
+        pod.mount(
+            json!({"name": volume, "secret": {"secretName": secret}}),
+            json!({"name": volume, "mountPath": path}),
+        );
+    }
 }
 
-impl ConfVolume {
-    pub fn option(&self, name: &str) -> Option<&str> {
-        self.settings.get(&format!("options.{name}"))
+/// Source: `MountVolumesFeatureStep` of Spark.
+fn mount(volume: &ConfVolume, version: Version, claim: &str, pod: &mut Pod) {
+    let mut mount = json!({
+        "name": volume.name,
+        "mountPath": volume.path,
+        "readOnly": volume.is_read_only(),
+        "subPath": volume.mount("subPath").unwrap_or_default(),
+    });
+    if version.has(Change::SubPathExpr) {
+        mount["subPathExpr"] = volume.mount("subPathExpr").unwrap_or_default().into();
     }
+    pod.mount(json!({"name": volume.name, volume.kind.as_str(): source(volume, version, claim)}), mount);
+}
 
-    pub fn with_prefix<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
-        self.settings.with_prefix(prefix)
-    }
-
-    /// Source: `MountVolumesFeatureStep` of Spark.
-    fn mount(&self, version: Version, claim: &str, pod: &mut Pod) {
-        let read_only = self.settings.is_true("mount.readOnly");
-        let mut mount = json!({
-            "name": self.name,
-            "mountPath": self.path,
-            "readOnly": read_only,
-            "subPath": self.settings.get("mount.subPath").unwrap_or_default(),
-        });
-        if version >= Version(4, 0) {
-            mount["subPathExpr"] = self.settings.get("mount.subPathExpr").unwrap_or_default().into();
+/// The source of a volume, by its kind.
+fn source(volume: &ConfVolume, version: Version, claim: &str) -> Value {
+    let option = |name: &str| volume.option(name).unwrap_or_default();
+    match volume.kind.as_str() {
+        "hostPath" => {
+            let kind = if version.has(Change::HostPathType) { option("type") } else { "" };
+            json!({"path": option("path"), "type": kind})
         }
-        let option = |name: &str| self.option(name).unwrap_or_default();
-        let source = match self.kind.as_str() {
-            "hostPath" => {
-                let kind = if version >= Version(4, 0) { option("type") } else { "" };
-                json!({"path": option("path"), "type": kind})
+        "persistentVolumeClaim" => json!({"claimName": claim, "readOnly": volume.is_read_only()}),
+        "nfs" => json!({"path": option("path"), "server": option("server")}),
+        _ => {
+            let mut source = json!({"medium": option("medium")});
+            if let Some(limit) = volume.option("sizeLimit") {
+                source["sizeLimit"] = limit.into();
             }
-            "persistentVolumeClaim" => json!({"claimName": claim, "readOnly": read_only}),
-            "nfs" => json!({"path": option("path"), "server": option("server")}),
-            _ => {
-                let mut source = json!({"medium": option("medium")});
-                if let Some(limit) = self.option("sizeLimit") {
-                    source["sizeLimit"] = limit.into();
-                }
-                source
-            }
-        };
-        let mut volume = json!({"name": self.name});
-        volume[self.kind.as_str()] = source;
-        pod.mount(volume, mount);
+            source
+        }
     }
 }

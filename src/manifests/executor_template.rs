@@ -2,30 +2,70 @@
 
 use serde_json::{Value, json};
 
-use super::plan::{EXECUTOR_CONTAINER, Plan};
+use super::plan::Plan;
 use super::{pod_priority, shared_overlay};
 use crate::job::Job;
 use crate::job::scheduling::Scheduler;
 use crate::kubernetes::Object;
 use crate::kubernetes::pod::Pod;
-use crate::spark::Role;
-use crate::spark::Version;
+use crate::spark::{Change, Role, containers, labels};
 
 /// The key of the template in its ConfigMap.
 ///
 /// Source: `Constants.POD_TEMPLATE_KEY` of Spark.
 pub const KEY: &str = "podspec-configmap-key";
 
-/// The template: the user's, and over it the fields of `executor`. The driver's Spark writes
-/// its own part into each pod that it makes of it.
-pub fn template(job: &Job, version: Version, scheduler: &Scheduler, name: &str) -> Pod {
+/// The directory in the driver where the template is mounted, and its file.
+///
+/// Source: `Constants.EXECUTOR_POD_SPEC_TEMPLATE_MOUNTPATH` and `EXECUTOR_POD_SPEC_TEMPLATE_FILE_NAME` of Spark.
+pub const TEMPLATE_DIR: &str = "/opt/spark/pod-template";
+pub const TEMPLATE_FILE: &str = "pod-spec-template.yml";
+pub const TEMPLATE_PATH: &str = "/opt/spark/pod-template/pod-spec-template.yml";
+
+/// The template of executors' pods.
+pub struct ExecutorTemplate {
+    /// The user's template with the fields of `executor` over it. The driver's Spark writes its own part into each pod
+    /// that it makes of it.
+    pub pod: Pod,
+    /// The user's template alone.
+    given: Pod,
+    /// The text of the user's template, if it is a file.
+    text: Option<String>,
+}
+
+impl ExecutorTemplate {
+    pub fn of(job: &Job, name: &str) -> Self {
+        Self { pod: pod(job, name), given: given(job), text: job.files.executor_template.clone() }
+    }
+
+    /// Whether there is anything that executors can have by their template alone.
+    pub fn is_needed(&self) -> bool {
+        !self.pod.is_blank() || self.text.is_some()
+    }
+
+    /// The name of Spark's container, where Spark would not find it by itself: it takes the first.
+    pub fn container(&self) -> Option<&str> {
+        (self.pod != self.given).then(|| self.pod.container_name())
+    }
+
+    /// The text of the template: the user's own as long as nothing was added to it.
+    fn text(&self) -> String {
+        match &self.text {
+            Some(text) if self.pod == self.given => text.clone(),
+            _ => text_of(self.pod.clone().into_template()),
+        }
+    }
+}
+
+fn pod(job: &Job, name: &str) -> Pod {
+    let version = job.version();
     let given = given(job);
     let mut pod = given.clone();
     let spec = &job.spec;
     pod_priority(job, &mut pod);
-    if version < Version(3, 3) {
-        let scheduler = scheduler.name().or(spec.executor.role.scheduler_name.as_deref());
-        pod.set_some("schedulerName", scheduler);
+    if !version.has(Change::SchedulerName) {
+        let scheduler = Scheduler::of(job);
+        pod.set_some("schedulerName", scheduler.name().or(spec.executor.role.scheduler_name.as_deref()));
     }
     shared_overlay(job, &mut pod);
     spec.executor.role.overlay(Role::Executor, &spec.volumes, version, &mut pod);
@@ -47,41 +87,35 @@ fn spread(key: &str) -> Value {
         "maxSkew": 1,
         "topologyKey": key,
         "whenUnsatisfiable": "ScheduleAnyway",
-        "labelSelector": {"matchLabels": {"spark-role": "executor"}},
-        "matchLabelKeys": ["spark-app-selector"],
+        "labelSelector": {"matchLabels": {labels::ROLE: Role::Executor.word()}},
+        "matchLabelKeys": [labels::APPLICATION],
     })
 }
 
 /// The user's template.
 fn given(job: &Job) -> Pod {
     let container = job.spec.spark_conf.get("spark.kubernetes.executor.podTemplateContainerName");
-    Pod::of_template(job.executor_template().as_ref(), container.map_or(EXECUTOR_CONTAINER, String::as_str))
-}
-
-/// The name of Spark's container in the template, where Spark would not find it by itself: it takes the first.
-pub fn container(plan: &Plan) -> Option<String> {
-    let pod = template(plan.job, plan.version, &plan.scheduler, &plan.name());
-    (pod != given(plan.job)).then(|| pod.container_name().to_owned())
+    Pod::of_template(
+        job.executor_template().as_ref(),
+        container.map_or(containers::default_name(Role::Executor), String::as_str),
+    )
 }
 
 /// The ConfigMap that takes the template to the driver, if there is one.
 pub fn config_map(plan: &Plan) -> Option<Object> {
-    let pod = template(plan.job, plan.version, &plan.scheduler, &plan.name());
-    let text = match (&plan.files().executor_template, pod) {
-        (None, pod) if pod.is_blank() => return None,
-        (Some(text), pod) if pod == given(plan.job) => text.clone(),
-        (_, pod) => text_of(pod.into_template()),
-    };
+    if !plan.template.is_needed() {
+        return None;
+    }
     Some(Object(json!({
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {
             "name": plan.names.template,
             "namespace": plan.names.namespace,
-            "labels": plan.object_labels(),
+            "labels": plan.labels.objects,
         },
         "immutable": true,
-        "data": {KEY: text},
+        "data": {KEY: plan.template.text()},
     })))
 }
 

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
 use super::plan::Plan;
-use crate::job::local_files::MOUNT;
+use crate::job::local_files::{LocalFiles, MOUNT};
 use crate::kubernetes::Object;
 use crate::kubernetes::pod::Pod;
 use crate::spark::{Conf, catalog};
@@ -13,8 +13,7 @@ use crate::spark::{Conf, catalog};
 const VOLUME: &str = "sparkctl-files";
 
 /// The settings with the files where the driver finds them.
-pub fn locate(plan: &Plan, conf: &mut Conf) {
-    let files = &plan.files().local;
+pub fn locate(files: &LocalFiles, conf: &mut Conf) {
     for key in catalog::file_lists().map(|row| row.key) {
         let meant = conf.list(key).into_iter().flat_map(|uri| files.meant_by(uri));
         let found = meant.map(|uri| files.uri_in_driver(uri)).collect::<Vec<_>>();
@@ -51,7 +50,7 @@ pub fn config_map(plan: &Plan) -> Option<Object> {
     let mut map = json!({
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": {"name": plan.names.files, "namespace": plan.names.namespace, "labels": plan.object_labels()},
+        "metadata": {"name": plan.names.files, "namespace": plan.names.namespace, "labels": plan.labels.objects},
         "immutable": true,
     });
     for (field, entries) in [("data", data), ("binaryData", binary)] {

@@ -73,7 +73,7 @@ pub fn keytab(plan: &Plan) -> Option<Object> {
         "metadata": {
             "name": plan.names.keytab,
             "namespace": plan.names.namespace,
-            "labels": plan.object_labels(),
+            "labels": plan.labels.objects,
         },
         "immutable": true,
         "data": {name: STANDARD.encode(content)},
@@ -98,7 +98,7 @@ fn config_map(plan: &Plan, name: &str, data: Map<String, Value>) -> Object {
     Object(json!({
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": {"name": name, "namespace": plan.names.namespace, "labels": plan.object_labels()},
+        "metadata": {"name": name, "namespace": plan.names.namespace, "labels": plan.labels.objects},
         "immutable": true,
         "data": data,
     }))

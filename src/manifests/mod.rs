@@ -9,10 +9,14 @@ pub mod driver;
 pub mod executor_template;
 mod files;
 pub mod hadoop;
+mod labels;
+mod names;
 mod network_policy;
 mod plan;
 mod pod_group;
+mod properties;
 mod requirements;
+mod scratch;
 mod service;
 mod setup;
 mod ui;
@@ -23,8 +27,9 @@ use std::time::Duration;
 pub use batch_job::{FAILURES, IGNORED_FAILURES, JOB_NAME, LOSS_LIMIT, LOSSES, TERMINATED};
 pub use cron_job::STAYS_SUSPENDED;
 pub use hadoop::HADOOP_DIR;
+pub use labels::SUBMISSION;
 use plan::Plan;
-pub use plan::{CONF_DIR, NAME_ANNOTATION, RUN_KEY, SPECIFICATION, SUBMISSION};
+pub use plan::{CONF_DIR, NAME_ANNOTATION, RUN_KEY, SPECIFICATION};
 pub use requirements::Requirements;
 pub use setup::{Setup, Submitter, with_preempt};
 
@@ -36,7 +41,8 @@ use crate::job::schedule::Schedule;
 use crate::job::scheduling::Scheduler;
 pub use crate::kubernetes::kinds::KINDS;
 use crate::kubernetes::pod::Pod;
-use crate::kubernetes::{Object, names};
+use crate::kubernetes::{Object, names as kubernetes_names};
+use crate::spark::labels as spark_labels;
 
 /// Everything that a submission creates. It runs whole or not at all: the carrier is created
 /// *held*, all else with the carrier as its owner, and then the hold is released.
@@ -95,7 +101,7 @@ impl Application {
     /// The labels that all of its pods have, and nobody else's.
     pub fn selector(&self) -> Vec<(&'static str, &str)> {
         match &self.carrier {
-            Carrier::Pod { .. } => vec![("spark-app-selector", &self.id)],
+            Carrier::Pod { .. } => vec![(spark_labels::APPLICATION, &self.id)],
             Carrier::Job { name, submission } => vec![(SUBMISSION, submission), (JOB_NAME, name)],
             Carrier::CronJob { submission, .. } => vec![(SUBMISSION, submission)],
         }
@@ -132,7 +138,7 @@ pub fn of(job: &Job, namespace: &str, submission: &Submission) -> Result<(Manife
             std::iter::once(&anybodys.carrier).chain(&anybodys.owned).map(|object| object.0.to_string()).collect();
         let annotations = &mut manifests.carrier.0["metadata"]["annotations"];
         annotations[RUN_KEY] = key.as_str().into();
-        annotations[SPECIFICATION] = names::hash(all.concat(), 64).into();
+        annotations[SPECIFICATION] = kubernetes_names::hash(all.concat(), 64).into();
     }
     Ok((manifests, application))
 }
@@ -142,7 +148,7 @@ fn objects(job: &Job, namespace: &str, submission: &Submission) -> Result<(Manif
     let pod_group = pod_group::gang(&plan)?;
     let volcano = pod_group.as_ref().filter(|_| plan.scheduler == Scheduler::Volcano);
     let application = Application {
-        name: plan.name(),
+        name: plan.name.clone(),
         namespace: namespace.to_owned(),
         id: submission.application(),
         carrier: match plan.carrier {
@@ -153,7 +159,7 @@ fn objects(job: &Job, namespace: &str, submission: &Submission) -> Result<(Manif
             }
         },
         pod_group: volcano.map(|group| group.name().to_owned()),
-        executors: Some(plan.executors()),
+        executors: Some(plan.executors),
     };
     let carrier = match plan.carrier {
         CarrierKind::Pod => driver::pod(&plan)?,

@@ -2,14 +2,15 @@
 
 use serde_json::{Map, Value, json};
 
-use super::plan::{EXECUTOR_CONTAINER, Plan};
+use super::plan::Plan;
+use super::properties;
 use crate::diagnostic::Problem;
 use crate::job::role::RoleSpec;
 use crate::job::scheduling::Scheduler;
 use crate::kubernetes::Object;
 use crate::kubernetes::pod::Pod;
 use crate::kubernetes::requests::{self, Amounts};
-use crate::spark::{Role, memory, resources};
+use crate::spark::{Language, Role, containers, memory, resources};
 
 /// The PodGroup of driver and executors.
 ///
@@ -17,7 +18,7 @@ use crate::spark::{Role, memory, resources};
 /// pods that exist. What keeps drivers from starting where their executors cannot is
 /// `minResources`: the queue lets the gang in only when all of it has room.
 pub fn gang(plan: &Plan) -> Result<Option<Object>, Problem> {
-    if plan.has_own_group() {
+    if properties::has_own_group(plan.job) {
         return Ok(None);
     }
     let options = &plan.job.spec.batch_scheduler_options;
@@ -41,7 +42,7 @@ pub fn gang(plan: &Plan) -> Result<Option<Object>, Problem> {
         "metadata": {
             "name": plan.names.pod_group,
             "namespace": plan.names.namespace,
-            "labels": plan.object_labels(),
+            "labels": plan.labels.objects,
         },
         "spec": spec,
     }))))
@@ -58,7 +59,7 @@ fn resources(plan: &Plan) -> Result<Map<String, Value>, Problem> {
 
 /// What the driver and the executors of the start request: with dynamic allocation, the least number of them.
 pub fn of_application(plan: &Plan) -> Result<Amounts, Problem> {
-    Ok(of_pod(plan, Role::Driver)?.plus(&of_pod(plan, Role::Executor)?.times(plan.executors())))
+    Ok(of_pod(plan, Role::Driver)?.plus(&of_pod(plan, Role::Executor)?.times(plan.executors)))
 }
 
 /// What one pod of that role requests: the user's template, sidecars and init containers, with what Spark gives to its
@@ -69,14 +70,7 @@ pub fn of_pod(plan: &Plan, role: Role) -> Result<Amounts, Problem> {
         Role::Driver => plan.job.driver_template(),
         Role::Executor => plan.job.executor_template(),
     };
-    let name = match role {
-        Role::Driver => plan.driver_container(),
-        Role::Executor => {
-            let key = "spark.kubernetes.executor.podTemplateContainerName";
-            plan.conf.given(key).unwrap_or(EXECUTOR_CONTAINER).to_owned()
-        }
-    };
-    let mut pod = Pod::of_template(template.as_ref(), &name);
+    let mut pod = Pod::of_template(template.as_ref(), containers::name(&plan.conf, role));
     spec.overlay(role, &plan.job.spec.volumes, plan.version, &mut pod);
     let container = pod.spark_container();
     for (resource, amount) in spark_requests(plan, spec, role)? {
@@ -89,7 +83,7 @@ pub fn of_pod(plan: &Plan, role: Role) -> Result<Amounts, Problem> {
 fn spark_requests(plan: &Plan, spec: &RoleSpec, role: Role) -> Result<Vec<(String, String)>, Problem> {
     let conf = &plan.conf;
     let language = plan.job.language();
-    let python = language == crate::job::spec::Language::Python;
+    let python = language == Language::Python;
     let memory = memory::request(conf, role, plan.version, language.is_foreign(), python)
         .map_err(|error| plan.job.setting_error(error))?;
     let cpu = resources::cpu_request(conf, role).to_owned();

@@ -9,7 +9,7 @@ use crate::diagnostic::Problem;
 use crate::job::Job;
 use crate::job::scheduling::Scheduler;
 use crate::kubernetes::{Object, names};
-use crate::spark::Role;
+use crate::spark::{Role, containers, resources};
 
 /// What has to be there for an application to run.
 #[derive(Clone, Debug)]
@@ -52,7 +52,7 @@ impl Requirements {
             namespace: namespace.to_owned(),
             scheduler: plan.scheduler.clone(),
             queue: plan.queue().cloned(),
-            executors: plan.executors(),
+            executors: plan.executors,
             driver: driver(&manifests.carrier),
             executor: executor(&plan, &of_executor),
             of_driver: quantities(&of_pod(&plan, Role::Driver)?),
@@ -89,27 +89,19 @@ fn driver(carrier: &Object) -> Value {
 /// Source: `BasicExecutorFeatureStep`, `MountSecretsFeatureStep` and `EnvSecretsFeatureStep` of Spark.
 fn executor(plan: &Plan, request: &Map<String, Value>) -> Value {
     let conf = &plan.conf;
-    let mut pod = super::executor_template::template(plan.job, plan.version, &plan.scheduler, &plan.name());
+    let mut pod = plan.template.pod.clone();
     pod.metadata.set("name", format!("{}-exec-1", plan.names.executors));
     pod.metadata.merge("labels", conf.with_prefix("spark.kubernetes.executor.label."));
     pod.metadata.merge("annotations", conf.with_prefix("spark.kubernetes.executor.annotation."));
-    pod.spec.merge("nodeSelector", conf.with_prefix("spark.kubernetes.node.selector."));
-    pod.spec.merge("nodeSelector", conf.with_prefix("spark.kubernetes.executor.node.selector."));
+    pod.spec.merge("nodeSelector", resources::node_selector(conf, Role::Executor, plan.version));
     pod.set("restartPolicy", "Never");
     pod.set_some("schedulerName", conf.given("spark.kubernetes.executor.scheduler.name"));
     pod.set_some("serviceAccountName", conf.given("spark.kubernetes.authenticate.executor.serviceAccountName"));
     let secrets = conf.list("spark.kubernetes.container.image.pullSecrets");
     pod.append("imagePullSecrets", secrets.into_iter().map(|name| json!({"name": name})));
-    for (name, path) in conf.with_prefix("spark.kubernetes.executor.secrets.") {
-        let volume = format!("{name}-volume");
-        pod.mount(json!({"name": volume, "secret": {"secretName": name}}), json!({"name": volume, "mountPath": path}));
-    }
-    let image = conf
-        .given("spark.kubernetes.executor.container.image")
-        .or(conf.given("spark.kubernetes.container.image"))
-        .unwrap_or_default();
+    super::driver::mount_secrets(conf, Role::Executor, &mut pod);
     let container = pod.spark_container();
-    container.set("image", image);
+    container.set("image", containers::image_setting(conf, Role::Executor).unwrap_or_default());
     let references = conf.with_prefix("spark.kubernetes.executor.secretKeyRef.").map(|(name, reference)| {
         let (secret, key) = reference.split_once(':').unwrap_or((reference, ""));
         json!({"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}})

@@ -2,20 +2,20 @@
 
 use serde_json::{Value, json};
 
-use super::plan::{Plan, Ports};
+use super::plan::Plan;
 use crate::kubernetes::Object;
-use crate::spark::Version;
+use crate::spark::{Change, Ports, labels as spark_labels};
 
 /// Source: `DriverServiceFeatureStep` of Spark.
 pub fn driver(plan: &Plan) -> Object {
     let conf = &plan.conf;
-    let mut labels = plan.own_labels();
-    if plan.version >= Version(3, 4) {
+    let mut labels = plan.labels.own.clone();
+    if plan.version.has(Change::ServiceLabels) {
         labels.extend(
             conf.with_prefix("spark.kubernetes.driver.service.label.").map(|(key, value)| (key.into(), value.into())),
         );
     }
-    labels.insert("spark-app-selector".into(), plan.submission.application());
+    labels.insert(spark_labels::APPLICATION.into(), plan.submission.application());
     let annotations: Value = conf
         .with_prefix("spark.kubernetes.driver.service.annotation.")
         .map(|(key, value)| (key.to_owned(), Value::from(value)))
@@ -28,9 +28,9 @@ pub fn driver(plan: &Plan) -> Object {
         port("blockmanager", ports.service_block_manager),
         port("spark-ui", ports.ui),
     ];
-    if plan.version >= Version(4, 1) {
+    if plan.version.has(Change::ConnectPort) {
         let mut connect = port("spark-connect", ports.connect);
-        if plan.version >= Version(4, 2) {
+        if plan.version.has(Change::ConnectProtocol) {
             connect["appProtocol"] = "grpc".into();
         }
         list.push(connect);
@@ -38,9 +38,9 @@ pub fn driver(plan: &Plan) -> Object {
     let mut spec = json!({
         "clusterIP": "None",
         "ports": list,
-        "selector": plan.driver_labels(),
+        "selector": plan.labels.driver,
     });
-    if plan.version >= Version(3, 4) {
+    if plan.version.has(Change::IpFamilies) {
         spec["ipFamilyPolicy"] =
             conf.given("spark.kubernetes.driver.service.ipFamilyPolicy").unwrap_or("SingleStack").into();
         let families = match conf.list("spark.kubernetes.driver.service.ipFamilies") {
@@ -49,7 +49,7 @@ pub fn driver(plan: &Plan) -> Object {
         };
         spec["ipFamilies"] = families.into();
     }
-    if plan.version >= Version(4, 3) {
+    if plan.version.has(Change::NotReadyAddresses) {
         spec["publishNotReadyAddresses"] =
             conf.is_true("spark.kubernetes.driver.service.publishNotReadyAddresses").into();
     }

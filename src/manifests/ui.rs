@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::plan::{Plan, Ports};
+use super::plan::Plan;
 use crate::job::ui::DriverIngress;
 use crate::kubernetes::{Object, names};
+use crate::spark::{Ports, Role, labels};
 
 /// The Service of Spark's web interface, if the job file speaks of it.
 pub fn service(plan: &Plan) -> Option<Object> {
@@ -17,7 +18,7 @@ pub fn service(plan: &Plan) -> Option<Object> {
         "targetPort": Ports::of(&plan.conf).ui,
         "protocol": "TCP",
     });
-    let name = names::cut(&plan.name(), "-ui-svc", names::LABEL);
+    let name = names::cut(&plan.name, "-ui-svc", names::LABEL);
     Some(driver_service(
         plan,
         &name,
@@ -53,7 +54,7 @@ fn port_service(plan: &Plan, options: &DriverIngress) -> Object {
 }
 
 fn port_service_name(plan: &Plan, port: i64) -> String {
-    names::cut(&plan.name(), &format!("-driver-{port}"), names::LABEL)
+    names::cut(&plan.name, &format!("-driver-{port}"), names::LABEL)
 }
 
 fn driver_service(
@@ -64,16 +65,16 @@ fn driver_service(
     labels: &BTreeMap<String, String>,
     annotations: &BTreeMap<String, String>,
 ) -> Object {
-    let mut all = plan.object_labels();
+    let mut all = plan.labels.objects.clone();
     all.extend(labels.clone());
     Object(json!({
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": metadata(plan, name, all, annotations),
+        "metadata": metadata(plan, name, &all, annotations),
         "spec": {
             "type": kind.unwrap_or("ClusterIP"),
             "ports": [port],
-            "selector": {"spark-app-selector": plan.submission.application(), "spark-role": "driver"},
+            "selector": driver_selector(plan),
         },
     }))
 }
@@ -93,11 +94,11 @@ fn ingress(plan: &Plan, options: &DriverIngress) -> Object {
     if !options.ingress_tls.is_empty() {
         spec["tls"] = options.ingress_tls.iter().map(|tls| tls.json.clone()).collect();
     }
-    let name = names::cut(&plan.name(), &format!("-ing-{}", *options.service_port), names::LABEL);
+    let name = names::cut(&plan.name, &format!("-ing-{}", *options.service_port), names::LABEL);
     Object(json!({
         "apiVersion": "networking.k8s.io/v1",
         "kind": "Ingress",
-        "metadata": metadata(plan, &name, plan.object_labels(), &annotations),
+        "metadata": metadata(plan, &name, &plan.labels.objects, &annotations),
         "spec": spec,
     }))
 }
@@ -105,7 +106,7 @@ fn ingress(plan: &Plan, options: &DriverIngress) -> Object {
 fn metadata(
     plan: &Plan,
     name: &str,
-    labels: BTreeMap<String, String>,
+    labels: &BTreeMap<String, String>,
     annotations: &BTreeMap<String, String>,
 ) -> Value {
     let mut metadata = json!({"name": name, "namespace": plan.names.namespace, "labels": labels});
@@ -113,6 +114,11 @@ fn metadata(
         metadata["annotations"] = json!(annotations);
     }
     metadata
+}
+
+/// The labels of the driver's pod alone.
+fn driver_selector(plan: &Plan) -> Value {
+    json!({labels::APPLICATION: plan.submission.application(), labels::ROLE: Role::Driver.word()})
 }
 
 /// `[scheme://]host[/path]`, the operator's variables replaced.
@@ -124,7 +130,7 @@ struct Url {
 impl Url {
     fn of(plan: &Plan, format: &str) -> Self {
         let url = format
-            .replace("{{$appName}}", &plan.name())
+            .replace("{{$appName}}", &plan.name)
             .replace("{{$appNamespace}}", &plan.names.namespace)
             .replace("{{$appId}}", &plan.submission.application());
         let rest = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
@@ -143,11 +149,11 @@ pub fn disruption_budget(plan: &Plan) -> Option<Object> {
             "metadata": {
                 "name": plan.names.carrier,
                 "namespace": plan.names.namespace,
-                "labels": plan.object_labels(),
+                "labels": plan.labels.objects,
             },
             "spec": {
                 "minAvailable": 1,
-                "selector": {"matchLabels": {"spark-app-selector": plan.submission.application(), "spark-role": "driver"}},
+                "selector": {"matchLabels": driver_selector(plan)},
             },
         }))
     })

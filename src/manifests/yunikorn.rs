@@ -1,7 +1,5 @@
 //! Task groups: what YuniKorn schedules as a gang. They are annotations of the pods.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 
 use super::plan::Plan;
@@ -9,8 +7,7 @@ use super::pod_group::{of_pod, quantities};
 use crate::diagnostic::Problem;
 use crate::job::scheduling::Scheduler;
 use crate::kubernetes::pod::Pod;
-use crate::spark::Role;
-use crate::spark::Version;
+use crate::spark::{Role, resources};
 
 const PREFIX: &str = "yunikorn.apache.org";
 /// The annotation that says which application a pod is of, over Spark's label.
@@ -23,8 +20,8 @@ pub fn annotate(plan: &Plan, pod: &mut Pod) -> Result<(), Problem> {
         return Ok(());
     }
     let mut groups = vec![task_group(plan, Role::Driver, 1)?];
-    if plan.executors() > 0 {
-        groups.push(task_group(plan, Role::Executor, plan.executors())?);
+    if plan.executors > 0 {
+        groups.push(task_group(plan, Role::Executor, plan.executors)?);
     }
     pod.metadata.set_at(&["annotations", &format!("{PREFIX}/task-groups")], Value::from(groups).to_string());
     pod.metadata.set_at(&["annotations", &format!("{PREFIX}/task-group-name")], "spark-driver");
@@ -49,14 +46,7 @@ fn task_group(plan: &Plan, role: Role, members: u32) -> Result<Value, Problem> {
         "minMember": members,
         "minResource": quantities(&of_pod(plan, role)?),
     });
-    let mut selector: BTreeMap<&str, &str> = plan.conf.with_prefix("spark.kubernetes.node.selector.").collect();
-    if plan.version >= Version(3, 3) {
-        let of_role = match role {
-            Role::Driver => "spark.kubernetes.driver.node.selector.",
-            Role::Executor => "spark.kubernetes.executor.node.selector.",
-        };
-        selector.extend(plan.conf.with_prefix(of_role));
-    }
+    let mut selector = resources::node_selector(&plan.conf, role, plan.version);
     selector.extend(spec.node_selector.iter().map(|(key, value)| (key.as_str(), value.as_str())));
     if !selector.is_empty() {
         group["nodeSelector"] = json!(selector);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Conf, Version, catalog};
+use super::{Change, Conf, Version, catalog};
 use crate::program::program;
 
 /// A command line of `spark-submit`, taken apart.
@@ -110,7 +110,7 @@ impl CommandLine {
     /// # Errors
     /// It does not.
     pub fn check(&self, version: Version) -> Result<(), String> {
-        match self.load_defaults && version < Version(4, 0) {
+        match self.load_defaults && !version.has(Change::LoadSparkDefaults) {
             true => Err(format!("--load-spark-defaults is a flag of Spark 4.0 and later, and this is Spark {version}")),
             false => Ok(()),
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Conf, Version};
+use super::{Change, Conf, Version};
 
 /// The files that go, and why others do not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,11 +17,11 @@ pub struct Selection {
 /// first, as long as all are below `spark.kubernetes.configMap.maxSize`.
 pub fn selection(mut files: Vec<(String, Vec<u8>)>, conf: &Conf, version: Version) -> Selection {
     let mut selection = Selection::default();
-    if version < Version(3, 1) {
+    if !version.has(Change::ConfDirFiles) {
         return selection;
     }
     let most = conf.get("spark.kubernetes.configMap.maxSize").and_then(|text| text.trim().parse().ok());
-    let most: usize = most.unwrap_or(if version < Version(3, 3) { 1_572_864 } else { 1_048_576 });
+    let most: usize = most.unwrap_or(if version.has(Change::SmallerConfigMaps) { 1_048_576 } else { 1_572_864 });
     files.retain(|(name, _)| is_shipped(name));
     files.sort_by(|(name, content), (other, others)| (content.len(), name).cmp(&(others.len(), other)));
     let mut size = 0;

@@ -1,6 +1,6 @@
 //! Amounts of memory as Spark writes and adds them.
 
-use super::{Conf, Role, SettingError, Version};
+use super::{Change, Conf, Role, SettingError, Version};
 use crate::diagnostic::Problem;
 
 /// An amount of memory in Spark's notation: `512m`, `4g`; without a unit, MiB.
@@ -94,11 +94,11 @@ pub fn request(conf: &Conf, role: Role, version: Version, foreign: bool, python:
         return Err(SettingError::new(heap_key, "must be a positive number of MiB"));
     }
     let role_factor = format!("spark.{role_word}.memoryOverheadFactor");
-    let factor = match conf.get(&role_factor).filter(|_| version >= Version(3, 3)) {
+    let factor = match conf.get(&role_factor).filter(|_| version.has(Change::OverheadFactorOfRole)) {
         Some(text) => factor(&role_factor, text)?,
         None => overhead_factor(conf, foreign)?,
     };
-    let floor = match version >= Version(4, 0) {
+    let floor = match version.has(Change::MinimumOverhead) {
         true => amount(conf, &format!("spark.{role_word}.minMemoryOverhead"), LEAST_OVERHEAD)?,
         false => LEAST_OVERHEAD,
     };

@@ -1,8 +1,8 @@
-//! What Spark's settings request for a pod beside memory: CPU, GPUs and the like.
+//! What Spark's settings request for a pod beside memory: CPU, GPUs and the like, and certain nodes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Conf, Role, SettingError};
+use super::{Change, Conf, Role, SettingError, Version};
 
 /// The CPU request of a pod of this role, as it is written in the settings.
 ///
@@ -41,4 +41,16 @@ fn custom_resource(conf: &Conf, prefix: &str, name: &str) -> Result<(String, Str
     let full_name = format!("Kubernetes names a resource VENDOR/{name}");
     let vendor = conf.given(&key("vendor")).ok_or_else(|| needs("amount", "vendor", &full_name))?;
     Ok((format!("{vendor}/{name}"), amount.to_string()))
+}
+
+/// The labels that the settings require of the nodes of this role's pods.
+///
+/// Source: `BasicDriverFeatureStep` and `BasicExecutorFeatureStep` of Spark.
+pub fn node_selector(conf: &Conf, role: Role, version: Version) -> BTreeMap<&str, &str> {
+    let of_role = match role {
+        Role::Driver => "spark.kubernetes.driver.node.selector.",
+        Role::Executor => "spark.kubernetes.executor.node.selector.",
+    };
+    let of_role = conf.with_prefix(of_role).filter(|_| version.has(Change::NodeSelectorOfRole));
+    conf.with_prefix("spark.kubernetes.node.selector.").chain(of_role).collect()
 }

@@ -4,14 +4,7 @@ use k8s_openapi::api::core::v1::{Container, ContainerStateTerminated, ContainerS
 use k8s_openapi::jiff::Timestamp;
 
 pub(super) use crate::spark::Role;
-
-/// Name that Spark gives to its container.
-fn container_name(role: Role) -> &'static str {
-    match role {
-        Role::Driver => "spark-kubernetes-driver",
-        Role::Executor => "spark-kubernetes-executor",
-    }
-}
+use crate::spark::containers;
 
 /// Spark's container: by name, because webhooks put sidecars before it; by its first argument, which tells Spark's
 /// entrypoint what to be, where a pod template has given it another name; else the first.
@@ -20,13 +13,13 @@ pub(super) fn spark_container(pod: &Pod, role: Role) -> Option<&Container> {
     let first_argument = |container: &Container| container.args.as_ref()?.first().cloned();
     containers
         .iter()
-        .find(|container| container.name == container_name(role))
+        .find(|container| container.name == containers::default_name(role))
         .or_else(|| containers.iter().find(|container| first_argument(container).as_deref() == Some(role.word())))
         .or_else(|| containers.first())
 }
 
 pub(super) fn spark_name(pod: &Pod, role: Role) -> &str {
-    spark_container(pod, role).map_or(container_name(role), |container| &container.name)
+    spark_container(pod, role).map_or(containers::default_name(role), |container| &container.name)
 }
 
 pub(super) fn spark_status(pod: &Pod, role: Role) -> Option<&ContainerStatus> {

@@ -1,0 +1,189 @@
+//! The settings of one submission: those of the user, and what submitting adds to them.
+
+use std::collections::BTreeMap;
+
+use super::executor_template::{ExecutorTemplate, TEMPLATE_PATH};
+use super::names::Names;
+use super::{credentials, files, hadoop, labels, plan, yunikorn};
+use crate::job::restart::CarrierKind;
+use crate::job::scheduling::{KUEUE_QUEUE, Scheduler};
+use crate::job::spec::Spec;
+use crate::job::{Job, Submission};
+use crate::spark::{Change, Conf, Ports, Role, memory};
+
+/// All settings as they are written into `spark.properties`.
+///
+/// Source: `KubernetesClientApplication`, `BasicDriverFeatureStep`, `DriverServiceFeatureStep`,
+/// `PodTemplateConfigMapStep` and `SparkSubmit` of Spark.
+pub fn of(job: &Job, submission: &Submission, names: &Names, template: &ExecutorTemplate) -> Conf {
+    let mut conf = job.settings(&names.namespace);
+    scheduling(job, submission, names, &mut conf);
+    pod_labels(job, submission, &mut conf);
+    identity(job, submission, names, &mut conf);
+    // From there on Spark writes this into executors' pods whatever their template says.
+    if job.version().has(Change::ExecutorGracePeriod)
+        && let Some(seconds) = &job.spec.executor.role.termination_grace_period_seconds
+    {
+        conf.set("spark.kubernetes.executor.terminationGracePeriodSeconds", format!("{}s", **seconds));
+    }
+    defaults(job, &mut conf);
+    main_jar(job, &mut conf);
+    files::locate(&job.files.local, &mut conf);
+    if template.is_needed() {
+        conf.set("spark.kubernetes.executor.podTemplateFile", TEMPLATE_PATH);
+        conf.set_some("spark.kubernetes.executor.podTemplateContainerName", template.container());
+    }
+    if job.version().has(Change::HadoopConfOfExecutors) {
+        let given = conf.get("spark.kubernetes.hadoop.configMapName").map(str::to_owned);
+        let config_map = given.or_else(|| job.files.hadoop.is_some().then(|| names.hadoop.clone()));
+        conf.set_some("spark.kubernetes.executor.hadoopConfigMapName", config_map);
+    }
+    if let Some((name, _)) = hadoop::shipped_keytab(&job.files, &conf) {
+        conf.set(hadoop::KEYTAB, format!("{}/{name}", hadoop::KEYTAB_DIR));
+    }
+    credentials::redact(&mut conf);
+    conf
+}
+
+/// The scheduler of the pods, and what connects them to their gang.
+fn scheduling(job: &Job, submission: &Submission, names: &Names, conf: &mut Conf) {
+    let scheduler = Scheduler::of(job);
+    // A PodGroup that the user named is the user's; otherwise both roles are in ours.
+    if let Some(link) = group_link(&scheduler).filter(|_| !has_own_group(job)) {
+        for role in ["driver", "executor"] {
+            conf.set(format!("spark.kubernetes.{role}.{link}"), names.pod_group.as_str());
+        }
+    }
+    if scheduler == Scheduler::YuniKorn {
+        for (key, value) in yunikorn::settings(job.spec.batch_scheduler_options.queue.as_ref()) {
+            if !job.conf.contains_key(&key) {
+                conf.set(key, value);
+            }
+        }
+    }
+    if let Some(name) = scheduler.name() {
+        conf.set("spark.kubernetes.driver.scheduler.name", name);
+        conf.set("spark.kubernetes.executor.scheduler.name", name);
+    }
+    // Attempts have ids of their own in Spark's label, by which YuniKorn would take executors for another application.
+    if scheduler == Scheduler::YuniKorn && job.carrier() != CarrierKind::Pod {
+        for role in ["driver", "executor"] {
+            let key = format!("spark.kubernetes.{role}.annotation.{}", yunikorn::APPLICATION);
+            conf.set_default(&key, submission.application());
+        }
+    }
+}
+
+/// Labels of both roles' pods beside those that their role has in the job file.
+fn pod_labels(job: &Job, submission: &Submission, conf: &mut Conf) {
+    let mut all: BTreeMap<String, String> = Spec::propagated(&job.labels);
+    // Kueue admits pods one by one, so each has the label of the queue.
+    let kueue_queue = plan::queue(job).filter(|_| Scheduler::of(job) == Scheduler::Kueue);
+    all.extend(kueue_queue.map(|queue| (KUEUE_QUEUE.to_owned(), queue.clone())));
+    all.extend(labels::own(job, submission));
+    for role in ["driver", "executor"] {
+        for (key, value) in &all {
+            conf.set_default(&format!("spark.kubernetes.{role}.label.{key}"), value.as_str());
+        }
+    }
+}
+
+/// The application's name, id and place. Attempts of a Job have their own ids and hosts, which the driver's arguments set.
+fn identity(job: &Job, submission: &Submission, names: &Names, conf: &mut Conf) {
+    conf.set_default("spark.app.name", job.name(submission));
+    let time = submission.milliseconds().filter(|_| job.version().has(Change::SubmitTime));
+    conf.set_some("spark.app.submitTime", time);
+    conf.set_default("spark.master", "k8s://https://kubernetes.default.svc");
+    conf.set("spark.submit.deployMode", "cluster");
+    conf.set("spark.kubernetes.namespace", names.namespace.as_str());
+    if job.carrier() == CarrierKind::Pod {
+        conf.set("spark.app.id", submission.application());
+        conf.set("spark.driver.host", format!("{}.{}.svc", names.service, names.namespace));
+        conf.set("spark.kubernetes.driver.pod.name", names.carrier.as_str());
+        conf.set("spark.kubernetes.executor.podNamePrefix", names.executors.as_str());
+    }
+}
+
+/// What the driver would decide otherwise than the submitter: ports, the factor of memory outside of the heap.
+fn defaults(job: &Job, conf: &mut Conf) {
+    conf.set("spark.kubernetes.submitInDriver", "true");
+    conf.set("spark.kubernetes.resource.type", job.language().resource_type());
+    let read = conf.all_resolved(&job.files.environment);
+    let ports = Ports::of(&read);
+    conf.set("spark.driver.port", ports.rpc.to_string());
+    conf.set("spark.driver.blockManager.port", ports.service_block_manager.to_string());
+    if let Ok(factor) = memory::overhead_factor(&read, job.language().is_foreign()) {
+        conf.set("spark.kubernetes.memoryOverheadFactor", java_double(factor));
+    }
+    conf.set_default("spark.submit.pyFiles", "");
+}
+
+/// The main file of a JVM's application, which is one of its jars.
+fn main_jar(job: &Job, conf: &mut Conf) {
+    let main = job.spec.main_application_file.as_deref().filter(|main| !main.is_empty());
+    if let Some(main) = main.filter(|_| !job.language().is_foreign()) {
+        let jars = conf.given("spark.jars").map_or_else(|| main.to_owned(), |jars| format!("{jars},{main}"));
+        conf.set("spark.jars", jars);
+    }
+}
+
+/// What connects a pod to its PodGroup, as Spark's settings have it behind the role.
+fn group_link(scheduler: &Scheduler) -> Option<String> {
+    match scheduler {
+        Scheduler::Volcano => Some(format!("annotation.{GROUP_NAME}")),
+        Scheduler::Coscheduling(_) => Some(format!("label.{COSCHEDULING_GROUP}")),
+        Scheduler::Default | Scheduler::YuniKorn | Scheduler::Kueue => None,
+    }
+}
+
+/// Volcano's annotation for a pod's PodGroup.
+const GROUP_NAME: &str = "scheduling.k8s.io/group-name";
+/// The coscheduling plugin's label for the same.
+const COSCHEDULING_GROUP: &str = "scheduling.x-k8s.io/pod-group";
+
+/// Whether the user put the driver into an existing PodGroup.
+pub fn has_own_group(job: &Job) -> bool {
+    let scheduler = Scheduler::of(job);
+    let driver = &job.spec.driver.role;
+    let setting = group_link(&scheduler).map(|link| format!("spark.kubernetes.{}.{link}", Role::Driver.word()));
+    let by_setting = setting.is_some_and(|key| job.spec.spark_conf.contains_key(&key) || job.conf.contains_key(&key));
+    by_setting
+        || match scheduler {
+            Scheduler::Volcano => driver.annotations.contains_key(GROUP_NAME),
+            Scheduler::Coscheduling(_) => driver.labels.contains_key(COSCHEDULING_GROUP),
+            Scheduler::Default | Scheduler::YuniKorn | Scheduler::Kueue => false,
+        }
+}
+
+/// A number as Java prints a double: `0.1`, `1.0`, and below a thousandth or from ten million on `1.0E-4`.
+///
+/// Source: `Double.toString` of Java 19 and later.
+fn java_double(number: f64) -> String {
+    let (text, exponent) = match number {
+        0.0 | 1e-3..1e7 => (number.to_string(), String::new()),
+        _ => match format!("{number:E}").split_once('E') {
+            Some((digits, exponent)) => (digits.to_owned(), format!("E{exponent}")),
+            None => (number.to_string(), String::new()),
+        },
+    };
+    let point = if text.contains('.') { "" } else { ".0" };
+    format!("{text}{point}{exponent}")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn doubles_are_written_as_java_writes_them() {
+        for (number, text) in [
+            (0.0, "0.0"),
+            (0.1, "0.1"),
+            (2.0, "2.0"),
+            (0.0001, "1.0E-4"),
+            (0.00025, "2.5E-4"),
+            (1e7, "1.0E7"),
+            (1234567.5, "1234567.5"),
+        ] {
+            assert_eq!(super::java_double(number), text);
+        }
+    }
+}
