@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::Pod;
 use super::cluster_args::ClusterArgs;
 use super::delete::OPERATOR;
 use super::events;
-use crate::cluster::{self, Cluster, connect, find, glance_and_events};
+use crate::cluster::{self, Cluster, connect, find, read_with_events};
 use crate::exit_code::ExitCode;
 use crate::follow::failure::failure_logs;
 use crate::manifests::Application;
@@ -28,7 +28,7 @@ impl Describe {
     pub async fn run(self) -> Result<ExitCode> {
         let cluster = connect(self.place.options()).await?;
         let application = find(&cluster, &self.name).await?.application;
-        let (mut observed, events) = glance_and_events(&cluster, &application).await?;
+        let (mut observed, events) = read_with_events(&cluster, &application).await?;
         let state = state_explained(&cluster, &mut observed).await;
         let mut lines = rows(&application, &observed, &state);
         if state.outcome().is_some_and(|outcome| outcome.ending != Ending::Succeeded) {

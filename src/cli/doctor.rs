@@ -112,7 +112,7 @@ impl Findings {
 }
 
 async fn examine(cluster: &Cluster, subject: &Target<'_>) -> Findings {
-    let facts = cluster::survey(cluster, &subject.asks()).await;
+    let facts = cluster::query(cluster, &subject.asks()).await;
     let checks = subject.checks(&facts);
     let code = match checks.iter().any(|check| check.verdict == Verdict::Failed) {
         false => ExitCode::Succeeded,

@@ -5,7 +5,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use super::Form;
 use super::cluster_args::ClusterArgs;
 use super::list::table;
-use crate::cluster::{connect, find, glance_and_events};
+use crate::cluster::{connect, find, read_with_events};
 use crate::exit_code::ExitCode;
 use crate::report::{JsonLine, clean, span};
 use crate::state;
@@ -27,7 +27,7 @@ impl Events {
     pub async fn run(self) -> Result<ExitCode> {
         let cluster = connect(self.place.options()).await?;
         let application = find(&cluster, &self.name).await?.application;
-        let events = glance_and_events(&cluster, &application).await?.1?;
+        let events = read_with_events(&cluster, &application).await?.1?;
         match self.output {
             Form::Json => {
                 let now = Timestamp::now();

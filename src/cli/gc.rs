@@ -4,7 +4,7 @@ use anyhow::Result;
 use k8s_openapi::jiff::SignedDuration;
 
 use super::cluster_args::ClusterArgs;
-use crate::cluster::{Retention, connect, litter};
+use crate::cluster::{Retention, connect, find_garbage};
 use crate::exit_code::ExitCode;
 use crate::terminal::{messages, stdout};
 use crate::time::duration;
@@ -39,22 +39,22 @@ impl Gc {
             cluster.namespace.clear();
         }
         let signed = |time| SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
-        let respite = Retention { young: signed(self.older_than), ended: self.ended.map(signed) };
-        let found = litter(&cluster, respite).await?;
-        for unseen in &found.unseen {
-            messages::warn(unseen);
+        let retention = Retention { young: signed(self.older_than), ended: self.ended.map(signed) };
+        let found = find_garbage(&cluster, retention).await?;
+        for refusal in &found.refused {
+            messages::warn(refusal);
         }
-        for litter in &found.litter {
+        for garbage in &found.garbage {
             let done = match self.dry_run {
                 true => "would delete",
-                false if litter.take_away(&cluster).await? => "deleted",
-                false => "gone already:",
+                false if garbage.delete(&cluster).await? => "deleted",
+                false => "already gone:",
             };
-            stdout::print([format!("{done} {}: {}", litter.called, litter.why)])?;
+            stdout::print([format!("{done} {}: {}", garbage.name, garbage.why)])?;
         }
-        if found.litter.is_empty() {
-            let where_seen = if found.unseen.is_empty() { "" } else { " where one may look" };
-            messages::line(&format!("nothing lies about{where_seen}"));
+        if found.garbage.is_empty() {
+            let listed = if found.refused.is_empty() { "" } else { " in the resources you can list" };
+            messages::line(&format!("nothing to clean up{listed}"));
         }
         Ok(ExitCode::Succeeded)
     }

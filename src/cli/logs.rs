@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::Pod;
 
 use super::cluster_args::ClusterArgs;
 use crate::cluster::{
-    self, Change, Cluster, Failure, Found, LogEvent, Logs as Streams, Part, Refusal, connect, find, glance, whole_log,
+    self, Change, Cluster, Failure, Found, LogEvent, Logs as Streams, Part, Refusal, connect, copy_log, find, read,
 };
 use crate::exit_code::ExitCode;
 use crate::follow::follow;
@@ -43,7 +43,7 @@ impl Logs {
         let cluster = connect(self.place.options()).await?;
         let Found { application, driver, .. } = find(&cluster, &self.name).await?;
         if let Some(number) = self.attempt {
-            let observed = glance(&cluster, &application).await?;
+            let observed = read(&cluster, &application).await?;
             self.copy(&cluster, find_attempt(&observed, number.get(), &application)?).await?;
             return Ok(ExitCode::Succeeded);
         }
@@ -59,7 +59,7 @@ impl Logs {
             self.copy(&cluster, driver).await?;
             return Ok(ExitCode::Succeeded);
         };
-        let observed = glance(&cluster, &application).await?;
+        let observed = read(&cluster, &application).await?;
         let pod = find_executor(&observed, executor, &application)?;
         if self.follow {
             return follow_executor(&cluster, &application, &pod).await;
@@ -74,7 +74,7 @@ impl Logs {
         }
         let part = Part { tail: self.tail.map(i64::from), previous: self.previous };
         let mut out = std::io::stdout().lock();
-        whole_log(cluster, pod, part, |piece| stdout::pass(&mut out, piece)).await
+        copy_log(cluster, pod, part, |piece| stdout::pass(&mut out, piece)).await
     }
 }
 
@@ -111,13 +111,13 @@ async fn follow_executor(cluster: &Cluster, application: &Application, pod: &Pod
     let interrupt = Interrupt::listen()?;
     let name = pod.metadata.name.as_deref().unwrap_or_default();
     let mut logs = Streams::of(cluster);
-    logs.begin(name, pod);
+    logs.follow(name, pod);
     let mut sight = cluster::observe(cluster, application);
     let mut is_seen = false;
     let mut out = std::io::stdout().lock();
     loop {
         tokio::select! {
-            heard = logs.rest() => match heard {
+            heard = logs.next_remaining() => match heard {
                 Some((_, LogEvent::Line(line))) if stdout::pass(&mut out, &line.text)? => {}
                 Some((_, LogEvent::Line(_))) => return Ok(ExitCode::Succeeded),
                 Some((_, LogEvent::Trouble(what))) => messages::warn(&what),

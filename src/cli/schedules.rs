@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::cluster_args::ClusterArgs;
 use super::list;
-use crate::cluster::{self, Cluster, Failure, Refusal, Schedule, connect};
+use crate::cluster::{self, Cluster, Schedule, connect};
 use crate::exit_code::{self, ExitCode};
 use crate::follow::follow;
 use crate::follow::options::FollowOptions;
@@ -106,7 +106,7 @@ impl Resume {
 
 async fn set(name: &str, place: ClusterArgs, suspended: bool) -> Result<ExitCode> {
     let cluster = connect(place.options()).await?;
-    let schedule = known(&cluster, name).await?;
+    let schedule = cluster::find_schedule(&cluster, name).await?;
     let changed = cluster::suspend(&cluster, &schedule, suspended).await?;
     let already = if changed { "" } else { "already " };
     let what = match suspended {
@@ -115,18 +115,6 @@ async fn set(name: &str, place: ClusterArgs, suspended: bool) -> Result<ExitCode
     };
     messages::line(&format!("{name} is {already}{what}"));
     Ok(ExitCode::Succeeded)
-}
-
-async fn known(cluster: &Cluster, name: &str) -> Result<Schedule> {
-    match cluster::schedule(cluster, name).await? {
-        Some(schedule) => Ok(schedule),
-        None => {
-            let place = format!("in namespace {} of {}", cluster.namespace, cluster.context);
-            let failure = Failure::Missing(format!("there is none of that name {place}"));
-            let hint = format!("see what there is with: {} list -n {}", program(), cluster.namespace);
-            Err(Refusal { hint: Some(hint), ..Refusal::of(format!("looking for schedule {name}"), failure) }.into())
-        }
-    }
 }
 
 impl Run {
@@ -138,7 +126,7 @@ impl Run {
     async fn begin(&self) -> Result<ExitCode> {
         let interrupt = Interrupt::listen()?;
         let cluster = connect(self.place.options()).await?;
-        let schedule = known(&cluster, &self.name).await?;
+        let schedule = cluster::find_schedule(&cluster, &self.name).await?;
         // The last digits of such an id are random.
         let id = Uuid::now_v7().simple().to_string();
         let application = cluster::run_now(&cluster, &schedule, &id[id.len() - 8..]).await?;
@@ -166,7 +154,7 @@ pub async fn tell(cluster: &Cluster, schedule: &Schedule, output: Output) -> Res
             let last =
                 schedule.last_run().map(|last| format!(", last run {} ago", span(terms.now.duration_since(last))));
             let name = &schedule.application.name;
-            let first = format!("{name} {}: {}{}", state(schedule), schedule.words(), last.unwrap_or_default());
+            let first = format!("{name} {}: {}{}", state(schedule), schedule.describe(), last.unwrap_or_default());
             let head = ["  RUN", "STATE", "AGE", "RAN", "REASON"].map(str::to_owned).to_vec();
             let rows = runs.iter().map(|run| run_cells(run, &terms));
             let rows: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
@@ -205,7 +193,7 @@ fn cells(schedule: &Schedule, now: Timestamp) -> Vec<String> {
         state(schedule).to_owned(),
         schedule.active().to_string(),
         last.unwrap_or_else(|| "-".to_owned()),
-        schedule.words(),
+        schedule.describe(),
     ]
 }
 

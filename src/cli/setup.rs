@@ -78,7 +78,7 @@ impl Setup {
                 messages::line(&format!("applied {}", cluster::apply(&cluster, object).await?));
             }
             if self.preempt {
-                let was_missing = cluster::preempt(&cluster).await?;
+                let was_missing = cluster::add_preempt_action(&cluster).await?;
                 messages::line(if was_missing {
                     "added preempt to Volcano's actions"
                 } else {

@@ -5,7 +5,7 @@ use k8s_openapi::jiff::tz::TimeZone;
 use super::cluster_args::ClusterArgs;
 use super::describe::state_explained;
 use super::schedules;
-use crate::cluster::{connect, find, glance, schedule};
+use crate::cluster::{connect, find, read, schedule};
 use crate::exit_code::ExitCode;
 use crate::follow::failure::failure_logs;
 use crate::report::{self, FailureReport, Json, Output, Plain};
@@ -31,7 +31,7 @@ impl Status {
             return Ok(ExitCode::Succeeded);
         }
         let application = find(&cluster, &self.name).await?.application;
-        let mut observed = glance(&cluster, &application).await?;
+        let mut observed = read(&cluster, &application).await?;
         let state = state_explained(&cluster, &mut observed).await;
         let now = Timestamp::now();
         match self.output {

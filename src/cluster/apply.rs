@@ -1,38 +1,42 @@
+//! Changes to a cluster's set-up: server-side apply of objects, and the actions of Volcano's scheduler.
+
 use serde_json::{Value, json};
 
+use super::connect::Cluster;
+use super::error::{Failure, Refusal};
+use super::paths;
 use super::request::Call;
-use super::{Cluster, Failure, Refusal, kinds};
 use crate::kubernetes::Object;
 use crate::manifests::with_preempt;
 
-/// Makes an object be as it is written, and returns how it is spoken of. Fields that another has set otherwise are
-/// left to him: the server refuses.
+/// Applies an object server-side, and returns its name for messages. Fields that another manager has set differently
+/// are a conflict, which the server refuses.
 ///
 /// # Errors
-/// It is refused.
+/// The request is refused.
 pub async fn apply(cluster: &Cluster, object: &Object) -> Result<String, Refusal> {
-    let called = kinds::describe(object);
-    let doing = format!("applying {called}");
+    let name = paths::describe(object);
+    let doing = format!("applying {name}");
     let refusal = |failure| Refusal::new(doing.as_str(), failure, object.namespace());
-    let path = kinds::collection(object, object.namespace()).map_err(Failure::NotSent).map_err(refusal)?;
+    let path = paths::collection(object, object.namespace()).map_err(Failure::NotSent).map_err(refusal)?;
     let uri = format!("{path}/{}?fieldManager=sparkctl-setup", object.name());
     let call = Call::patch(uri, "application/apply-patch+yaml", &object.0);
     cluster.send_until_answered(&doing, &call).await.result.map_err(refusal)?;
-    Ok(called)
+    Ok(name)
 }
 
-/// Where Volcano's installation keeps the scheduler's configuration.
+/// Namespace and name of the scheduler's configuration in an installation of Volcano.
 const CONFIGURATION: (&str, &str) = ("volcano-system", "volcano-scheduler-configmap");
 
 /// Adds `preempt` to the actions of Volcano's scheduler. Returns whether it was missing.
 ///
 /// # Errors
-/// The configuration is not where an installation puts it, or may not be changed.
-pub async fn preempt(cluster: &Cluster) -> Result<bool, Refusal> {
+/// The configuration is not found, or changing it is refused.
+pub async fn add_preempt_action(cluster: &Cluster) -> Result<bool, Refusal> {
     let (namespace, name) = CONFIGURATION;
     let doing = format!("adding preempt to config map {name} of {namespace}");
     let refusal = |failure| Refusal::new(doing.as_str(), failure, namespace);
-    let path = format!("{}/{name}", kinds::in_namespace("v1", "configmaps", namespace));
+    let path = format!("{}/{name}", paths::in_namespace("v1", "configmaps", namespace));
     let map = cluster.send_until_answered(&doing, &Call::get(path.clone())).await.result.map_err(refusal)?;
     let texts = map["data"].as_object().into_iter().flatten();
     let changed: serde_json::Map<String, Value> =
@@ -40,7 +44,7 @@ pub async fn preempt(cluster: &Cluster) -> Result<bool, Refusal> {
     if changed.is_empty() {
         return Ok(false);
     }
-    // Changed meanwhile, it is refused.
+    // The server refuses the patch if the configuration has changed since.
     let version = map.pointer("/metadata/resourceVersion").cloned();
     let patch = json!({"metadata": {"resourceVersion": version}, "data": changed});
     let call = Call::patch(path, "application/merge-patch+json", &patch);

@@ -1,38 +1,38 @@
-//! The cluster's time, as far as it can be told from here.
+//! The cluster's time, as its answers show it.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Instant;
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
-/// Set by the `Date` of the API server's answers, and carried on by a clock that nobody sets: this machine's
-/// own may be wrong, and may be set right while an application is followed.
+/// A clock that is set by the `Date` of the API server's answers and runs on a monotonic clock: this machine's time may
+/// be wrong, and may be adjusted while an application is followed.
 pub(super) struct Clock {
-    began: Instant,
-    /// The cluster's time at `began`, in milliseconds.
-    at_begin: AtomicI64,
+    started: Instant,
+    /// The cluster's time at `started`, in milliseconds.
+    at_start: AtomicI64,
 }
 
 impl Clock {
-    /// This machine's time, for want of a better one.
+    /// Starts with this machine's time, until an answer sets it.
     pub(super) fn new() -> Clock {
-        Clock { began: Instant::now(), at_begin: AtomicI64::new(Timestamp::now().as_millisecond()) }
+        Clock { started: Instant::now(), at_start: AtomicI64::new(Timestamp::now().as_millisecond()) }
     }
 
     pub(super) fn now(&self) -> Timestamp {
-        let at_begin = Timestamp::from_millisecond(self.at_begin.load(Ordering::Relaxed));
-        let since = SignedDuration::try_from(self.began.elapsed()).unwrap_or_default();
-        at_begin.and_then(|at_begin| at_begin.checked_add(since)).unwrap_or(Timestamp::MAX)
+        let at_start = Timestamp::from_millisecond(self.at_start.load(Ordering::Relaxed));
+        let since = SignedDuration::try_from(self.started.elapsed()).unwrap_or_default();
+        at_start.and_then(|at_start| at_start.checked_add(since)).unwrap_or(Timestamp::MAX)
     }
 
-    /// Takes an answer's `Date`, which is cut to the second: what is within that second is more exact already.
+    /// Sets the clock by an answer's `Date`, which has whole seconds: a clock within that second is more exact already.
     pub(super) fn set(&self, date: Timestamp) {
-        // Half a second makes up for the cut on average.
+        // Half a second compensates for the truncation on average.
         let now = date.as_millisecond().saturating_add(500);
-        let elapsed = i64::try_from(self.began.elapsed().as_millis()).unwrap_or_default();
-        let at_begin = now.saturating_sub(elapsed);
-        if at_begin.abs_diff(self.at_begin.load(Ordering::Relaxed)) >= 1000 {
-            self.at_begin.store(at_begin, Ordering::Relaxed);
+        let elapsed = i64::try_from(self.started.elapsed().as_millis()).unwrap_or_default();
+        let at_start = now.saturating_sub(elapsed);
+        if at_start.abs_diff(self.at_start.load(Ordering::Relaxed)) >= 1000 {
+            self.at_start.store(at_start, Ordering::Relaxed);
         }
     }
 }
@@ -42,12 +42,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn goes_by_the_clusters_date_and_on_from_there() {
+    fn runs_on_from_the_clusters_date() {
         let clock = Clock::new();
         let hour = SignedDuration::from_hours(1);
         for date in [Timestamp::now() + hour, Timestamp::now() - hour] {
             clock.set(date);
-            // Minutes, because a busy machine may take its time between two lines.
+            // Minutes, because a busy machine may pause for long between two lines.
             let since = clock.now().duration_since(date);
             assert!(since.as_secs() >= 0 && since < SignedDuration::from_mins(10), "{since}");
         }

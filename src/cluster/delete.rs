@@ -1,11 +1,14 @@
+//! Deletes applications, and single objects as they were read.
+
 use serde_json::{Value, json};
 
+use super::connect::Cluster;
+use super::error::{Failure, Refusal};
+use super::paths;
 use super::request::Call;
-use super::{Cluster, Failure, Refusal, kinds};
 use crate::manifests::{Application, Carrier, SUBMISSION};
 
-/// Deletes an application by its carrier: all else is owned by it, and goes with it.
-/// Returns whether there was one to delete.
+/// Deletes an application by deleting its carrier, which owns everything else. Returns whether it was still there.
 ///
 /// # Errors
 /// The deletion is refused, or the API server cannot be reached.
@@ -18,7 +21,7 @@ pub async fn delete(cluster: &Cluster, application: &Application) -> Result<bool
     let doing = format!("deleting {}", application.carrier.describe());
     let refusal = |failure| Refusal::new(doing.as_str(), failure, &application.namespace);
     let path =
-        format!("{}/{}", kinds::in_namespace(version, plural, &application.namespace), application.carrier.name());
+        format!("{}/{}", paths::in_namespace(version, plural, &application.namespace), application.carrier.name());
     let carrier = match cluster.send_until_answered(&doing, &Call::get(path.clone())).await.result {
         Err(failure) if failure.code() == 404 => return Ok(false),
         found => found.map_err(refusal)?,
@@ -30,8 +33,8 @@ pub async fn delete(cluster: &Cluster, application: &Application) -> Result<bool
 }
 
 impl Cluster {
-    /// Deletes the very object that was read, and lets the garbage collector take what it owns.
-    /// Returns whether it was still there.
+    /// Deletes the object that was read, by its uid, and leaves what it owns to the garbage collector. Returns whether it
+    /// was still there.
     pub(super) async fn delete_object(&self, doing: &str, path: &str, object: &Value) -> Result<bool, Failure> {
         let options = json!({
             "kind": "DeleteOptions",
@@ -41,7 +44,7 @@ impl Cluster {
         });
         match self.send_until_answered(doing, &Call::delete(path.to_owned(), &options)).await.result {
             Ok(_) => Ok(true),
-            // Gone, or another of the same name.
+            // It is gone, or the name now belongs to another object.
             Err(failure) if matches!(failure.code(), 404 | 409) => Ok(false),
             Err(failure) => Err(failure),
         }

@@ -1,44 +1,46 @@
+//! Failures of requests: what they mean for a retry and an exit code, in words that show no credential.
+
 use std::error::Error;
 use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
+use kube::client::AuthError;
 use kube::core::Status;
 
-use super::connect::told;
 use crate::exit_code::ExitCode;
 use crate::state::refusal_hint;
 
-/// Why a request did not do what it was sent for.
+/// Why a request failed.
 #[derive(Clone, Debug)]
 pub enum Failure {
-    /// The server's answer.
+    /// The server answered with an error.
     Refused(Box<Status>),
-    /// No answer came: the request may have been carried out or not.
+    /// No answer came: the request may or may not have been carried out.
     NoAnswer(String),
-    /// It was not sent: no credential, or no such kind.
+    /// It was not sent: there is no credential, or the kind is unknown.
     NotSent(String),
-    /// What was looked for is not there.
+    /// The object does not exist.
     Missing(String),
-    /// What is there is not what would be created.
+    /// The existing object differs from the one to create.
     Differs(String),
-    /// A store of files, beside the cluster, does not answer or is out of order.
+    /// A file store does not answer, or fails with a server error.
     #[cfg_attr(not(feature = "upload"), expect(dead_code))]
     Unreached(String),
-    /// A signal stopped it; sparkctl exits with this code.
+    /// A signal ended it; sparkctl exits with this code.
     Interrupted(ExitCode),
 }
 
 impl Failure {
-    /// A client's error, in words that show no credential.
+    /// Converts the client's error, without any credential in its text.
     pub(super) fn of(error: kube::Error) -> Failure {
         match error {
             kube::Error::Api(status) => Failure::Refused(status),
-            error @ kube::Error::Auth(_) => Failure::NotSent(told(&error)),
-            error => Failure::NoAnswer(told(&error)),
+            error @ kube::Error::Auth(_) => Failure::NotSent(describe(&error)),
+            error => Failure::NoAnswer(describe(&error)),
         }
     }
 
-    /// How long the server asks to wait.
+    /// How long the server asks to wait before a retry.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {
             Failure::Refused(status) => {
@@ -49,9 +51,9 @@ impl Failure {
         }
     }
 
-    /// Whether the same request may be answered otherwise in a moment.
+    /// Whether a retry of the same request may succeed.
     ///
-    /// A `Conflict` at a creation is the quota's bookkeeping, which the server asks to be tried again.
+    /// A `Conflict` on a creation comes from the quota's bookkeeping, and the server asks for a retry.
     pub(super) fn may_pass(&self) -> bool {
         match self {
             Failure::Refused(status) => matches!(status.code, 429 | 500..=599) || status.reason == "Conflict",
@@ -64,6 +66,7 @@ impl Failure {
         }
     }
 
+    /// The HTTP status of the server's answer; 0 if there is none.
     pub fn code(&self) -> u16 {
         match self {
             Failure::Refused(status) => status.code,
@@ -71,7 +74,7 @@ impl Failure {
         }
     }
 
-    /// Whether it is certain that the request changed nothing.
+    /// Whether the request certainly changed nothing.
     pub(super) fn is_final(&self) -> bool {
         match self {
             Failure::Refused(status) => status.code < 500,
@@ -96,12 +99,13 @@ impl Failure {
         }
     }
 
-    pub(super) fn says(&self, part: &str) -> bool {
+    /// Whether the message contains a text.
+    pub(super) fn contains(&self, part: &str) -> bool {
         self.message().contains(part)
     }
 }
 
-/// In the server's own sentence.
+/// The server's own message.
 impl Display for Failure {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
@@ -114,14 +118,14 @@ impl Display for Failure {
     }
 }
 
-/// What was being attempted, why it was not done, what to try, and what was undone.
+/// A step that failed: why, what to try, and what was undone.
 #[derive(Clone, Debug)]
 pub struct Refusal {
-    /// `creating driver pod pi-driver`.
+    /// The step, such as `creating driver pod pi-driver`.
     pub doing: String,
     pub failure: Failure,
     pub hint: Option<String>,
-    /// What was taken back, and what could not be.
+    /// What was deleted again, and what could not be.
     pub undone: Vec<String>,
 }
 
@@ -131,16 +135,15 @@ impl Refusal {
         Refusal { doing: doing.into(), failure, hint, undone: Vec::new() }
     }
 
-    /// A failure where there is nothing to try but what it says itself.
+    /// A failure without a hint.
     pub fn of(doing: impl Into<String>, failure: Failure) -> Refusal {
         Refusal { doing: doing.into(), failure, hint: None, undone: Vec::new() }
     }
 
-    /// Whether the same submission may be taken later, with nothing changed in it: there was no room, or what
-    /// judges it was out of order.
+    /// Whether the same submission may be accepted later: the quota or queue was full, or a webhook was down.
     pub fn may_pass(&self) -> bool {
         let passing = ["exceeded quota", "failed calling webhook", "can only submit PodGroup to queue"];
-        self.failure.may_pass() || passing.iter().any(|words| self.failure.says(words))
+        self.failure.may_pass() || passing.iter().any(|words| self.failure.contains(words))
     }
 
     pub fn exit_code(&self) -> ExitCode {
@@ -163,7 +166,7 @@ impl Display for Refusal {
 
 impl Error for Refusal {}
 
-/// The exit code of a command that an error ended: what is no refusal of the cluster's is wrong input.
+/// The exit code of a command that failed: an error that is not the cluster's refusal is invalid input.
 pub fn exit_code(error: &anyhow::Error) -> ExitCode {
     error.downcast_ref::<Refusal>().map_or(ExitCode::Invalid, Refusal::exit_code)
 }
@@ -172,7 +175,7 @@ pub fn exit_code(error: &anyhow::Error) -> ExitCode {
 fn hint(failure: &Failure, namespace: &str) -> Option<String> {
     if let Failure::NoAnswer(_) = failure {
         return Some(
-            "is this the right cluster, and can it be reached from here? kubectl version asks the same server".into(),
+            "is this the right cluster, and can it be reached from here? `kubectl version` uses the same server".into(),
         );
     }
     if failure.code() == 401 {
@@ -180,8 +183,37 @@ fn hint(failure: &Failure, namespace: &str) -> Option<String> {
             "the credentials were not accepted, and may have expired: log in again, or choose another --context".into(),
         );
     }
-    let taken = || "another application has the name: choose another, or metadata.generateName".to_owned();
+    let taken = || "the name is taken by another application: choose another, or use metadata.generateName".to_owned();
     refusal_hint(failure.message(), namespace).or_else(|| failure.already_exists().then(taken))
+}
+
+/// Describes a client's error without the output of credential plugins, which may contain a token.
+pub(super) fn describe(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => status.message.clone(),
+        kube::Error::Auth(error) => match error {
+            AuthError::AuthExecStart(error) => {
+                format!("the kubeconfig's credential plugin cannot be run: {error}")
+            }
+            AuthError::AuthExecRun { out, .. } => format!(
+                "the kubeconfig's credential plugin failed ({}): {}",
+                out.status,
+                String::from_utf8_lossy(&out.stderr).trim()
+            ),
+            AuthError::AuthExecParse(_) => "the kubeconfig's credential plugin did not print a credential".into(),
+            other => other.to_string(),
+        },
+        other => innermost(other),
+    }
+}
+
+/// The last error of a chain: the outer ones only repeat that a request failed.
+fn innermost(error: &dyn Error) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
 }
 
 #[cfg(test)]
@@ -196,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn quotes_the_server_and_hints() {
+    fn quotes_the_server_and_gives_a_hint() {
         let refusal = refusal(403, "pods \"pi-driver\" is forbidden: exceeded quota: q, requested: pods=1");
         assert_eq!(
             refusal.to_string(),
@@ -206,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_may_pass_is_worth_another_try() {
+    fn a_full_quota_and_a_server_error_are_worth_a_retry() {
         assert!(refusal(403, "pods \"x\" is forbidden: exceeded quota: q").may_pass());
         assert!(refusal(503, "").may_pass());
         assert!(!refusal(403, "pods is forbidden: User \"jo\" cannot create resource").may_pass());
@@ -214,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_a_refusal_from_a_server_in_trouble() {
+    fn a_refusal_and_a_server_error_have_different_exit_codes() {
         assert_eq!(refusal(422, "x").exit_code(), ExitCode::Refused);
         assert_eq!(refusal(503, "x").exit_code(), ExitCode::Unknown);
     }

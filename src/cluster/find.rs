@@ -1,41 +1,45 @@
+//! Finds applications in the cluster, and reads their objects.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Event, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::connect::Cluster;
+use super::error::{Failure, Refusal};
+use super::list::{self, Effort, items};
+use super::paths::{self, encoded};
 use super::request::Call;
-use super::{Cluster, Failure, Refusal, kinds};
 use crate::kubernetes::names;
 use crate::manifests::{Application, Carrier, JOB_NAME, NAME_ANNOTATION, SUBMISSION};
 use crate::program::program;
 use crate::state::{Observed, event_time};
 use crate::terminal::messages;
 
-/// Labels that hold an application's name: the operator's (and sparkctl's), and Spark's own.
+/// Labels with an application's name: the Spark operator's, which sparkctl sets too, and Spark's own.
 const NAME_LABELS: [&str; 2] = ["sparkoperator.k8s.io/app-name", "spark-app-name"];
-/// Volcano's annotation for a pod's group.
+/// Volcano's annotation with the name of a pod's PodGroup.
 const POD_GROUP: &str = "scheduling.k8s.io/group-name";
 
-/// An application that is in the cluster, by its driver's pod or its Job.
+/// An application in the cluster, found by its driver pod or its Job.
 #[derive(Clone, Debug)]
 pub struct Found {
     pub application: Application,
-    /// The latest driver's pod, if there is one.
+    /// The latest driver pod, if there is one.
     pub driver: Option<Pod>,
     created: Option<Timestamp>,
 }
 
-/// The application of that name, whoever submitted it: by the operator's label, by Spark's, or by the
-/// name of its driver's pod. Where several runs have the name, the latest one.
+/// Finds an application by name, whoever submitted it: by the operator's label, by Spark's, or by the name of its driver
+/// pod. If several runs have the name, the latest one is returned.
 ///
 /// # Errors
 /// There is none, or pods cannot be listed.
 pub async fn find(cluster: &Cluster, name: &str) -> Result<Found, Refusal> {
-    // A long name is cut in labels.
+    // Labels hold a shortened form of a long name.
     let label = names::cut(name, "", names::LABEL);
     let named = encoded(&label);
     let by_label =
@@ -50,19 +54,24 @@ pub async fn find(cluster: &Cluster, name: &str) -> Result<Found, Refusal> {
     let of_jobs: Vec<Found> = jobs.into_iter().flatten().filter_map(|job| Found::of_job(&job)).collect();
     for query in by_label.filter(|_| is_label_value(&label)).chain([by_pod]) {
         let drivers = pods_where(cluster, &cluster.namespace, &query).await?.into_iter().filter_map(Found::of_driver);
-        // A Job is older than its pods: without any it stands for itself.
+        // A Job is older than its pods, so that it is the latest only while it has none.
         if let Some(latest) = of_jobs.iter().cloned().chain(drivers).max_by_key(|found| found.created) {
             return Ok(latest);
         }
     }
-    let place = format!("in namespace {} of {}", cluster.namespace, cluster.context);
-    let failure = Failure::Missing(format!("there is no driver of that name {place}"));
-    let hint = format!("see what there is with: {} list -n {}, or -A for all namespaces", program(), cluster.namespace);
-    Err(Refusal { hint: Some(hint), ..Refusal::of(format!("looking for application {name}"), failure) })
+    Err(not_found(cluster, "application", name))
 }
 
-/// All applications of the namespace (of the whole cluster, where it is empty) whose drivers have the
-/// labels asked for, with what is to be seen of them, the latest first.
+/// The refusal for a name that nothing in the namespace has.
+pub(super) fn not_found(cluster: &Cluster, kind: &str, name: &str) -> Refusal {
+    let Cluster { namespace, context, .. } = cluster;
+    let failure = Failure::Missing(format!("not found in namespace {namespace} of {context}"));
+    let hint = format!("list what there is with: {} list -n {namespace}, or -A for all namespaces", program());
+    Refusal { hint: Some(hint), ..Refusal::of(format!("looking for {kind} {name}"), failure) }
+}
+
+/// Lists the applications of the namespace (of all namespaces if it is empty), with their objects, the latest first. With
+/// a label selector, only those whose drivers match it.
 ///
 /// # Errors
 /// Pods cannot be listed.
@@ -83,24 +92,23 @@ pub async fn list(cluster: &Cluster, labels: Option<&str>) -> Result<Vec<(Applic
         all.entry(key).or_default().0.push(pod);
     }
     if let Some(labels) = labels {
-        // Executors need not have the labels, so the drivers are asked for by themselves.
+        // Executors need not have the labels, so that the selected drivers are listed separately.
         let query = format!("labelSelector=spark-role%3Ddriver,{}", encoded(labels));
         let chosen = pods_where(cluster, &cluster.namespace, &query).await?;
         let chosen: BTreeSet<String> = chosen.iter().map(|pod| key(&pod.metadata)).collect();
         all.retain(|key, _| chosen.contains(key));
     }
     let mut all: Vec<(Application, Observed)> =
-        all.into_values().filter_map(|(pods, job)| seen(pods, job, of_job)).collect();
+        all.into_values().filter_map(|(pods, job)| assemble(pods, job, of_job)).collect();
     all.sort_by_key(|(_, observed)| std::cmp::Reverse(observed.created()));
     Ok(all)
 }
 
-/// What is to be seen of an application now: pods, its Job, and, where they may be read, events and
-/// PodGroup.
+/// Reads an application's objects once: its pods and its Job, and its events and PodGroup if they may be read.
 ///
 /// # Errors
 /// Pods cannot be listed, or the Job cannot be read.
-pub async fn glance(cluster: &Cluster, application: &Application) -> Result<Observed, Refusal> {
+pub async fn read(cluster: &Cluster, application: &Application) -> Result<Observed, Refusal> {
     let events = async |name: &str| events_of(cluster, &application.namespace, name).await;
     let (observed, of_carrier) = tokio::join!(objects(cluster, application), events(application.carrier.name()));
     let mut observed = Observed { events: of_carrier, ..observed? };
@@ -108,46 +116,46 @@ pub async fn glance(cluster: &Cluster, application: &Application) -> Result<Obse
     if let Some(driver) = driver.filter(|driver| driver != application.carrier.name()) {
         observed.events.extend(events(&driver).await);
     }
-    let is_kept_waiting = observed.pod_group.as_ref().is_some_and(is_pending);
-    if let Some(group) = application.pod_group.as_ref().filter(|_| is_kept_waiting) {
+    let group_waits = observed.pod_group.as_ref().is_some_and(is_pending);
+    if let Some(group) = application.pod_group.as_ref().filter(|_| group_waits) {
         observed.events.extend(events(group).await);
     }
     Ok(observed)
 }
 
-/// The same, and all events about the application, also about executors that are gone, the latest last: from
-/// one list of the namespace's events.
+/// Reads an application's objects and all events about it, including those about deleted executors, the latest last.
+/// The events come from one list of the namespace's.
 ///
 /// # Errors
-/// Pods cannot be listed, or the Job cannot be read. That events cannot be is not the whole's.
-pub async fn glance_and_events(
+/// Pods cannot be listed, or the Job cannot be read. Events that cannot be listed are the inner error.
+pub async fn read_with_events(
     cluster: &Cluster,
     application: &Application,
 ) -> Result<(Observed, Result<Vec<Event>, Refusal>), Refusal> {
     let all = items::<Event>(cluster, "reading events", ("v1", "events"), &application.namespace, "");
     let (observed, all) = tokio::join!(objects(cluster, application), all);
     let mut observed = observed?;
-    let own = all.map(|all| own(all, application, &observed));
+    let own = all.map(|all| about(all, application, &observed));
     let named = own.iter().flatten().map(|event| (event.metadata.name.clone().unwrap_or_default(), event.clone()));
     observed.events = named.collect();
     Ok((observed, own))
 }
 
-/// Those of the events that are about an application's pods, its Job and its PodGroup, the latest last.
-fn own(mut all: Vec<Event>, application: &Application, observed: &Observed) -> Vec<Event> {
+/// The events about an application's pods, its Job and its PodGroup, the latest last.
+fn about(mut all: Vec<Event>, application: &Application, observed: &Observed) -> Vec<Event> {
     let driver = observed.driver.as_ref();
     let drivers: Vec<&str> = observed.drivers().into_iter().filter_map(|pod| pod.metadata.name.as_deref()).collect();
     let volumes = driver.and_then(|pod| pod.spec.as_ref()?.volumes.as_ref()).into_iter().flatten();
     let maps = volumes.filter_map(|volume| Some(volume.config_map.as_ref()?.name.as_str()));
-    // Executors that are gone are known by the beginning of their names: that of those which are left, of the
-    // driver in a Job, of what else the submission made.
+    // Deleted executors are recognized by the prefix of their names, which comes from the remaining executors, the
+    // driver of a Job, or the submission's ConfigMap.
     let mut prefixes: Vec<&str> =
         observed.executors.keys().filter_map(|name| Some(name.rsplit_once("-exec-")?.0)).collect();
     prefixes.extend(maps.filter_map(|name| name.strip_suffix("-driver-conf")));
     prefixes.extend(drivers.iter().map(|name| name.strip_suffix("-driver").unwrap_or(name)));
     prefixes.extend(&drivers);
     let uids: BTreeSet<&str> = observed.drivers().into_iter().filter_map(|pod| pod.metadata.uid.as_deref()).collect();
-    // Another run may have had the same names.
+    // An earlier run may have had the same names.
     let from = observed.created();
     all.retain(|event| {
         let object = &event.involved_object;
@@ -159,23 +167,23 @@ fn own(mut all: Vec<Event>, application: &Application, observed: &Observed) -> V
             || prefixes.iter().any(|prefix| name.strip_prefix(prefix).is_some_and(|rest| rest.starts_with("-exec-")));
         let is_own =
             name == application.carrier.name() || Some(name) == application.pod_group.as_deref() || is_executor();
-        is_own && event_time(event).is_none_or(|at| from.is_none_or(|from| at >= from - CLOCKS))
+        is_own && event_time(event).is_none_or(|at| from.is_none_or(|from| at >= from - CLOCK_SKEW))
     });
     all.sort_by_key(order);
     all
 }
 
-/// Events in their order: nodes note whole seconds, the scheduler its microseconds too, and within a second their names'
-/// ends count, the nanosecond of each.
+/// The sort key of an event. Nodes record whole seconds and the scheduler microseconds, so that within a second the end
+/// of the name decides, which is the nanosecond of its creation.
 fn order(event: &Event) -> (Option<i64>, Option<u64>) {
     let end = event.metadata.name.as_deref().and_then(|name| Some(name.rsplit_once('.')?.1));
     (event_time(event).map(|at| at.as_second()), end.and_then(|end| u64::from_str_radix(end, 16).ok()))
 }
 
 /// How much the clocks of a cluster's nodes may differ.
-const CLOCKS: SignedDuration = SignedDuration::from_secs(60);
+const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(60);
 
-/// Pods, Job, PodGroup, and the queue where that may keep the PodGroup waiting.
+/// Pods, Job and PodGroup, and the queue if the PodGroup is pending.
 async fn objects(cluster: &Cluster, application: &Application) -> Result<Observed, Refusal> {
     let namespace = &application.namespace;
     let selector =
@@ -183,7 +191,7 @@ async fn objects(cluster: &Cluster, application: &Application) -> Result<Observe
     let query = format!("labelSelector={}", selector.collect::<Vec<_>>().join(","));
     let pods = pods_where(cluster, namespace, &query);
     let group = async {
-        let groups = kinds::in_namespace("scheduling.volcano.sh/v1beta1", "podgroups", namespace);
+        let groups = paths::in_namespace("scheduling.volcano.sh/v1beta1", "podgroups", namespace);
         cluster.send(&Call::get(format!("{groups}/{}", encoded(application.pod_group.as_ref()?)))).await.ok()
     };
     let (pods, pod_group, job) = tokio::join!(pods, group, job_of(cluster, application));
@@ -196,7 +204,7 @@ async fn objects(cluster: &Cluster, application: &Application) -> Result<Observe
     observed.relist_pods(pods?);
     if let Some(group) = observed.pod_group.as_ref().filter(|group| is_pending(group)) {
         let queue = group.pointer("/spec/queue").and_then(Value::as_str).unwrap_or("default");
-        let queues = kinds::in_namespace("scheduling.volcano.sh/v1beta1", "queues", "");
+        let queues = paths::in_namespace("scheduling.volcano.sh/v1beta1", "queues", "");
         observed.queue = cluster.send(&Call::get(format!("{queues}/{}", encoded(queue)))).await.ok();
     }
     Ok(observed)
@@ -206,17 +214,21 @@ fn is_pending(group: &Value) -> bool {
     group.pointer("/status/phase").is_none_or(|phase| phase == "Pending")
 }
 
-/// Events about an object, by their names; none where they may not be read.
+/// Events about an object, by their names; empty if they may not be read.
 async fn events_of(cluster: &Cluster, namespace: &str, name: &str) -> BTreeMap<String, Event> {
-    let events = kinds::in_namespace("v1", "events", namespace);
-    let events =
-        cluster.send(&Call::get(format!("{events}?fieldSelector=involvedObject.name%3D{}", encoded(name)))).await;
-    let items = events.ok().and_then(|mut list| serde_json::from_value(list.get_mut("items")?.take()).ok());
-    let events = items.unwrap_or_else(Vec::<Event>::new).into_iter();
-    events.map(|event| (event.metadata.name.clone().unwrap_or_default(), event)).collect()
+    let events = paths::in_namespace("v1", "events", namespace);
+    let call = Call::get(format!("{events}?fieldSelector=involvedObject.name%3D{}", encoded(name)));
+    let mut found = BTreeMap::new();
+    let each = |event: Value| {
+        let event = serde_json::from_value::<Event>(event).ok();
+        found.extend(event.map(|event| (event.metadata.name.clone().unwrap_or_default(), event)));
+    };
+    // Events only explain what the pods say: without them, reasons are missing.
+    let _ = list::list(cluster, &call, Effort::BestEffort, each).await;
+    found
 }
 
-/// The Job of an application; none for one of another kind, or when it is gone.
+/// The Job of an application; `None` if it has none, or if the Job is gone.
 async fn job_of(cluster: &Cluster, application: &Application) -> Result<Option<Job>, Refusal> {
     let Carrier::Job { name, submission } = &application.carrier else {
         return Ok(None);
@@ -224,12 +236,12 @@ async fn job_of(cluster: &Cluster, application: &Application) -> Result<Option<J
     let query =
         format!("labelSelector={}%3D{submission}&fieldSelector=metadata.name%3D{}", encoded(SUBMISSION), encoded(name));
     let jobs: Vec<Job> =
-        items(cluster, "looking for its Job", ("batch/v1", "jobs"), &application.namespace, &query).await?;
+        items(cluster, "reading its Job", ("batch/v1", "jobs"), &application.namespace, &query).await?;
     Ok(jobs.into_iter().next())
 }
 
-/// An application from its pods and its Job; nothing if there is neither a driver nor a Job.
-fn seen(pods: Vec<Pod>, job: Option<Job>, jobs_are_known: bool) -> Option<(Application, Observed)> {
+/// An application from its pods and its Job; `None` if there is neither a driver nor a Job.
+fn assemble(pods: Vec<Pod>, job: Option<Job>, jobs_are_known: bool) -> Option<(Application, Observed)> {
     let mut observed = Observed::default();
     observed.relist_pods(pods);
     let of_job = job.as_ref().and_then(Found::of_job);
@@ -241,7 +253,7 @@ fn seen(pods: Vec<Pod>, job: Option<Job>, jobs_are_known: bool) -> Option<(Appli
     Some((found.application, observed))
 }
 
-/// What pods and Job of one application have in common.
+/// The key that the pods and the Job of one application share.
 fn key(metadata: &ObjectMeta) -> String {
     let label = |key: &str| metadata.labels.as_ref().and_then(|labels| labels.get(key)).map_or("", String::as_str);
     let namespace = metadata.namespace.as_deref().unwrap_or_default();
@@ -254,15 +266,15 @@ fn key(metadata: &ObjectMeta) -> String {
     }
 }
 
-/// Selects the Jobs that carry applications.
+/// Selects the Jobs and CronJobs that are carriers of applications.
 pub(super) const JOBS: &str =
     "labelSelector=app.kubernetes.io%2Fmanaged-by%3Dsparkctl,sparkoperator.k8s.io%2Fsubmission-id";
 
-/// None where Jobs may not be read: there are applications without.
+/// Jobs; `None` if they may not be read, because many applications have none.
 async fn jobs_where(cluster: &Cluster, namespace: &str, query: &str) -> Result<Option<Vec<Job>>, Refusal> {
-    match items(cluster, "looking for Jobs", ("batch/v1", "jobs"), namespace, query).await {
+    match items(cluster, "listing Jobs", ("batch/v1", "jobs"), namespace, query).await {
         Err(refusal) if refusal.failure.code() == 403 => {
-            messages::warn(&format!("{refusal}: applications with retries are shown by their pods alone"));
+            messages::warn(&format!("{refusal}: applications with retries are shown by their pods only"));
             Ok(None)
         }
         jobs => jobs.map(Some),
@@ -270,27 +282,11 @@ async fn jobs_where(cluster: &Cluster, namespace: &str, query: &str) -> Result<O
 }
 
 async fn pods_where(cluster: &Cluster, namespace: &str, query: &str) -> Result<Vec<Pod>, Refusal> {
-    items(cluster, "looking for Spark's pods", ("v1", "pods"), namespace, query).await
-}
-
-pub(super) async fn items<T: DeserializeOwned>(
-    cluster: &Cluster,
-    doing: &str,
-    (version, plural): (&str, &str),
-    namespace: &str,
-    query: &str,
-) -> Result<Vec<T>, Refusal> {
-    let call = Call::get(format!("{}?{query}", kinds::in_namespace(version, plural, namespace)));
-    let answer = cluster.send_until_answered(doing, &call).await.result;
-    let parsed = answer.and_then(|mut list| {
-        let items = list.get_mut("items").map_or(Value::Null, Value::take);
-        serde_json::from_value(items).map_err(|error| Failure::NoAnswer(format!("a list that cannot be read: {error}")))
-    });
-    parsed.map_err(|failure| Refusal::new(doing, failure, namespace))
+    items(cluster, "listing Spark's pods", ("v1", "pods"), namespace, query).await
 }
 
 impl Found {
-    /// Nothing for a pod without an application id: it is not Spark's.
+    /// `None` for a pod without an application id, which is not Spark's.
     fn of_driver(driver: Pod) -> Option<Found> {
         let label = |key: &str| driver.metadata.labels.as_ref()?.get(key).cloned();
         let pod = driver.metadata.name.clone()?;
@@ -328,20 +324,11 @@ pub(super) fn application(metadata: &ObjectMeta, pod: &ObjectMeta, carrier: Carr
     })
 }
 
-/// Whether it can be the value of a label; another selector would be refused.
+/// Whether a name is valid as the value of a label: the server refuses any other selector.
 fn is_label_value(name: &str) -> bool {
     let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let outer = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
     name.len() <= 63 && name.chars().all(inner) && outer(name.chars().next()) && outer(name.chars().last())
-}
-
-/// For a query: all but the plainest characters as `%XX`.
-pub(super) fn encoded(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    let encoded = |byte: u8| {
-        if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
-    };
-    text.bytes().map(encoded).collect()
 }
 
 #[cfg(test)]
@@ -352,7 +339,7 @@ mod tests {
     use super::order;
 
     #[test]
-    fn events_of_one_second_are_in_the_order_in_which_they_were_noted() {
+    fn sorts_events_of_one_second_by_their_creation() {
         let event = |reason: &str, name: &str, times: serde_json::Value| {
             let mut event = json!({"metadata": {"name": name}, "involvedObject": {}, "reason": reason});
             event.as_object_mut().unwrap().extend(times.as_object().unwrap().clone());

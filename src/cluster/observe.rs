@@ -1,3 +1,5 @@
+//! Observes one application by watches, and gathers evidence about its state.
+
 use std::collections::{BTreeSet, HashSet};
 use std::time::{Duration, Instant};
 
@@ -9,8 +11,10 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::connect::Cluster;
+use super::diagnose;
+use super::error::Failure;
 use super::watch::{Update, Watch};
-use super::{Cluster, Failure, diagnose};
 use crate::manifests::{Application, Carrier, SUBMISSION};
 use crate::state::{Limits, Lookup, LookupResult, Observed, State, worth_a_look};
 

@@ -1,21 +1,20 @@
-//! One request: sent raw, so that query parameters and response headers are in sight, and repeated aloud.
+//! Single requests: sent raw, for the sake of query parameters and response headers, and retried with a message.
 
 use std::time::Duration;
 
 use http::header::{ACCEPT, CONTENT_TYPE, DATE, RETRY_AFTER, WARNING};
 use http::{HeaderMap, Method, Request};
-use k8s_openapi::jiff::Timestamp;
 use k8s_openapi::jiff::fmt::rfc2822;
 use kube::client::Body;
 use kube::core::Status;
 use serde_json::Value;
 
-use super::connect::told;
-use super::{Cluster, Failure};
+use super::connect::Cluster;
+use super::error::{Failure, describe};
 use crate::terminal::messages;
 use crate::time::Backoff;
 
-/// An answer that has not come by then is taken for lost.
+/// An answer that has not come within this is lost.
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Pauses before the retries of a request; after the last one it fails. They add up to a quarter of a minute, which is
 /// how long an API server takes to restart.
@@ -31,7 +30,7 @@ const PAUSES: [Duration; 6] = [
 /// A longer `Retry-After` is cut to this: somebody is waiting for the answer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// A request, kept so that it can be sent again.
+/// A request that can be sent again.
 #[derive(Clone)]
 pub(super) struct Call {
     pub method: Method,
@@ -49,8 +48,8 @@ impl Call {
         Call { method: Method::GET, uri, content_type: JSON, accept: JSON, body: Vec::new() }
     }
 
-    /// Asks for the metadata of objects alone.
-    pub(super) fn names_only(self) -> Call {
+    /// Requests only the metadata of a list's objects.
+    pub(super) fn metadata_only(self) -> Call {
         Call { accept: "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1", ..self }
     }
 
@@ -67,19 +66,14 @@ impl Call {
     }
 }
 
-/// An answer, and whether an earlier attempt's answer was lost: that attempt may have done the work.
+/// An answer, and whether the request was sent before without one: that attempt may have been carried out.
 pub(super) struct Answer {
     pub result: Result<Value, Failure>,
     pub repeated: bool,
 }
 
 impl Cluster {
-    /// The cluster's present time, by the last answer's `Date`.
-    pub fn now(&self) -> Timestamp {
-        self.clock.now()
-    }
-
-    /// Sends a request until it is answered for good, and says each time that it must be sent again.
+    /// Sends a request, with retries while they may help. Warns before each retry.
     pub(super) async fn send_until_answered(&self, doing: &str, call: &Call) -> Answer {
         let mut repeated = false;
         let mut backoff = Backoff::new(&PAUSES);
@@ -91,15 +85,15 @@ impl Cluster {
                     repeated = true;
                     tokio::time::sleep(pause).await;
                 }
-                answered => {
-                    return Answer { result: answered.map_err(|(failure, _)| failure), repeated };
+                result => {
+                    return Answer { result: result.map_err(|(failure, _)| failure), repeated };
                 }
             }
         }
         Answer { result: self.send(call).await.map_err(|(failure, _)| failure), repeated }
     }
 
-    /// Sends a request once. With a failure comes how long the server asks to wait.
+    /// Sends a request once. A failure comes with how long the server asks to wait.
     pub(super) async fn send(&self, call: &Call) -> Result<Value, (Failure, Option<Duration>)> {
         let request = Request::builder()
             .method(call.method.clone())
@@ -116,9 +110,9 @@ impl Cluster {
         let (head, body) = match tokio::time::timeout(ANSWER_TIMEOUT, exchange).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error @ kube::Error::Auth(_))) => {
-                return Err((Failure::NotSent(told(&error)), None));
+                return Err((Failure::NotSent(describe(&error)), None));
             }
-            Ok(Err(error)) => return Err((Failure::NoAnswer(told(&error)), None)),
+            Ok(Err(error)) => return Err((Failure::NoAnswer(describe(&error)), None)),
             Err(_) => {
                 return Err((Failure::NoAnswer(format!("no answer in {} s", ANSWER_TIMEOUT.as_secs())), None));
             }
@@ -129,20 +123,20 @@ impl Cluster {
         }
         let json = serde_json::from_slice::<Value>(&body);
         if head.status.is_success() {
-            return json.map_err(|error| (Failure::NoAnswer(format!("an answer that is not JSON: {error}")), None));
+            return json.map_err(|error| (Failure::NoAnswer(format!("the answer is not JSON: {error}")), None));
         }
         let status = json.ok().and_then(|json| serde_json::from_value::<Status>(json).ok()).unwrap_or_default();
         let message = match status.message.as_str() {
             "" if body.trim_ascii_start().starts_with(b"<") => {
-                format!("HTTP {} with a web page: this is no API server, or something before it", head.status.as_u16())
+                format!("HTTP {} with a web page: this is not an API server, or a proxy answered", head.status.as_u16())
             }
             "" => String::from_utf8_lossy(&body).chars().take(200).collect::<String>().trim().to_owned(),
             message => message.to_owned(),
         };
         let code = head.status.as_u16();
-        let asked = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let retry_after = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         let refused = Failure::Refused(Box::new(Status { code, message, ..status }));
-        Err((refused, asked.map(Duration::from_secs)))
+        Err((refused, retry_after.map(Duration::from_secs)))
     }
 
     fn set_clock(&self, headers: &HeaderMap) {
@@ -151,7 +145,7 @@ impl Cluster {
     }
 }
 
-/// A client's answer, if it begins to come in time: the client itself waits for ever.
+/// Waits for the beginning of an answer, with a timeout: the client has none.
 pub(super) async fn in_time<T>(limit: Duration, answer: impl Future<Output = kube::Result<T>>) -> Result<T, Failure> {
     match tokio::time::timeout(limit, answer).await {
         Ok(answer) => answer.map_err(Failure::of),
@@ -159,7 +153,7 @@ pub(super) async fn in_time<T>(limit: Duration, answer: impl Future<Output = kub
     }
 }
 
-/// The sentences of `Warning: 299 - "…"` headers: deprecated fields, PodSecurity, unknown fields.
+/// The texts of `Warning: 299 - "…"` headers: deprecated fields, PodSecurity, unknown fields.
 fn warnings(headers: &HeaderMap) -> Vec<String> {
     headers
         .get_all(WARNING)
@@ -178,7 +172,7 @@ mod tests {
     use http::header::WARNING;
 
     #[test]
-    fn takes_the_sentence_out_of_a_warning_header() {
+    fn parses_the_text_of_a_warning_header() {
         let mut headers = HeaderMap::new();
         let value = http::HeaderValue::from_static(r#"299 - "unknown field \"spec.x\"""#);
         headers.append(WARNING, value);

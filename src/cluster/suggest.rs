@@ -1,35 +1,46 @@
-//! What there is instead of something that is missing: of its kind the names, and nothing else is asked for.
+//! Alternatives to an object that is missing: the names of others of its kind. Nothing but names is requested.
 
-use super::diagnose::{PATIENCE, pages};
-use super::find::encoded;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::connect::Cluster;
+use super::error::Refusal;
+use super::list::{Effort, list, name};
+use super::paths::{self, encoded};
 use super::request::Call;
-use super::{Cluster, Refusal, kinds};
 use crate::state::{Alternatives, Missing};
 
-/// The others in its namespace, and where else one has its name.
-pub(super) async fn others(cluster: &Cluster, namespace: &str, missing: &Missing) -> Alternatives {
-    let Missing { kind, name } = missing;
+/// How long to wait for an explanation of a failure or a wait.
+pub(super) const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The others of the kind in the namespace, and the other namespaces with an object of that name.
+pub(super) async fn alternatives(cluster: &Cluster, namespace: &str, missing: &Missing) -> Alternatives {
+    let Missing { kind, name: wanted } = missing;
     let (mut names, mut namespaces) = (Vec::new(), Vec::new());
-    let text = |object: &serde_json::Value, of: &str| object["metadata"][of].as_str().map(str::to_owned);
-    let near = Call::get(format!("{}?", kinds::in_namespace("v1", kind.plural(), namespace))).names_only();
-    let everywhere = kinds::in_namespace("v1", kind.plural(), "");
-    let named = encoded(&format!("metadata.name={name}"));
-    let elsewhere = Call::get(format!("{everywhere}?fieldSelector={named}")).names_only();
-    let ask_elsewhere = async {
+    let here = Call::get(format!("{}?", paths::in_namespace("v1", kind.plural(), namespace))).metadata_only();
+    let everywhere = paths::in_namespace("v1", kind.plural(), "");
+    let named = encoded(&format!("metadata.name={wanted}"));
+    let elsewhere = Call::get(format!("{everywhere}?fieldSelector={named}")).metadata_only();
+    let list_elsewhere = async {
         if kind.is_told_elsewhere() {
-            pages(cluster, &elsewhere, |object| namespaces.extend(text(&object, "namespace"))).await;
+            let namespace = |object: &Value| object["metadata"]["namespace"].as_str().map(str::to_owned);
+            let each = |object: Value| namespaces.extend(namespace(&object));
+            // Few users may list all namespaces, and a list that fails has nothing to suggest.
+            let _ = list(cluster, &elsewhere, Effort::BestEffort, each).await;
         }
     };
-    tokio::join!(pages(cluster, &near, |object| names.extend(text(&object, "name"))), ask_elsewhere);
+    let list_here = list(cluster, &here, Effort::BestEffort, |object| names.extend(name(&object)));
+    let _ = tokio::join!(list_here, list_elsewhere);
     namespaces.retain(|other| other != namespace);
     Alternatives { names, namespaces }
 }
 
-/// A refusal for something that is missing, with what there is instead.
+/// Adds the alternatives to a refusal for a missing object.
 pub(super) async fn explained(cluster: &Cluster, namespace: &str, refusal: Refusal) -> Refusal {
     let Some(missing) = Missing::of(&refusal.failure.to_string()) else { return refusal };
-    let others = tokio::time::timeout(PATIENCE, others(cluster, namespace, &missing)).await;
-    let instead = others.ok().and_then(|others| others.told(&missing));
-    let told: Vec<String> = refusal.hint.iter().cloned().chain(instead).collect();
-    Refusal { hint: (!told.is_empty()).then(|| told.join("; ")), ..refusal }
+    let others = tokio::time::timeout(LOOKUP_TIMEOUT, alternatives(cluster, namespace, &missing)).await;
+    let suggestion = others.ok().and_then(|others| others.told(&missing));
+    let hints: Vec<String> = refusal.hint.iter().cloned().chain(suggestion).collect();
+    Refusal { hint: (!hints.is_empty()).then(|| hints.join("; ")), ..refusal }
 }

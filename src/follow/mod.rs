@@ -212,7 +212,7 @@ impl<'a> Following<'a> {
             // The log of an earlier attempt is shown to its end before that of the next.
             self.take_rest_of_logs(interrupt).await;
             self.tail.clear();
-            self.logs.begin(DRIVER, &driver);
+            self.logs.follow(DRIVER, &driver);
             self.sight.log_is_followed();
         }
         if self.options.logs == Some(Whose::All) {
@@ -229,7 +229,7 @@ impl<'a> Following<'a> {
                     is_crowded = true;
                     continue;
                 }
-                self.logs.begin(&state::executor_called(pod), pod);
+                self.logs.follow(&state::executor_called(pod), pod);
             }
             if state::executor_has_ended(pod) {
                 self.logs.container_ended(name);
@@ -237,7 +237,7 @@ impl<'a> Following<'a> {
         }
         // A pod that Spark has deleted is not seen to end. The driver's own is judged by its state.
         let is_driver = |pod: &str| driver.as_ref().is_some_and(|driver| driver.metadata.name.as_deref() == Some(pod));
-        self.logs.all_but_ended(|pod| executors.contains_key(pod) || is_driver(pod));
+        self.logs.end_missing(|pod| executors.contains_key(pod) || is_driver(pod));
         if is_crowded && !std::mem::replace(&mut self.crowd_is_told, true) {
             let note =
                 format!("{MANY_LOGS} logs are followed at once: those of further executors come when one has ended");
@@ -316,7 +316,7 @@ impl<'a> Following<'a> {
         let mut left_alone = self.has_open_executors().then(|| Instant::now() + LEFT_ALONE);
         loop {
             tokio::select! {
-                heard = self.logs.rest() => match heard {
+                heard = self.logs.next_remaining() => match heard {
                     Some((source, heard)) => self.show(&source, heard),
                     None => return,
                 },
@@ -345,7 +345,7 @@ impl<'a> Following<'a> {
             matches!(outcome.ending, Ending::Succeeded | Ending::Failed) && outcome.driver_exit_code.is_none()
         });
         if is_untold
-            && let Ok(observed) = cluster::glance(self.cluster, self.application).await
+            && let Ok(observed) = cluster::read(self.cluster, self.application).await
             && let Some(driver) = observed.driver
         {
             self.sight.apply_driver(driver);

@@ -81,7 +81,7 @@ fn a_turn_lasts_as_long_as_a_submission_and_without_it_nothing_is_released() {
     assert_eq!(first.join().expect("its end"), Some(3));
     let mut said = String::new();
     told.read_to_string(&mut said).expect("what it said");
-    assert!(said.contains("keeping Lease slow-sparkctl, without which another run may begin"), "{said}");
+    assert!(said.contains("renewing Lease slow-sparkctl, without which another run may start"), "{said}");
     assert!(said.contains("deleted driver pod slow-"), "{said}");
     ns.wait_for("nothing", || ns.left().is_empty().then_some(()));
     assert_eq!(lease().expect("another's Lease")["spec"]["holderIdentity"], "other");

@@ -158,7 +158,7 @@ fn who_may_not_submit_is_refused_and_nothing_is_in_doubt() {
     command.env("KUBECONFIG", cluster().variable("SUBMITTER_KUBECONFIG"));
     let refused = contains("User \"submitter\" cannot create resource").and(contains("sparkctl setup"));
     let run = command.args(["submit", "examples/pyspark-pi.yaml"]).assert().code(3);
-    run.stderr(refused.and(contains("it is not known").not()));
+    run.stderr(refused.and(contains("may have been created").not()));
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn a_refusal_half_way_leaves_nothing() {
     let run = ns.sparkctl().args(["submit", "examples/python-pi.yaml"]).assert();
     run.code(3).stderr(
         contains("exceeded quota: no-services")
-            .and(contains("deleted driver pod python-pi-driver, and with it all it owned"))
+            .and(contains("deleted driver pod python-pi-driver, and everything it owned"))
             .and(contains("kubectl describe quota")),
     );
     ns.wait_for("nothing left", || ns.left().is_empty().then_some(()));

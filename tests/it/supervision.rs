@@ -423,7 +423,7 @@ fn a_schedule_is_run_by_hand_suspended_and_resumed() {
     let told = ns.sparkctl().args(["status", "yearly"]).assert().code(0);
     told.stdout(contains("yearly Scheduled: 0 0 1 1 * Europe/Berlin, Allow").and(contains("Succeeded")));
     ns.submitter().args(["suspend", "yearly"]).assert().code(0);
-    ns.submitter().args(["suspend", "daily"]).assert().code(6).stderr(contains("schedule daily: there is none"));
+    ns.submitter().args(["suspend", "daily"]).assert().code(6).stderr(contains("schedule daily: not found"));
     ns.sparkctl().arg("schedules").assert().code(0).stdout(contains("Suspended"));
     ns.sparkctl().args(["resume", "yearly"]).assert().code(0);
     ns.sparkctl().arg("schedules").assert().code(0).stdout(contains("Scheduled"));
@@ -499,9 +499,9 @@ fn what_nobody_owns_is_found_and_taken_away_and_all_else_is_left() {
     let dry = ns.sparkctl().args(["gc", "--dry-run", "--older-than", "0s"]).assert().code(0);
     dry.stdout(contains("would delete ConfigMap").and(contains("/lost: its application spark-gone is gone")));
     assert_eq!(all(&ns), before);
-    ns.sparkctl().args(["gc"]).assert().code(0).stderr(contains("nothing lies about\n"));
+    ns.sparkctl().args(["gc"]).assert().code(0).stderr(contains("nothing to clean up\n"));
     let half = ns.submitter().args(["gc"]).assert().code(0);
-    half.stderr(contains("looking at secrets").and(contains("nothing lies about where one may look")));
+    half.stderr(contains("listing secrets").and(contains("nothing to clean up in the resources you can list")));
     ns.sparkctl().args(["gc", "--older-than", "0s"]).assert().code(0).stdout(contains("deleted Pod"));
     let alive: Vec<String> = alive.into_iter().filter(|name| !name.starts_with("pods/")).collect();
     ns.wait_for("what lives alone", || (all(&ns) == alive).then_some(()));
@@ -509,7 +509,7 @@ fn what_nobody_owns_is_found_and_taken_away_and_all_else_is_left() {
     ns.sparkctl().arg("submit").arg(job(&ns, "done", "", "exit 0")).assert().code(0);
     ns.wait_for_phase("done-driver", "Succeeded");
     let gc = |ended: &str| ns.sparkctl().args(["gc", "--older-than", "0s", "--ended", ended]).assert().code(0);
-    gc("7d").stderr(contains("nothing lies about"));
+    gc("7d").stderr(contains("nothing to clean up"));
     gc("0s").stdout(contains("done-driver: it ended"));
     ns.wait_for("what lives alone", || (all(&ns) == alive).then_some(()));
 }

@@ -278,7 +278,7 @@ impl Submit {
         loop {
             let entry = tokio::select! {
                 entry = self.overlap.entry(job, cluster, application) => entry?,
-                signal = interrupt.received() => return Err(cluster::stopped(signal.exit_code()).into()),
+                signal = interrupt.received() => return Err(cluster::interrupted(signal.exit_code()).into()),
             };
             let turn = match entry {
                 Entry::Granted(turn) => turn,
@@ -289,13 +289,13 @@ impl Submit {
             };
             let stopped = async {
                 tokio::select! {
-                    signal = interrupt.received() => cluster::stopped(signal.exit_code()),
+                    signal = interrupt.received() => cluster::interrupted(signal.exit_code()),
                     why = lost(turn.as_deref()) => why,
                 }
             };
             let submitted = cluster::submit(cluster, manifests, tried > 0, stopped).await;
             if let Some(turn) = turn
-                && let Some(failure) = turn.end().await
+                && let Some(failure) = turn.release().await
             {
                 messages::warn(&format!("the next run of {} has to wait a minute: {failure}", application.name));
             }
@@ -310,7 +310,7 @@ impl Submit {
             ));
             tokio::select! {
                 () = tokio::time::sleep(interval) => {}
-                signal = interrupt.received() => return Err(cluster::stopped(signal.exit_code()).into()),
+                signal = interrupt.received() => return Err(cluster::interrupted(signal.exit_code()).into()),
             }
             tried += 1;
         }
@@ -339,7 +339,7 @@ fn left_an_upload(signal: Signal) -> Refusal {
 /// Ends when the turn is lost; never where there is none.
 async fn lost(turn: Option<&Lease>) -> Refusal {
     match turn {
-        Some(turn) => turn.lost().await,
+        Some(turn) => turn.keep_alive().await,
         None => std::future::pending().await,
     }
 }

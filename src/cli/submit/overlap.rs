@@ -78,12 +78,12 @@ impl Overlap {
         let start = Instant::now();
         let mut told = false;
         loop {
-            let turn = Lease::of(cluster, application).await?;
+            let turn = Lease::acquire(cluster, application).await?;
             let earlier = match cluster::active(cluster, application).await {
                 Ok(earlier) if earlier.is_empty() => return Ok(Entry::Granted(Some(Box::new(turn)))),
                 Ok(earlier) => earlier,
                 Err(refusal) => {
-                    turn.end().await;
+                    turn.release().await;
                     return Err(refusal.into());
                 }
             };
@@ -91,12 +91,12 @@ impl Overlap {
             if self.overlap == Policy::Replace {
                 for run in &earlier {
                     if let Err(refusal) = cluster::delete(cluster, run).await {
-                        turn.end().await;
+                        turn.release().await;
                         return Err(refusal.into());
                     }
                 }
             }
-            turn.end().await;
+            turn.release().await;
             let is_over = self.queue_timeout.is_some_and(|timeout| start.elapsed() >= timeout);
             if self.overlap == Policy::Forbid || is_over {
                 return Ok(Entry::Skipped(called));

@@ -1,11 +1,13 @@
-//! Paths of collections, and how objects are spoken of.
+//! Paths of the API's collections, and the names of objects in messages.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::kubernetes::Object;
 
-/// Path of the collection that an object belongs to.
+/// The path of the collection that an object belongs to.
 ///
 /// # Errors
-/// Its kind is not in the table.
+/// The object's kind is not one that sparkctl creates.
 pub(super) fn collection(object: &Object, namespace: &str) -> Result<String, String> {
     let (version, plural) = object.place().ok_or_else(|| {
         let version = object.0["apiVersion"].as_str().unwrap_or_default();
@@ -14,7 +16,8 @@ pub(super) fn collection(object: &Object, namespace: &str) -> Result<String, Str
     Ok(in_namespace(version, plural, namespace))
 }
 
-/// `/api/v1/namespaces/NS/pods`, or `/apis/GROUP/VERSION/namespaces/NS/…` for all but the core group.
+/// `/api/v1/namespaces/NS/pods`, or `/apis/GROUP/VERSION/namespaces/NS/…` for all but the core group; for all
+/// namespaces if none is given.
 pub(super) fn in_namespace(version: &str, plural: &str, namespace: &str) -> String {
     let root = if version.contains('/') { "apis" } else { "api" };
     match namespace {
@@ -23,7 +26,7 @@ pub(super) fn in_namespace(version: &str, plural: &str, namespace: &str) -> Stri
     }
 }
 
-/// `driver pod pi-driver`, `ConfigMap pi-conf`: an object as it is spoken of.
+/// The object's name in messages: `driver pod pi-driver`, `ConfigMap pi-conf`.
 pub(super) fn describe(object: &Object) -> String {
     match object.kind() {
         "Pod" => format!("driver pod {}", object.name()),
@@ -31,14 +34,22 @@ pub(super) fn describe(object: &Object) -> String {
     }
 }
 
+/// What stays as it is in a query.
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
+
+/// Encodes text for a query: all but the plainest characters as `%XX`.
+pub(super) fn encoded(text: &str) -> String {
+    utf8_percent_encode(text, QUERY).to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::{Object, collection};
+    use super::{Object, collection, encoded};
 
     #[test]
-    fn finds_the_core_group_and_the_others() {
+    fn builds_paths_of_the_core_group_and_of_others() {
         let object = |version: &str, kind: &str| Object(json!({"apiVersion": version, "kind": kind}));
         let path = |version, kind| collection(&object(version, kind), "jobs");
         assert_eq!(path("v1", "Pod"), Ok("/api/v1/namespaces/jobs/pods".into()));
@@ -47,5 +58,10 @@ mod tests {
             Ok("/apis/scheduling.volcano.sh/v1beta1/namespaces/jobs/podgroups".into())
         );
         assert!(path("v1", "Node").is_err());
+    }
+
+    #[test]
+    fn encodes_selectors_for_a_query() {
+        assert_eq!(encoded("spec.nodeName!=,a-b_c=ü"), "spec.nodeName%21%3D%2Ca-b_c%3D%C3%BC");
     }
 }
