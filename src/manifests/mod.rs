@@ -20,6 +20,8 @@ mod scratch;
 mod service;
 mod setup;
 mod ui;
+#[cfg(test)]
+mod version_changes;
 pub mod yunikorn;
 
 use std::time::Duration;
