@@ -14,7 +14,7 @@ use super::reporter::Reporter;
 use crate::cluster::Line;
 use crate::exit_code::ExitCode;
 use crate::job::Job;
-use crate::local::{self, Ended, Environment, Event, LocalJob, Place};
+use crate::local::{self, Ended, Environment, Event, LocalJob, RunIn};
 use crate::manifests::{Application, Carrier};
 use crate::report::{FailureLogs, FailureReport, Output};
 use crate::state::{self, Durations, Ending, Executors, Outcome, State, Status};
@@ -29,7 +29,7 @@ pub struct Local {
 
     /// Where on this machine. Unless it is said: on its own Spark, else in a container, else on a fetched Spark
     #[arg(long, value_name = "WHERE", requires = "local")]
-    local_in: Option<Place>,
+    local_in: Option<RunIn>,
 }
 
 /// Events that wait to be told; a driver that writes faster than they are read is slowed down.

@@ -1,7 +1,7 @@
-//! What was fetched once: whole releases of Spark and Java, each in a folder of its own.
+//! The cache of fetched releases of Spark and Java, each in a folder of its own.
 //!
-//! A release is made in a staging folder and renamed into place, so what has its final name is
-//! whole, whatever was interrupted and however many processes were at it.
+//! A release is prepared in a staging folder and then renamed, so that a folder with its final name is complete, whatever
+//! was interrupted and however many processes prepare it.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -12,13 +12,15 @@ use anyhow::{Context, Result, anyhow};
 
 use super::progress::Progress;
 
+/// A cache in a folder.
 pub struct Cache {
     folder: PathBuf,
 }
 
+/// Prefix of staging folders.
 const STAGING: &str = "staging-";
 
-/// What a killed process left behind of another release is removed when it is this old.
+/// A staging folder of another release that is this old was left behind by a killed process, and is removed.
 const STALE: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Cache {
@@ -26,7 +28,7 @@ impl Cache {
         Self { folder }
     }
 
-    /// The releases of a kind (`spark`, `java`): their versions and folders.
+    /// The cached releases of a kind (`spark` or `java`): their versions and folders.
     pub fn releases(&self, kind: &str) -> Vec<(String, PathBuf)> {
         let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
         let release = |entry: fs::DirEntry| {
@@ -37,11 +39,11 @@ impl Cache {
         entries.filter_map(release).collect()
     }
 
-    /// The folder of a release, made by `make` if it is not there: `make` gets a staging folder for
-    /// what it downloads and the folder to fill.
+    /// The folder of a release, filled by `make` if it is not cached. `make` gets a staging folder for downloads, and the
+    /// folder to create.
     ///
     /// # Errors
-    /// When the cache cannot be written, or `make` fails.
+    /// The cache cannot be written, or `make` fails.
     pub fn release(
         &self,
         kind: &str,
@@ -54,70 +56,70 @@ impl Cache {
             return Ok(place);
         }
         fs::create_dir_all(&self.folder).with_context(|| {
-            format!("creating the cache {} (SPARKCTL_CACHE_DIR names another)", self.folder.display())
+            format!("creating the cache {} (set SPARKCTL_CACHE_DIR for another)", self.folder.display())
         })?;
-        let alone = self.alone(kind, version, progress)?;
+        let lock = self.lock(kind, version, progress)?;
         if place.is_dir() {
             return Ok(place);
         }
         let prefix = format!("{STAGING}{kind}-{version}_");
-        // Who has the lock knows that nobody is at work in these.
-        self.remove_stale(alone.is_some().then_some(&prefix));
+        // While the lock is held, no other process uses folders of this release.
+        self.remove_stale(lock.is_some().then_some(&prefix));
         let staging = tempfile::Builder::new().prefix(&prefix).tempdir_in(&self.folder);
         let staging = staging.with_context(|| format!("creating a folder in the cache {}", self.folder.display()))?;
-        progress.stop.takes_along(staging.path());
-        let filled = staging.path().join("whole");
+        progress.stop.set_staging(staging.path());
+        let filled = staging.path().join("complete");
         make(staging.path(), &filled).map_err(|error| match is_full(&error) {
             true => anyhow!(
-                "there is no room for {kind} {version} in {}: make some (1 GB will do), or name another place by SPARKCTL_CACHE_DIR",
+                "no space left for {kind} {version} in {}: free 1 GB, or set SPARKCTL_CACHE_DIR to another folder",
                 self.folder.display()
             ),
             false => error,
         })?;
         match fs::rename(&filled, &place) {
-            // Where files cannot be locked, another process may have been quicker: its work is as good.
+            // Without a lock, another process may have been faster; its result is the same.
             Err(_) if place.is_dir() => {}
             renamed => renamed.with_context(|| format!("moving into the cache as {}", place.display()))?,
         }
         Ok(place)
     }
 
-    /// A lock that keeps two processes from fetching the same release at once.
-    fn alone(&self, kind: &str, version: &str, progress: &Progress) -> Result<Option<File>> {
+    /// Locks a release, so that two processes do not fetch it at the same time; `None` if the file system has no locks.
+    fn lock(&self, kind: &str, version: &str, progress: &Progress) -> Result<Option<File>> {
         let path = self.folder.join(format!(".{kind}-{version}.lock"));
         let file = File::create(&path).with_context(|| format!("creating {}", path.display()))?;
-        let mut told = false;
+        let mut is_reported = false;
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(Some(file)),
-                // Some network file systems cannot lock. Renaming keeps it right, if not economical.
+                // Some network file systems have no locks. The rename keeps the cache correct without them.
                 Err(TryLockError::Error(_)) => return Ok(None),
                 Err(TryLockError::WouldBlock) => {}
             }
-            if !told {
-                progress.say(&format!("waiting for another sparkctl that fetches {kind} {version}"));
-                told = true;
+            if !is_reported {
+                progress.say(&format!("waiting for another sparkctl that is fetching {kind} {version}"));
+                is_reported = true;
             }
             progress.stop.check()?;
             std::thread::sleep(Duration::from_millis(100));
         }
     }
 
-    /// Removes what killed processes left: what begins so, and what is old.
+    /// Removes staging folders of killed processes: those with the prefix, and old ones.
     fn remove_stale(&self, abandoned: Option<&String>) {
         let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
         for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(STAGING)) {
             let age = entry.metadata().and_then(|data| data.modified()).ok().and_then(|time| time.elapsed().ok());
             let is_abandoned = abandoned.is_some_and(|prefix| entry.file_name().to_string_lossy().starts_with(prefix));
             if is_abandoned || age.is_some_and(|age| age > STALE) {
-                // Best effort: it costs space, nothing else.
+                // Best effort: a folder that stays only takes up space.
                 let _ = fs::remove_dir_all(entry.path());
             }
         }
     }
 }
 
-/// Whether a disk or its owner's share of it is used up.
+/// Whether the disk or the user's quota is full.
 fn is_full(error: &anyhow::Error) -> bool {
     let of_io = error.chain().find_map(|cause| cause.downcast_ref::<io::Error>());
     of_io.is_some_and(|error| matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
@@ -149,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn makes_a_release_once_and_lists_it() {
+    fn prepares_a_release_once_and_lists_it() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::new(folder.path().join("cache"));
         assert!(cache.releases("spark").is_empty());
@@ -162,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_an_interrupted_release_for_none() {
+    fn ignores_an_interrupted_release() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::new(folder.path().into());
         let half = |_: &Path, to: &Path| {
@@ -176,17 +178,17 @@ mod tests {
     }
 
     #[test]
-    fn says_what_helps_when_the_disk_is_full() {
+    fn reports_a_full_disk() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::new(folder.path().into());
         let full = |_: &Path, _: &Path| Err(io::Error::from(io::ErrorKind::StorageFull)).context("unpacking it");
-        let said = format!("{:#}", cache.release("spark", "3.5.7", &quiet(), full).unwrap_err());
-        assert!(said.starts_with("there is no room for spark 3.5.7 in /"), "{said}");
+        let message = format!("{:#}", cache.release("spark", "3.5.7", &quiet(), full).unwrap_err());
+        assert!(message.starts_with("no space left for spark 3.5.7 in /"), "{message}");
         assert!(content(folder.path()).is_empty());
     }
 
     #[test]
-    fn takes_the_folder_of_a_killed_process_for_none() {
+    fn ignores_and_removes_folders_of_killed_processes() {
         let folder = tempfile::tempdir().unwrap();
         let left = folder.path().join("staging-java-17_killed");
         for name in ["staging-java-17_killed", "staging-spark-3.5.7_killed", "staging-spark-3.5.1_at-work"] {
@@ -201,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn makes_a_release_once_though_two_ask_for_it() {
+    fn prepares_a_release_once_for_two_processes() {
         let folder = tempfile::tempdir().unwrap();
         let made = AtomicUsize::new(0);
         let make = || {

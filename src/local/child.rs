@@ -1,9 +1,8 @@
-//! The driver as a child of this process: it ends whole when this process is told to end.
-//! Its output comes in pieces, as it is written.
+//! The driver as a child process: its output, and its end together with all processes that it started.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal as RawSignal, kill_process_group};
@@ -11,31 +10,31 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep_until};
 
+use super::Event;
 use super::submission::Submission;
-use super::{Event, until};
 use crate::terminal::{Signal, Signals};
+use crate::time::until;
 
-/// How long a driver may take to end after a signal.
+/// How long a driver may take to exit after a signal.
 const GRACE: Duration = Duration::from_secs(15);
-/// How long its last output may take to come.
+/// How long to wait for the rest of its output.
 const DRAIN: Duration = Duration::from_secs(5);
 
 /// How a driver ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// By itself, with this code.
+    /// It exited with this code.
     Exited(u8),
-    /// By a signal that did not come from here: 9 is often the kernel, short of memory.
+    /// A signal from elsewhere killed it: 9 is often the kernel's, because of a lack of memory.
     Killed(i32),
-    /// Because this process received this signal.
+    /// This process received this signal.
     Interrupted(Signal),
-    /// Because its time was over.
+    /// The timeout was over.
     TimedOut,
 }
 
-/// Where the driver wrote something.
+/// The stream that the driver wrote to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Output {
     Stdout,
@@ -49,10 +48,10 @@ impl Ended {
     }
 }
 
-/// Runs a submission to its end, or until the deadline.
+/// Runs a submission until it ends, a signal arrives, or the deadline is over.
 ///
 /// # Errors
-/// When it cannot be started.
+/// It cannot be started.
 pub async fn run(
     submission: &Submission,
     signals: &mut Signals,
@@ -65,16 +64,16 @@ pub async fn run(
         group.child.stderr.take().map(|pipe| copy(pipe, Output::Stderr, events.clone())),
     ];
     let ended = group.end(signals, deadline).await?;
-    // What outlived the driver ends here, so that the pipes end too.
+    // Kills what outlived the driver, so that the pipes are closed.
     drop(group);
     for copying in output.into_iter().flatten() {
-        // A pipe that a stranger holds open is not waited for.
+        // A process outside of the group may hold a pipe open.
         let _ = tokio::time::timeout(DRAIN, copying).await;
     }
     Ok(ended)
 }
 
-/// Sends what comes through a pipe until it ends.
+/// Sends what is read from a pipe, until it is closed.
 fn copy(mut pipe: impl AsyncRead + Unpin + Send + 'static, which: Output, to: mpsc::Sender<Event>) -> JoinHandle<()> {
     tokio::spawn(async move {
         let mut piece = vec![0; 16 << 10];
@@ -86,10 +85,10 @@ fn copy(mut pipe: impl AsyncRead + Unpin + Send + 'static, which: Output, to: mp
     })
 }
 
-/// The driver and all that it starts.
+/// The driver and the processes that it starts.
 ///
-/// Its own process group: `spark-submit` is a JVM, which starts Python, which may start more, and a
-/// signal for one of them would leave the others.
+/// They are a process group: `spark-submit` is a JVM, which starts Python, which may start others, and a signal to only
+/// one of them would leave the rest running.
 struct Group {
     child: Child,
     id: Option<Pid>,
@@ -98,7 +97,7 @@ struct Group {
 impl Group {
     fn of(submission: &Submission) -> Result<Self> {
         let mut command = Command::new(&submission.program);
-        // A driver in a cluster has no standard input; a background group must not ask a terminal for it.
+        // A driver in a cluster has no stdin either, and a background process group must not read from the terminal.
         command.args(&submission.arguments).process_group(0).kill_on_drop(true);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         for (name, value) in &submission.env {
@@ -112,7 +111,7 @@ impl Group {
         Ok(Self { child, id })
     }
 
-    /// Waits for the driver's end, or brings it about.
+    /// Waits for the driver to exit, or ends it.
     async fn end(&mut self, signals: &mut Signals, deadline: Option<Instant>) -> Result<Ended> {
         let (ended, signal) = tokio::select! {
             status = self.child.wait() => return Ok(Ended::of(status.context("waiting for the driver")?)),
@@ -120,24 +119,23 @@ impl Group {
             () = until(deadline) => (Ended::TimedOut, RawSignal::TERM),
         };
         self.send(signal);
-        // A second signal, or too long a wait, ends it at once: that is what dropping the group does.
-        let patience = sleep_until(Instant::now() + GRACE);
+        // After a second signal or the grace period, dropping the group kills it.
         tokio::select! {
             _ = self.child.wait() => {}
             _ = signals.next() => {}
-            () = patience => {}
+            () = tokio::time::sleep(GRACE) => {}
         }
         Ok(ended)
     }
 
     fn send(&self, signal: RawSignal) {
-        // It fails only when the group is gone, which is what was wanted.
+        // An error means that the group is gone.
         let _ = self.id.map(|id| kill_process_group(id, signal));
     }
 }
 
 impl Drop for Group {
-    /// What outlives the driver ends with it, as it would in a container.
+    /// Kills what outlives the driver, as the end of a container would.
     fn drop(&mut self) {
         self.send(RawSignal::KILL);
     }

@@ -1,7 +1,7 @@
-//! The directories that an application finds configuration in: Spark's, beside its properties, and Hadoop's.
+//! The configuration directories of an application: Spark's, beside its properties, and Hadoop's.
 //!
-//! What goes with the job (`--spark-conf-dir`, `--hadoop-conf-dir`) is here what it is in a cluster. Else those of
-//! this machine hold, `SPARK_CONF_DIR` and `HADOOP_CONF_DIR`, as they do for spark-submit.
+//! The directories of the job (`--spark-conf-dir`, `--hadoop-conf-dir`) are used as in a cluster. Without them, those of
+//! this machine are, `SPARK_CONF_DIR` and `HADOOP_CONF_DIR`, as by spark-submit.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -10,14 +10,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::LocalJob;
+use super::job::LocalJob;
 use super::machine::Environment;
 use crate::manifests::{CONF_DIR, HADOOP_DIR};
 
-/// One of the two.
+/// One of the two directories.
 struct Directory<'a> {
     variable: &'static str,
-    /// Where a driver's pod has it.
+    /// Its path in a driver pod.
     in_pod: &'static str,
     of_job: Option<&'a BTreeMap<String, String>>,
 }
@@ -31,7 +31,7 @@ fn both(job: &LocalJob) -> [Directory<'_>; 2] {
 }
 
 impl Directory<'_> {
-    /// Writes what goes with the job below a folder, if something does.
+    /// Writes the job's files below a folder, if it has any.
     fn written(&self, folder: &Path) -> Result<Option<PathBuf>> {
         let Some(files) = self.of_job else { return Ok(None) };
         let directory = folder.join(self.variable);
@@ -43,10 +43,10 @@ impl Directory<'_> {
     }
 }
 
-/// Variables for a driver on this machine, which has the machine's own already. Files are written below a folder.
+/// Variables for a driver on this machine, which inherits the machine's own. The files are written below a folder.
 ///
 /// # Errors
-/// They cannot be written.
+/// The files cannot be written.
 pub fn on_machine(job: &LocalJob, folder: &Path) -> Result<Vec<(String, Option<OsString>)>> {
     let variable = |directory: Directory<'_>| {
         let written = directory.written(folder).transpose()?;
@@ -55,7 +55,7 @@ pub fn on_machine(job: &LocalJob, folder: &Path) -> Result<Vec<(String, Option<O
     both(job).into_iter().filter_map(variable).collect()
 }
 
-/// Variables for a container, where each file is mounted by itself: a link would lead nowhere there.
+/// Variables for a container. Each file is mounted separately, because links would be broken in the container.
 ///
 /// # Errors
 /// A directory cannot be read, or files cannot be written.
@@ -71,7 +71,7 @@ pub fn in_container(
             "SPARK_CONF_DIR" => &environment.spark_conf_dir,
             _ => &environment.hadoop_conf_dir,
         };
-        // A variable of the job's means a directory of the image.
+        // A variable of the job names a directory in the image.
         let of_image = job.env.iter().any(|(name, _)| name == directory.variable);
         let of_machine = of_machine.as_ref().filter(|_| !of_image).map(|path| environment.directory.join(path));
         let written = directory.written(folder)?;
@@ -81,7 +81,7 @@ pub fn in_container(
             fs::read_dir(&path).with_context(|| format!("{}: reading {}", directory.variable, path.display()));
         for entry in entries?.flatten().filter(|entry| entry.path().is_file()) {
             let name = entry.file_name().to_string_lossy().into_owned();
-            // The Java and the paths of this machine, for which it was written, are not in the image.
+            // It was written for the Java and the paths of this machine, which the image does not have.
             if !(is_of_machine && name == "spark-env.sh") {
                 let real = fs::canonicalize(entry.path());
                 let real = real.with_context(|| format!("looking for {}", entry.path().display()))?;

@@ -1,10 +1,8 @@
-//! A job in a container of its own image, by the container engine of this machine: podman or docker.
+//! Runs a job in a container of its image, with podman or docker.
 //!
-//! The container sees what the driver's pod would, as far as one machine has it: the image, the files of the
-//! submitter below the same mount, the variables. It runs as the user of this process, who may read
-//! those files, in group 0, to whom the images of Spark give what they write to.
-//!
-//! Such a user is another outside of some containers, each engine in its own way: see `Identity`.
+//! The container has what the driver pod would have, as far as one machine can provide it: the image, the submitter's
+//! files below the same mount, and the variables. It runs as the user of this process, who can read those files, in group
+//! 0, to which Spark's images give write access. `Identity` has the options for that, which differ between engines.
 
 use std::fs::{self, File};
 use std::io::{Read, Seek};
@@ -17,10 +15,10 @@ use rustix::process::{Gid, Uid, getgid, getuid};
 use uuid::Uuid;
 
 use super::machine::Environment;
-use super::place::Place;
 use super::progress::Progress;
+use super::run_in::RunIn;
 
-/// A container engine that answers.
+/// A container engine that works.
 pub struct Engine {
     program: PathBuf,
     name: &'static str,
@@ -35,121 +33,122 @@ impl std::fmt::Display for Engine {
     }
 }
 
-/// As whom a container runs.
+/// The user that a container runs as.
 #[derive(Debug, Default, PartialEq)]
 struct Identity {
     options: Vec<String>,
-    /// Whom the image may have no name for.
+    /// The user id, if the image may have no name for it.
     unnamed: Option<u32>,
 }
 
-/// A container; it goes, running or not, when this does.
+/// A container, which is killed and removed on drop.
 #[derive(Debug)]
 pub struct Container {
     program: PathBuf,
     id: String,
 }
 
-/// What a container is made of.
-pub struct Wish<'a> {
+/// What to create a container from.
+pub struct ContainerSpec<'a> {
     pub image: &'a str,
-    /// Files of this machine, and where the container has them.
+    /// Files of this machine, with their paths in the container.
     pub mounts: &'a [(PathBuf, String)],
     pub env: &'a [(String, String)],
-    /// Lines `NAME=value`, for the engine alone to read.
+    /// A file with lines `NAME=value`, which only the engine reads.
     pub env_file: &'a Path,
     pub memory_mebibytes: Option<u64>,
     pub cores: Option<u32>,
     pub arguments: &'a [String],
 }
 
-/// Starts `spark-submit` of the image. The entry point of Spark's images would write into the output.
+/// Starts the image's `spark-submit`, without the entry point of Spark's images, which writes to the output.
 const START: &str = r#"
 [ -w "$HOME" ] || export HOME=/tmp
 exec "${SPARK_HOME:-/opt/spark}/bin/spark-submit" "$@"
 "#;
 
-/// How often a command of the engine is looked at.
-const LOOK: Duration = Duration::from_millis(20);
+/// How often to check whether a command of the engine has ended: a multiple of what the check costs.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 impl Engine {
-    /// The engine of a name, or the first that is on `PATH`; none, when there is none.
+    /// Finds the wanted engine, or the first one on `PATH`; `None` if it is not installed.
     ///
     /// # Errors
-    /// It does not answer: the client of docker may be there without its server.
-    pub fn of(environment: &Environment, wanted: Option<Place>, progress: &Progress) -> Result<Option<Self>> {
+    /// It does not work: docker's client may be installed without its server.
+    pub fn find(environment: &Environment, wanted: Option<RunIn>, progress: &Progress) -> Result<Option<Self>> {
         let names: &[&'static str] = match wanted {
-            Some(Place::Podman) => &["podman"],
-            Some(Place::Docker) => &["docker"],
+            Some(RunIn::Podman) => &["podman"],
+            Some(RunIn::Docker) => &["docker"],
             _ => &["podman", "docker"],
         };
         let found = names.iter().find_map(|name| Some((*name, environment.on_path(name)?)));
         let Some((name, program)) = found else { return Ok(None) };
         let mut engine = Self { program, name, version: String::new(), identity: Identity::default() };
-        engine.version = engine.ask(&["version", "--format", "{{.Client.Version}}"], progress)?.trim().to_owned();
-        let is_podman = name == "podman" || engine.ask(&["--version"], progress)?.starts_with("podman");
+        engine.version = engine.run(&["version", "--format", "{{.Client.Version}}"], progress)?.trim().to_owned();
+        let is_podman = name == "podman" || engine.run(&["--version"], progress)?.starts_with("podman");
         let security = match is_podman {
             true => String::new(),
-            false => engine.ask(&["info", "--format", "{{json .SecurityOptions}}"], progress)?,
+            false => engine.run(&["info", "--format", "{{json .SecurityOptions}}"], progress)?,
         };
         engine.identity = Identity::of(is_podman, &security, getuid(), getgid());
         Ok(Some(engine))
     }
 
-    /// The name by which the engine has an image, fetched if it must be.
+    /// The engine's name of an image, which is pulled if necessary.
     ///
     /// # Errors
-    /// It cannot be had.
+    /// The image cannot be pulled.
     pub fn image(&self, image: &str, pull: Option<&str>, progress: &Progress) -> Result<String> {
-        let whole = whole_name(image);
+        let full = full_name(image);
         if pull != Some("Always") {
-            // One that was built here goes by its short name.
-            let have = [image, &whole].into_iter().find(|name| self.ask(&["image", "inspect", name], progress).is_ok());
-            if let Some(have) = have {
-                return Ok(have.to_owned());
+            // An image that was built on this machine has a short name.
+            let existing =
+                [image, &full].into_iter().find(|name| self.run(&["image", "inspect", name], progress).is_ok());
+            if let Some(existing) = existing {
+                return Ok(existing.to_owned());
             }
         }
         ensure!(pull != Some("Never"), "{} has no image {image}, and imagePullPolicy is Never", self.name);
         progress.stop.check()?;
-        progress.say(&format!("{} fetches image {whole}", self.name));
-        self.ask(&["pull", "--quiet", &whole], progress)?;
-        Ok(whole)
+        progress.say(&format!("{} is pulling image {full}", self.name));
+        self.run(&["pull", "--quiet", &full], progress)?;
+        Ok(full)
     }
 
-    /// A container that waits to be started.
+    /// Creates a container, without starting it.
     ///
     /// # Errors
-    /// The engine refuses it.
-    pub fn create(&self, wish: &Wish<'_>, progress: &Progress) -> Result<Container> {
-        // Known before it is made, so that it is removed whatever happens meanwhile.
+    /// The engine fails.
+    pub fn create(&self, spec: &ContainerSpec<'_>, progress: &Progress) -> Result<Container> {
+        // Named before it is created, so that it is removed if the creation is interrupted.
         let container =
             Container { program: self.program.clone(), id: format!("sparkctl-{}", Uuid::now_v7().simple()) };
-        let arguments = self.arguments(&container.id, wish)?;
+        let arguments = self.arguments(&container.id, spec)?;
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        self.ask(&arguments, progress)?;
+        self.run(&arguments, progress)?;
         if let Some(user) = self.identity.unnamed {
-            self.name(user, &container.id, progress)
-                .with_context(|| format!("giving user {user} a name in the image"))?;
+            self.add_user(user, &container.id, progress)
+                .with_context(|| format!("adding user {user} to the container"))?;
         }
         Ok(container)
     }
 
-    /// Makes up a name, without which Hadoop runs for nobody. Not every image lets its user do that.
-    fn name(&self, user: u32, id: &str, progress: &Progress) -> Result<()> {
+    /// Adds the user to `/etc/passwd`: Hadoop needs a name, and not every image lets its user add one.
+    fn add_user(&self, user: u32, id: &str, progress: &Progress) -> Result<()> {
         let folder = tempfile::tempdir()?;
         let (here, there) = (folder.path().join("passwd"), format!("{id}:/etc/passwd"));
         let path = here.display().to_string();
-        self.ask(&["cp", &there, &path], progress)?;
+        self.run(&["cp", &there, &path], progress)?;
         let users = fs::read_to_string(&here)?;
         let number = user.to_string();
         if users.lines().any(|line| line.split(':').nth(2) == Some(&number)) {
             return Ok(());
         }
         fs::write(&here, format!("{}\n{user}:x:{user}:0:spark:/tmp:/bin/false\n", users.trim_end()))?;
-        self.ask(&["cp", &path, &there], progress).map(drop)
+        self.run(&["cp", &path, &there], progress).map(drop)
     }
 
-    fn arguments(&self, id: &str, wish: &Wish<'_>) -> Result<Vec<String>> {
+    fn arguments(&self, id: &str, spec: &ContainerSpec<'_>) -> Result<Vec<String>> {
         let mut arguments: Vec<String> = ["create", "--name", id, "--network", "host", "--entrypoint", "/bin/sh"]
             .into_iter()
             .chain(["--security-opt", "label=disable"])
@@ -157,49 +156,55 @@ impl Engine {
             .chain(self.identity.options.iter().cloned())
             .collect();
         let mut option = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
-        if let Some(memory) = wish.memory_mebibytes {
+        if let Some(memory) = spec.memory_mebibytes {
             option("--memory", format!("{memory}m"));
         }
-        if let Some(cores) = wish.cores {
+        if let Some(cores) = spec.cores {
             option("--cpus", cores.to_string());
         }
-        option("--env-file", wish.env_file.display().to_string());
-        for (name, value) in wish.env {
+        option("--env-file", spec.env_file.display().to_string());
+        for (name, value) in spec.env {
             option("--env", format!("{name}={value}"));
         }
-        for (source, target) in wish.mounts {
+        for (source, target) in spec.mounts {
             let source = source.display().to_string();
-            ensure!(!source.contains([',', '"']), "{source}: {} mounts no path with a comma or a quote", self.name);
+            ensure!(
+                !source.contains([',', '"']),
+                "{source}: {} cannot mount a path with a comma or a quote",
+                self.name
+            );
             option("--mount", format!("type=bind,source={source},target={target},readonly"));
         }
-        arguments.extend([wish.image.to_owned(), "-c".into(), START.into(), "spark-submit".into()]);
-        arguments.extend(wish.arguments.iter().cloned());
+        arguments.extend([spec.image.to_owned(), "-c".into(), START.into(), "spark-submit".into()]);
+        arguments.extend(spec.arguments.iter().cloned());
         Ok(arguments)
     }
 
-    fn ask(&self, arguments: &[&str], progress: &Progress) -> Result<String> {
-        ask(&self.program, arguments, || progress.stop.check())
+    /// Runs a command of the engine, and returns its output.
+    fn run(&self, arguments: &[&str], progress: &Progress) -> Result<String> {
+        run(&self.program, arguments, || progress.stop.check())
             .with_context(|| format!("{} {}", self.name, arguments[0]))
     }
 }
 
 impl Container {
+    /// The engine's program.
     pub fn program(&self) -> &Path {
         &self.program
     }
 
-    /// What the engine is asked, so that the container runs and its output comes.
+    /// The arguments of the command that runs the container and prints its output.
     pub fn start(&self) -> [&str; 3] {
         ["start", "--attach", &self.id]
     }
 
-    /// Refuses an exit code of the engine's own (1 of docker, 125 to 127 of podman): the container never ran.
+    /// Checks that an exit code is the container's, and not the engine's own (docker's 1, podman's 125 to 127).
     ///
     /// # Errors
-    /// It did not run.
+    /// The container was never started.
     pub fn refuse_unstarted(&self, code: u8) -> Result<()> {
         let format = "{{.State.Status}}";
-        let status = ask(&self.program, &["inspect", "--format", format, &self.id], || Ok(()));
+        let status = run(&self.program, &["inspect", "--format", format, &self.id], || Ok(()));
         let status = status.unwrap_or_default();
         match status.trim() {
             "created" | "configured" | "initialized" => {
@@ -212,19 +217,18 @@ impl Container {
 
 impl Drop for Container {
     fn drop(&mut self) {
-        // `rm --force` of podman waits for an orderly end; there was time for that.
+        // podman's `rm --force` would wait for the container to exit, for which there was time before.
         for arguments in [&["kill", self.id.as_str()][..], &["rm", "--force", &self.id]] {
-            let _ = ask(&self.program, arguments, || Ok(()));
+            let _ = run(&self.program, arguments, || Ok(()));
         }
     }
 }
 
 impl Identity {
-    /// That of a user of this machine.
+    /// The identity of a user of this machine.
     ///
-    /// Podman maps the users of a container if a user starts it, unless it is told to keep them, and names them.
-    /// In a docker that a user runs, that user is 0. A docker that maps users (`userns-remap`) can be told to leave it.
-    /// `security` is what docker says of itself.
+    /// Rootless podman maps user ids unless `keep-id` is set, which also gives the user a name. In rootless docker the
+    /// user is root. Docker with `userns-remap` maps user ids unless `host` is set. `security` is docker's own description.
     fn of(is_podman: bool, security: &str, user: Uid, group: Gid) -> Self {
         let is_root = user.is_root() || security.contains("name=rootless");
         let user = if is_root { 0 } else { user.as_raw() };
@@ -242,8 +246,8 @@ impl Identity {
     }
 }
 
-/// What a command of the engine prints.
-fn ask(program: &Path, arguments: &[&str], go_on: impl Fn() -> Result<()>) -> Result<String> {
+/// Runs a program, and returns its output. `check_stop` ends it early.
+fn run(program: &Path, arguments: &[&str], check_stop: impl Fn() -> Result<()>) -> Result<String> {
     let file = || tempfile::tempfile().context("creating a temporary file");
     let (mut stdout, mut stderr) = (file()?, file()?);
     let clone = |file: &File| file.try_clone().context("opening a temporary file");
@@ -254,12 +258,12 @@ fn ask(program: &Path, arguments: &[&str], go_on: impl Fn() -> Result<()>) -> Re
         if let Some(status) = child.try_wait().context("waiting for the engine")? {
             break status;
         }
-        if let Err(stopped) = go_on() {
+        if let Err(stopped) = check_stop() {
             let _ = child.kill();
             let _ = child.wait();
             return Err(stopped);
         }
-        std::thread::sleep(LOOK);
+        std::thread::sleep(POLL_INTERVAL);
     };
     match status.success() {
         true => content(&mut stdout),
@@ -273,8 +277,8 @@ fn content(file: &mut File) -> Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// An image's name with its registry, which Kubernetes adds where it is left out.
-fn whole_name(image: &str) -> String {
+/// The full name of an image, with the registry that Kubernetes adds if there is none.
+fn full_name(image: &str) -> String {
     match image.split_once('/') {
         Some((first, _)) if first.contains(['.', ':']) || first == "localhost" => image.to_owned(),
         Some(_) => format!("docker.io/{image}"),
@@ -287,8 +291,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_an_image_as_a_cluster_would() {
-        let names = ["spark:4.1.4", "apache/spark", "gcr.io/a/b:1", "localhost:5000/x", "localhost/x"].map(whole_name);
+    fn completes_image_names_as_kubernetes_does() {
+        let names = ["spark:4.1.4", "apache/spark", "gcr.io/a/b:1", "localhost:5000/x", "localhost/x"].map(full_name);
         assert_eq!(
             names,
             [
@@ -318,11 +322,11 @@ mod tests {
     }
 
     #[test]
-    fn refuses_to_mount_what_the_engine_would_misread() {
+    fn refuses_paths_that_the_engine_would_misread() {
         let engine =
             Engine { program: "podman".into(), name: "podman", version: "5".into(), identity: Identity::default() };
         let mounts = [(PathBuf::from("/data/a,b.csv"), "/mnt/a".to_owned())];
-        let wish = Wish {
+        let spec = ContainerSpec {
             image: "spark",
             mounts: &mounts,
             env: &[],
@@ -331,9 +335,9 @@ mod tests {
             cores: Some(2),
             arguments: &[],
         };
-        let said = engine.arguments("id", &wish).unwrap_err().to_string();
-        assert_eq!(said, "/data/a,b.csv: podman mounts no path with a comma or a quote");
-        let arguments = engine.arguments("id", &Wish { mounts: &[], ..wish }).unwrap();
+        let message = engine.arguments("id", &spec).unwrap_err().to_string();
+        assert_eq!(message, "/data/a,b.csv: podman cannot mount a path with a comma or a quote");
+        let arguments = engine.arguments("id", &ContainerSpec { mounts: &[], ..spec }).unwrap();
         assert!(arguments.windows(2).any(|pair| pair == ["--cpus", "2"]), "{arguments:?}");
     }
 }

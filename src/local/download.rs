@@ -1,4 +1,4 @@
-//! Getting a page or a file over HTTP, and making sure that it is the right one.
+//! Downloads pages and files over HTTP, and verifies them.
 
 use std::fmt;
 use std::fs::File;
@@ -18,7 +18,7 @@ use ureq::tls::{PemItem, RootCerts, TlsConfig, TlsProvider};
 use super::progress::{Progress, Stop};
 use crate::time::Backoff;
 
-/// An address. User and password of a private index stay out of everything shown.
+/// A URL. User and password of a private index are never displayed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Link {
     url: String,
@@ -27,6 +27,7 @@ pub struct Link {
 }
 
 impl Link {
+    /// Splits the credentials from a URL.
     pub fn new(text: &str) -> Self {
         let plain = || Self { url: text.to_owned(), credentials: None };
         let Some((scheme, rest)) = text.split_once("://") else {
@@ -41,9 +42,7 @@ impl Link {
         Self { url, credentials: Some(credentials) }
     }
 
-    /// The address that a page at this address means by a reference.
-    ///
-    /// Credentials follow to the same host only.
+    /// Resolves a reference in the page at this URL. Only links to the same host keep the credentials.
     pub fn join(&self, reference: &str) -> Self {
         if reference.contains("://") {
             let link = Self::new(reference);
@@ -91,7 +90,7 @@ pub struct Page {
     pub text: String,
 }
 
-/// A client that keeps to the machine's proxies and trusted certificates.
+/// A client that uses the machine's proxies and trusted certificates.
 pub struct Http {
     agent: ureq::Agent,
 }
@@ -100,16 +99,16 @@ pub struct Http {
 /// next one within seconds, and somebody is waiting for the job to start.
 const PAUSES: [Duration; 3] = [Duration::from_secs(2), Duration::from_secs(4), Duration::from_secs(8)];
 
-/// Longest a server may stay silent.
+/// A server that is silent for longer than this has failed.
 const SILENCE: Duration = Duration::from_secs(30);
 
 impl Http {
-    /// `certificates`: a PEM file to trust instead of the machine's own (pip's `PIP_CERT`).
+    /// A client that trusts the certificates in a PEM file (pip's `PIP_CERT`) instead of the machine's.
     ///
     /// # Errors
-    /// When that file cannot be read.
+    /// The file cannot be read.
     pub fn new(certificates: Option<&Path>) -> Result<Self> {
-        // Named here, so that no other crate's choice of provider can make the first request panic.
+        // Set explicitly, because the first request panics if other crates enable several providers.
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = TlsConfig::builder()
             .provider(TlsProvider::Rustls)
@@ -126,8 +125,10 @@ impl Http {
         Ok(Self { agent: config.into() })
     }
 
+    /// Reads a page.
+    ///
     /// # Errors
-    /// When the server cannot be reached or does not have the page.
+    /// The server cannot be reached, or does not have the page.
     pub fn page(&self, link: &Link, accept: &str) -> Result<Page> {
         let mut answer = self.get(link, &[("accept", accept)])?;
         let content_type = answer.headers().get(header::CONTENT_TYPE).map(text).unwrap_or_default();
@@ -135,10 +136,10 @@ impl Http {
         Ok(Page { content_type, text })
     }
 
-    /// Downloads into a new file, and takes up where it was when the connection breaks.
+    /// Downloads into a new file, and resumes after a broken connection.
     ///
     /// # Errors
-    /// When it cannot be had, or is not what its sha256 says.
+    /// The download fails, or its sha256 is another one.
     pub fn download(&self, what: &str, link: &Link, sha256: &str, to: &Path, progress: &Progress) -> Result<()> {
         let fetched = || -> Result<()> {
             let file = File::create(to).with_context(|| format!("creating {}", to.display()))?;
@@ -147,7 +148,7 @@ impl Http {
             let mut shown =
                 |bytes| bar.get_or_insert_with(|| progress.download(what, bytes, &link.to_string())).clone();
             let mut backoff = Backoff::new(&PAUSES);
-            while let Err(error) = self.pour(link, &mut sink, &mut shown, &progress.stop) {
+            while let Err(error) = self.resume(link, &mut sink, &mut shown, &progress.stop) {
                 progress.stop.check()?;
                 match backoff.next_pause().filter(|_| error.is::<Broken>()) {
                     Some(pause) => std::thread::sleep(pause),
@@ -160,8 +161,8 @@ impl Http {
         fetched().with_context(|| format!("fetching {what} from {link}"))
     }
 
-    /// Adds to the sink what is still missing, and shows a bar over the length that the server tells.
-    fn pour(
+    /// Downloads what is missing in the sink, with a progress bar over the length that the server reports.
+    fn resume(
         &self,
         link: &Link,
         sink: &mut Sink,
@@ -209,7 +210,7 @@ impl Http {
     }
 }
 
-/// A connection that failed, and may succeed when tried again.
+/// A connection that failed; a retry may succeed.
 #[derive(Debug)]
 struct Broken(String);
 
@@ -221,6 +222,7 @@ impl fmt::Display for Broken {
 
 impl std::error::Error for Broken {}
 
+/// A file that is being downloaded.
 struct Sink {
     file: File,
     hash: Sha256,
@@ -237,7 +239,7 @@ impl Sink {
 
     fn restart(&mut self) -> Result<()> {
         use std::io::Seek;
-        self.file.set_len(0).and_then(|()| self.file.rewind()).context("emptying a half-written file")?;
+        self.file.set_len(0).and_then(|()| self.file.rewind()).context("truncating an incomplete file")?;
         self.hash = Sha256::new();
         self.written = 0;
         Ok(())
@@ -246,7 +248,7 @@ impl Sink {
 
 fn verify(found: &str, expected: &str) -> Result<()> {
     if !found.eq_ignore_ascii_case(expected) {
-        bail!("what arrived is not what the index promised: sha256 is {found}, not {expected}");
+        bail!("the download has the sha256 {found}, but the index says {expected}");
     }
     Ok(())
 }
@@ -258,7 +260,7 @@ fn trusted(file: &Path) -> Result<RootCerts> {
         _ => None,
     };
     let certificates: Vec<_> = ureq::tls::parse_pem(&pem).filter_map(certificate).collect();
-    ensure!(!certificates.is_empty(), "{} (PIP_CERT) holds no certificate", file.display());
+    ensure!(!certificates.is_empty(), "{} (PIP_CERT) contains no certificate", file.display());
     Ok(RootCerts::from(certificates))
 }
 
@@ -288,11 +290,11 @@ mod tests {
         Progress { terminal: false, say: Arc::new(|_| {}), stop: Default::default() }
     }
 
-    /// A server that answers one request after another, each with its own words.
+    /// A server that sends the answers one after another, and returns the requests.
     fn server(answers: &'static [&'static str]) -> (String, std::thread::JoinHandle<Vec<String>>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let heard = std::thread::spawn(move || {
+        let server = std::thread::spawn(move || {
             let mut requests = Vec::new();
             for answer in answers {
                 let (mut stream, _) = listener.accept().unwrap();
@@ -302,26 +304,26 @@ mod tests {
             }
             requests
         });
-        (address, heard)
+        (address, server)
     }
 
     const WHOLE: &str = "HTTP/1.1 200 OK\r\nContent-Length: 11\r\nConnection: close\r\n\r\nhello world";
-    const TORN: &str = "HTTP/1.1 200 OK\r\nContent-Length: 11\r\nConnection: close\r\n\r\nhello";
+    const BROKEN: &str = "HTTP/1.1 200 OK\r\nContent-Length: 11\r\nConnection: close\r\n\r\nhello";
     const REST: &str = "HTTP/1.1 206 Partial Content\r\nContent-Length: 6\r\nConnection: close\r\n\r\n world";
     const GONE: &str = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
     fn fetch(answers: &'static [&'static str], sha256: &str) -> (Result<()>, String, Vec<String>) {
-        let (address, heard) = server(answers);
+        let (address, server) = server(answers);
         let folder = tempfile::tempdir().unwrap();
         let to = folder.path().join("file");
         let link = Link::new(&format!("{}/file", address.replace("//", "//jo:se%40cret@")));
         let outcome = Http::new(None).unwrap().download("a file", &link, sha256, &to, &quiet());
         let content = std::fs::read_to_string(&to).unwrap_or_default();
-        (outcome, content, heard.join().unwrap())
+        (outcome, content, server.join().unwrap())
     }
 
     #[test]
-    fn downloads_a_file_with_the_credentials_of_its_address() {
+    fn downloads_a_file_with_the_credentials_of_its_url() {
         let (outcome, content, requests) = fetch(&[WHOLE], HELLO);
         outcome.unwrap();
         assert_eq!(content, "hello world");
@@ -329,33 +331,33 @@ mod tests {
     }
 
     #[test]
-    fn takes_up_a_torn_download_where_it_was() {
-        let (outcome, content, requests) = fetch(&[TORN, REST], HELLO);
+    fn resumes_a_broken_download() {
+        let (outcome, content, requests) = fetch(&[BROKEN, REST], HELLO);
         outcome.unwrap();
         assert_eq!(content, "hello world");
         assert!(requests[1].contains("bytes=5-"), "{requests:?}");
     }
 
     #[test]
-    fn refuses_a_file_that_is_not_the_promised_one() {
+    fn refuses_a_file_with_another_hash() {
         let (outcome, ..) = fetch(&[WHOLE], "00ff");
-        let said = format!("{:#}", outcome.unwrap_err());
-        assert!(said.contains("sha256 is b94d27") && said.contains("not 00ff"), "{said}");
+        let message = format!("{:#}", outcome.unwrap_err());
+        assert!(message.contains("the sha256 b94d27") && message.contains("the index says 00ff"), "{message}");
     }
 
     #[test]
-    fn says_what_was_fetched_from_where_but_no_password() {
+    fn shows_the_url_of_a_download_without_the_password() {
         let (outcome, ..) = fetch(&[GONE], HELLO);
-        let said = format!("{:#}", outcome.unwrap_err());
-        assert!(said.starts_with("fetching a file from http://127.0.0.1:"), "{said}");
-        assert!(said.ends_with("the server answered 404 Not Found"), "{said}");
-        assert!(!said.contains("jo") && !said.contains("cret"), "{said}");
+        let message = format!("{:#}", outcome.unwrap_err());
+        assert!(message.starts_with("fetching a file from http://127.0.0.1:"), "{message}");
+        assert!(message.ends_with("the server answered 404 Not Found"), "{message}");
+        assert!(!message.contains("jo") && !message.contains("cret"), "{message}");
     }
 
     #[test]
     fn stops_a_download_when_asked() {
         let progress = quiet();
-        progress.stop.wish();
+        progress.stop.request();
         let (address, _) = server(&[WHOLE]);
         let folder = tempfile::tempdir().unwrap();
         let http = Http::new(None).unwrap();
@@ -373,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_credentials_along_to_the_same_host_only() {
+    fn sends_credentials_to_the_same_host_only() {
         let page = Link::new("https://jo:secret@h/simple/p/");
         assert_eq!(page.to_string(), "https://h/simple/p/");
         assert!(page.join("https://h/f.whl").authorization().is_some());

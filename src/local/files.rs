@@ -1,4 +1,4 @@
-//! Where the files that a job names are on this machine.
+//! Locates the files of a job on this machine.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,29 +8,29 @@ use anyhow::{Result, bail};
 use super::machine::Spark;
 use crate::job::local_files::MOUNT;
 
-/// `SPARK_HOME` in the images of Spark.
+/// `SPARK_HOME` in Spark's images.
 const IMAGE_SPARK_HOME: &str = "/opt/spark";
 
-/// A file of the job, as spark-submit is to be given it.
+/// A file of the job.
 #[derive(Debug, PartialEq)]
 pub struct Located {
+    /// Its path or URL for spark-submit.
     pub uri: String,
-    /// What to tell the user, when another file than the named one is taken.
-    pub said: Option<String>,
+    /// The message for the user if another file than the named one is used.
+    pub note: Option<String>,
 }
 
 impl Located {
     fn as_named(uri: String) -> Self {
-        Self { uri, said: None }
+        Self { uri, note: None }
     }
 }
 
-/// Finds a file of the job. `local://` is a path in the job's image: what is below `/opt/spark`
-/// there is taken from the Spark that runs, and anything else from the same path of this machine.
-/// Addresses of other systems (`https:`, `s3a:`, …) are left to Spark.
+/// Locates a file of the job. `local://` is a path in the job's image: a file below `/opt/spark` is taken from the Spark
+/// that runs, any other from the same path of this machine. URLs of other schemes are left to Spark.
 ///
 /// # Errors
-/// When the file is not on this machine.
+/// The file is not on this machine.
 pub fn locate(named: &str, spark: &Spark, directory: &Path) -> Result<Located> {
     let (address, fragment) = named.split_once('#').map_or((named, None), |(address, name)| (address, Some(name)));
     let with_fragment = |path: &Path| {
@@ -39,8 +39,8 @@ pub fn locate(named: &str, spark: &Spark, directory: &Path) -> Result<Located> {
     };
     match scheme(address) {
         Some(("local", path)) => {
-            let (path, said) = in_image(named, path, spark)?;
-            Ok(Located { uri: with_fragment(&path), said })
+            let (path, note) = in_image(named, path, spark)?;
+            Ok(Located { uri: with_fragment(&path), note })
         }
         Some(("file", path)) => Ok(Located::as_named(with_fragment(&on_machine(named, Path::new(path))?))),
         Some(_) => Ok(Located::as_named(named.to_owned())),
@@ -48,11 +48,11 @@ pub fn locate(named: &str, spark: &Spark, directory: &Path) -> Result<Located> {
     }
 }
 
-/// Refuses a file that no Spark could bring: worth knowing before one is fetched.
+/// Checks that a file exists, or may exist in the Spark that runs, before Spark is fetched.
 ///
 /// # Errors
-/// When the file is not on this machine, and not in the Spark of an image.
-pub fn refuse_missing(named: &str, directory: &Path) -> Result<()> {
+/// The file is not on this machine, and not below `SPARK_HOME` of the image.
+pub fn check(named: &str, directory: &Path) -> Result<()> {
     let address = named.split('#').next().unwrap_or_default();
     match scheme(address) {
         Some(("local", path)) if Path::new(path).starts_with(IMAGE_SPARK_HOME) || Path::new(path).exists() => Ok(()),
@@ -63,11 +63,11 @@ pub fn refuse_missing(named: &str, directory: &Path) -> Result<()> {
     }
 }
 
-/// The same for a container of the job's image: a path of the image is what it says, and a file of this
-/// machine is mounted where a cluster's driver would have it.
+/// Locates a file for a container of the job's image: a path in the image stays as it is, and a file of this machine is
+/// mounted where the driver would have it in a cluster.
 ///
 /// # Errors
-/// When the file is not on this machine.
+/// The file is not on this machine.
 pub fn locate_in_container(named: &str, directory: &Path, mounts: &mut Vec<(PathBuf, String)>) -> Result<String> {
     let (address, fragment) = named.split_once('#').map_or((named, None), |(address, name)| (address, Some(name)));
     let path = match scheme(address) {
@@ -80,7 +80,7 @@ pub fn locate_in_container(named: &str, directory: &Path, mounts: &mut Vec<(Path
     let there = mounts.iter().find(|(other, _)| *other == path).map(|(_, target)| target.clone());
     let target = there.unwrap_or_else(|| {
         let plain = format!("{MOUNT}/{name}");
-        // The second of a name has a folder of its own.
+        // A second file of the same name gets a folder of its own.
         let taken = mounts.iter().any(|(_, target)| *target == plain);
         let target = if taken { format!("{MOUNT}/{}/{name}", mounts.len()) } else { plain };
         mounts.push((path, target.clone()));
@@ -89,14 +89,14 @@ pub fn locate_in_container(named: &str, directory: &Path, mounts: &mut Vec<(Path
     Ok(fragment.map_or(target.clone(), |name| format!("{target}#{name}")))
 }
 
-/// What helps when a file of the image is not here.
+/// What to do about a file of the image that is not on this machine.
 const ELSEWHERE: &str = "put the file there, name a path of this machine, or run in the image (`--local-in container`)";
 
-fn missing_in_image(named: &str, looked: &str, remedy: &str) -> String {
-    format!("{named} is a path in the job's image, and this machine has {looked}: {remedy}")
+fn missing_in_image(named: &str, missing: &str, remedy: &str) -> String {
+    format!("{named} is a path in the job's image, and this machine has {missing}: {remedy}")
 }
 
-/// Scheme and path: `local:///opt/x`, `local:/opt/x` and `file://localhost/x` are all written.
+/// Splits a URL such as `local:///opt/x`, `local:/opt/x` or `file://localhost/x` into scheme and path.
 fn scheme(address: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = address.split_once(':')?;
     let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -117,31 +117,31 @@ fn in_image(named: &str, path: &str, spark: &Spark) -> Result<(PathBuf, Option<S
     let below = path.strip_prefix(IMAGE_SPARK_HOME).ok();
     let ours = below.and_then(|below| existing(&spark.home.join(below)).or_else(|| examples_jar(below, spark)));
     if let Some(ours) = ours {
-        let said = format!("{named} is a path in the image: taking {} of Spark {}", ours.display(), spark.version);
-        return Ok((ours, Some(said)));
+        let note = format!("{named} is a path in the image: using {} of Spark {}", ours.display(), spark.version);
+        return Ok((ours, Some(note)));
     }
     if path.exists() {
-        let said = format!("{named} is a path in the image: taking the same path of this machine");
-        return Ok((path.to_owned(), Some(said)));
+        let note = format!("{named} is a path in the image: using the same path of this machine");
+        return Ok((path.to_owned(), Some(note)));
     }
-    let looked = match below {
+    let missing = match below {
         Some(below) => format!("neither {} nor {}", spark.home.join(below).display(), path.display()),
         None => format!("no {}", path.display()),
     };
     let remedy = match below {
         Some(below) if below.starts_with("examples/jars") => {
-            "the Spark of PyPI comes without its example jars: set SPARK_HOME to a whole distribution"
+            "the Spark of PyPI has no example jars: set SPARK_HOME to a full distribution"
         }
         _ => ELSEWHERE,
     };
-    bail!(missing_in_image(named, &looked, remedy))
+    bail!(missing_in_image(named, &missing, remedy))
 }
 
 fn existing(path: &Path) -> Option<PathBuf> {
     path.exists().then(|| path.to_owned())
 }
 
-/// Images and job files name the jar of examples with and without versions; a distribution has one.
+/// The jar with Spark's examples, whose name has a version in some images and job files, and none in others.
 fn examples_jar(below: &Path, spark: &Spark) -> Option<PathBuf> {
     let asked = below.strip_prefix("examples/jars").ok()?.to_str()?;
     let is_examples = |name: &str| name.starts_with("spark-examples") && name.ends_with(".jar");
@@ -170,21 +170,21 @@ mod tests {
             Self { folder }
         }
 
-        /// What a name is located as, with the machine's own folder written `~`.
+        /// Locates a file, with the machine's folder written as `~`.
         fn locate(&self, named: &str) -> Result<(String, bool), String> {
             let root = self.folder.path();
             let spark = Spark { home: root.join("spark"), version: SparkVersion::parse("3.5.7").unwrap() };
             let tilde = |text: String| text.replace(&root.display().to_string(), "~");
             let named = named.replace('~', &root.display().to_string());
             match locate(&named, &spark, &root.join("work")) {
-                Ok(located) => Ok((tilde(located.uri), located.said.is_some())),
+                Ok(located) => Ok((tilde(located.uri), located.note.is_some())),
                 Err(error) => Err(tilde(format!("{error:#}"))),
             }
         }
     }
 
     #[test]
-    fn takes_what_is_in_the_images_spark_from_the_spark_that_runs() {
+    fn locates_files_of_the_images_spark_in_the_spark_that_runs() {
         let machine = Machine::with(&["spark/examples/src/main/python/pi.py"]);
         let pi = Ok(("~/spark/examples/src/main/python/pi.py".to_owned(), true));
         assert_eq!(machine.locate("local:///opt/spark/examples/src/main/python/pi.py"), pi);
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn finds_the_examples_jar_whatever_its_version() {
+    fn locates_the_examples_jar_of_any_version() {
         let machine = Machine::with(&["spark/examples/jars/spark-examples_2.12-3.5.7.jar"]);
         let jar = Ok(("~/spark/examples/jars/spark-examples_2.12-3.5.7.jar".to_owned(), true));
         assert_eq!(machine.locate("local:///opt/spark/examples/jars/spark-examples.jar"), jar);
@@ -201,32 +201,32 @@ mod tests {
     }
 
     #[test]
-    fn says_that_the_spark_of_pypi_has_no_examples_jar() {
-        let said = Machine::with(&[]).locate("local:///opt/spark/examples/jars/spark-examples.jar").unwrap_err();
+    fn reports_that_the_spark_of_pypi_has_no_examples_jar() {
+        let message = Machine::with(&[]).locate("local:///opt/spark/examples/jars/spark-examples.jar").unwrap_err();
         assert_eq!(
-            said,
+            message,
             "local:///opt/spark/examples/jars/spark-examples.jar is a path in the job's image, and this machine has \
              neither ~/spark/examples/jars/spark-examples.jar nor /opt/spark/examples/jars/spark-examples.jar: \
-             the Spark of PyPI comes without its example jars: set SPARK_HOME to a whole distribution"
+             the Spark of PyPI has no example jars: set SPARK_HOME to a full distribution"
         );
     }
 
     #[test]
-    fn takes_another_path_of_the_image_only_if_this_machine_has_it() {
+    fn uses_another_path_of_the_image_only_if_this_machine_has_it() {
         let machine = Machine::with(&["app/job.py"]);
         assert_eq!(machine.locate("local://~/app/job.py"), Ok(("~/app/job.py".into(), true)));
-        let said = machine.locate("local://~/app/other.py").unwrap_err();
+        let message = machine.locate("local://~/app/other.py").unwrap_err();
         assert_eq!(
-            said,
+            message,
             "local://~/app/other.py is a path in the job's image, and this machine has no ~/app/other.py: \
              put the file there, name a path of this machine, or run in the image (`--local-in container`)"
         );
     }
 
     #[test]
-    fn knows_beforehand_what_no_spark_could_bring() {
+    fn checks_files_before_spark_is_known() {
         let machine = Machine::with(&["job.py"]);
-        let refused = |named: &str| refuse_missing(named, machine.folder.path()).is_err();
+        let refused = |named: &str| check(named, machine.folder.path()).is_err();
         assert!(!refused("local:///opt/spark/examples/src/main/python/pi.py"));
         assert!(!refused("job.py#main.py"));
         assert!(!refused("s3a://bucket/job.py"));
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_a_path_from_the_working_directory() {
+    fn locates_relative_paths_in_the_working_directory() {
         let machine = Machine::with(&["work/job.py", "data.csv"]);
         assert_eq!(machine.locate("job.py"), Ok(("~/work/job.py".into(), false)));
         assert_eq!(machine.locate("file://~/data.csv#rows.csv"), Ok(("~/data.csv#rows.csv".into(), false)));
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn leaves_addresses_of_other_systems_to_spark() {
+    fn leaves_urls_of_other_schemes_to_spark() {
         let machine = Machine::with(&[]);
         for address in ["https://h/job.py", "s3a://bucket/job.py", "hdfs://n:8020/x.jar#y"] {
             assert_eq!(machine.locate(address), Ok((address.to_owned(), false)));

@@ -1,6 +1,4 @@
-//! A package index of Python: which files it offers, and where.
-//!
-//! PyPI's simple API: JSON (PEP 691) where the index speaks it, HTML (PEP 503) otherwise.
+//! A Python package index, by its simple API: JSON (PEP 691) if the index supports it, else HTML (PEP 503).
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
@@ -16,15 +14,15 @@ pub struct Package {
     pub sha256: Option<String>,
 }
 
-/// The index that pip would ask without any setting.
+/// pip's default index.
 pub const PYPI: &str = "https://pypi.org/simple";
 
 const ACCEPT: &str = "application/vnd.pypi.simple.v1+json, text/html;q=0.5";
 
-/// The files of a project, as the index lists them.
+/// Lists the files of a project.
 ///
 /// # Errors
-/// When the index cannot be reached, does not know the project, or answers in another language.
+/// The index cannot be reached, does not know the project, or its answer cannot be parsed.
 pub fn packages(http: &Http, index: &str, project: &str) -> Result<Vec<Package>> {
     let page = Link::new(&format!("{}/{project}/", index.trim_end_matches('/')));
     let listed = || -> Result<Vec<Package>> {
@@ -33,10 +31,11 @@ pub fn packages(http: &Http, index: &str, project: &str) -> Result<Vec<Package>>
             true => from_json(&page, &answer.text)?,
             false => from_html(&page, &answer.text),
         };
-        ensure!(!packages.is_empty(), "the index offers no file of {project}");
+        ensure!(!packages.is_empty(), "the index has no files of {project}");
         Ok(packages)
     };
-    listed().with_context(|| format!("looking for {project} in the package index {page} (PIP_INDEX_URL names another)"))
+    listed()
+        .with_context(|| format!("looking for {project} in the package index {page} (set PIP_INDEX_URL for another)"))
 }
 
 #[derive(Deserialize)]
@@ -50,7 +49,7 @@ struct Listed {
     url: String,
     #[serde(default)]
     hashes: std::collections::BTreeMap<String, String>,
-    /// `false`, or the reason why the file was taken back.
+    /// `false`, or the reason why the file was yanked.
     #[serde(default)]
     yanked: Value,
 }
@@ -66,7 +65,7 @@ fn from_json(page: &Link, text: &str) -> Result<Vec<Package>> {
     Ok(offered.map(package).collect())
 }
 
-/// Anchors are all that PEP 503 promises: the text is the file's name, the fragment its hash.
+/// Parses the anchors, which are all that PEP 503 specifies: the text is the file's name, the fragment its hash.
 fn from_html(page: &Link, text: &str) -> Vec<Package> {
     let anchors = text.split("<a ").skip(1);
     anchors.filter_map(|anchor| package_of_anchor(page, anchor)).collect()
@@ -99,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_a_json_listing_without_what_was_yanked() {
+    fn parses_a_json_listing_without_yanked_files() {
         let text = r#"{"meta": {"api-version": "1.1"}, "files": [
             {"filename": "pyspark-3.5.7.tar.gz", "url": "https://files.example.org/a/pyspark-3.5.7.tar.gz",
              "hashes": {"sha256": "ab"}, "yanked": false, "size": 1},
@@ -114,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_an_html_listing() {
+    fn parses_an_html_listing() {
         let text = r#"<html><body>
             <a href="/f/pyspark-3.5.7.tar.gz#sha256=ab" data-requires-python="&gt;=3.8">pyspark-3.5.7.tar.gz</a><br/>
             <a data-yanked="" href="/f/pyspark-3.5.6.tar.gz#sha256=cd">pyspark-3.5.6.tar.gz</a>
@@ -133,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn says_that_a_listing_is_not_one() {
+    fn refuses_other_pages() {
         assert!(from_json(&page(), "<html>").is_err());
         assert!(from_html(&page(), "welcome to the proxy").is_empty());
     }

@@ -1,59 +1,62 @@
-//! What a local run needs of a job, and what of the job has no effect here.
+//! A job as a local run needs it, and what has no effect on one machine.
 
 use std::collections::BTreeMap;
 
-use super::Place;
+use super::run_in::RunIn;
 use crate::job::Job;
 use crate::job::restart::Restart;
 pub use crate::spark::Language;
 use crate::spark::{Role, containers};
 
-/// What a local run needs of a job.
+/// A job as a local run needs it.
 #[derive(Clone, Debug, Default)]
 pub struct LocalJob {
     pub name: String,
-    /// The job file's `sparkVersion`; free text means no version in particular.
+    /// The job file's `sparkVersion`, which may be text that is not a version.
     pub spark_version: Option<String>,
     pub language: Language,
     pub main_class: Option<String>,
-    /// `local:///…` (a path in the image), a path of this machine, or an address that Spark knows.
+    /// `local:///…` (a path in the image), a path of this machine, or a URL that Spark can read.
     pub main_file: String,
     pub arguments: Vec<String>,
-    /// Spark settings; those for a cluster are left out here.
+    /// Spark's settings, including those that are for a cluster only.
     pub conf: Vec<(String, String)>,
-    /// The driver's image, and when it is fetched.
+    /// The driver's image.
     pub image: Option<String>,
+    /// Its `imagePullPolicy`.
     pub pull: Option<String>,
-    /// Plain variables; those that describe the image (`PATH`, `JAVA_HOME`, …) are left out here.
+    /// Variables with plain values, including those that describe the image (`PATH`, `JAVA_HOME`, …).
     pub env: Vec<(String, String)>,
     pub jars: Vec<String>,
     pub py_files: Vec<String>,
     pub files: Vec<String>,
     pub archives: Vec<String>,
-    /// What goes with the job beside Spark's settings: names and texts.
+    /// Files of the job's configuration directory, by name.
     pub spark_conf: BTreeMap<String, String>,
-    /// Hadoop's configuration that goes with the job.
+    /// Files of the job's Hadoop configuration directory, by name.
     pub hadoop_conf: Option<BTreeMap<String, String>>,
     pub packages: Vec<String>,
     pub exclude_packages: Vec<String>,
     pub repositories: Vec<String>,
     pub driver_memory: Option<String>,
-    /// The driver does the executors' work, so it gets the larger of the two memories.
+    /// The driver does the executors' work, so that it gets the larger of the two memories.
     pub executor_memory: Option<String>,
-    /// Cores to use; all of the machine when none is given.
+    /// Cores to use; `None` for all.
     pub cores: Option<u32>,
-    /// Where to run it; none to have that found out.
-    pub place: Option<Place>,
-    /// What the job says that has no effect on one machine.
+    /// Where to run it; `None` to choose by what is available.
+    pub run_in: Option<RunIn>,
+    /// Fields of the job that have no effect on one machine.
     pub without_effect: Vec<String>,
 }
 
-/// Settings that name `Rscript`, in the order that `RRunner` looks where the driver is a client.
+/// Settings with the path of `Rscript`, in the order of precedence in client mode.
+///
+/// Source: `RRunner` of Spark.
 pub const R_COMMANDS: [&str; 3] = ["spark.r.driver.command", "spark.r.command", "spark.sparkr.r.command"];
 
 impl LocalJob {
-    /// The job for this machine, on so many of its cores.
-    pub fn of(job: &Job, cores: Option<u32>, place: Option<Place>) -> Self {
+    /// The job for this machine, on that many of its cores.
+    pub fn of(job: &Job, cores: Option<u32>, run_in: Option<RunIn>) -> Self {
         let conf = job.settings("default");
         let list = |key: &str| conf.list(key).into_iter().map(str::to_owned).collect::<Vec<_>>();
         let files = |key: &str| {
@@ -73,8 +76,7 @@ impl LocalJob {
             main_file: job.files.local.uri_here(job.spec.main_application_file.as_deref().unwrap_or_default()),
             arguments: job.spec.arguments.clone(),
             conf: conf.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
-            image: containers::image_setting(&conf, Role::Driver)
-                .map(|image| image.replace("{{SPARK_VERSION}}", job.spark_version())),
+            image: containers::image(&conf, Role::Driver, job.version(), job.spark_version()),
             pull: conf.given("spark.kubernetes.container.image.pullPolicy").map(str::to_owned),
             env: of_settings.chain(plain).collect(),
             jars: files("spark.jars"),
@@ -89,17 +91,17 @@ impl LocalJob {
             driver_memory: conf.given("spark.driver.memory").map(str::to_owned),
             executor_memory: conf.given("spark.executor.memory").map(str::to_owned),
             cores,
-            place,
+            run_in,
             without_effect: without_effect(job),
         }
     }
 
-    /// Spark's name for so many cores of this machine.
+    /// The local master with the job's cores.
     pub fn master(&self) -> String {
         self.cores.map_or_else(|| "local[*]".into(), |cores| format!("local[{cores}]"))
     }
 
-    /// The interpreter that the job names, in the order that Spark looks.
+    /// The interpreter that the job names, in Spark's order of precedence.
     pub fn interpreter(&self) -> Option<&str> {
         let named = |list: &[(String, String)], key: &str| list.iter().rposition(|(name, _)| name == key);
         let of_conf = |key| named(&self.conf, key).map(|at| self.conf[at].1.as_str());
@@ -114,13 +116,13 @@ impl LocalJob {
     }
 }
 
-/// Whether a field of a job has an effect on this machine, by its path.
+/// Whether a field, given by its path, has an effect on this machine.
 pub fn has_effect(job: &Job, path: &str) -> bool {
-    let idle = without_effect(job);
-    !path.split('.').any(|field| idle.iter().any(|name| name == field))
+    let unused = without_effect(job);
+    !path.split('.').any(|field| unused.iter().any(|name| name == field))
 }
 
-/// What the job says that this machine does not do, of all that an application may notice.
+/// The fields of the job that have no effect on one machine, as far as an application may notice.
 fn without_effect(job: &Job) -> Vec<String> {
     let spec = &job.spec;
     let roles = [&spec.driver.role, &spec.executor.role];
@@ -178,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_the_drivers_variables_along() {
+    fn has_the_drivers_variables() {
         let job = local(
             "  sparkConf: {spark.kubernetes.driverEnv.A: conf}\n  driver: {envVars: {B: old}, env: [{name: C, value: new}]}\n",
         );
@@ -188,14 +190,14 @@ mod tests {
     }
 
     #[test]
-    fn knows_a_field_without_effect_by_its_path() {
+    fn recognizes_a_field_without_effect_by_its_path() {
         let job = job("  restartPolicy: {type: OnFailure}\n");
         assert!(!has_effect(&job, "spec.restartPolicy.onFailureRetryInterval"));
         assert!(has_effect(&job, "spec.driver.memory"));
     }
 
     #[test]
-    fn names_what_has_no_effect_here() {
+    fn names_the_fields_without_effect() {
         let job = local(concat!(
             "  batchScheduler: volcano\n",
             "  restartPolicy: {type: OnFailure}\n",

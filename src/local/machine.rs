@@ -1,4 +1,4 @@
-//! What the machine already has: a Spark, a Java, a Python.
+//! What is installed on this machine: Spark, Java and Python.
 
 use std::env;
 use std::ffi::OsString;
@@ -10,13 +10,13 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use super::versions::{PythonVersion, SparkVersion};
 
-/// What the user's environment says about a local run; read once, so that the rest can be tested.
+/// The environment of a local run, read once so that the rest can be tested.
 #[derive(Clone, Debug)]
 pub struct Environment {
     pub spark_home: Option<PathBuf>,
-    /// `SPARK_CONF_DIR`: `spark-defaults.conf`, log4j2.properties and their like.
+    /// `SPARK_CONF_DIR`, with `spark-defaults.conf` and log4j2.properties.
     pub spark_conf_dir: Option<PathBuf>,
-    /// `HADOOP_CONF_DIR`: core-site.xml and its like.
+    /// `HADOOP_CONF_DIR`, with core-site.xml.
     pub hadoop_conf_dir: Option<PathBuf>,
     pub java_home: Option<PathBuf>,
     pub pyspark_python: Option<OsString>,
@@ -30,12 +30,14 @@ pub struct Environment {
 }
 
 impl Environment {
+    /// Reads the environment of this process.
+    ///
     /// # Errors
-    /// When there is neither a home directory nor `SPARKCTL_CACHE_DIR`.
+    /// There is neither a home directory nor `SPARKCTL_CACHE_DIR`.
     pub fn of_this_process(terminal: bool) -> Result<Self> {
         let directory = env::current_dir().context("finding the working directory")?;
         let cache =
-            cache().context("finding a place for Spark and Java: neither SPARKCTL_CACHE_DIR nor HOME is set")?;
+            cache().context("finding a cache for Spark and Java: neither SPARKCTL_CACHE_DIR nor HOME is set")?;
         Ok(Self {
             spark_home: set("SPARK_HOME").map(PathBuf::from),
             spark_conf_dir: set("SPARK_CONF_DIR").map(PathBuf::from),
@@ -56,10 +58,10 @@ impl Environment {
     }
 }
 
-/// The folder of what may be had again: `SPARKCTL_CACHE_DIR`, or one of the user's.
+/// The cache folder: `SPARKCTL_CACHE_DIR`, or `sparkctl` in the user's cache folder.
 pub fn cache() -> Option<PathBuf> {
     set("SPARKCTL_CACHE_DIR").map(PathBuf::from).or_else(|| {
-        // The XDG specification has relative paths ignored.
+        // Relative paths are ignored. Source: XDG Base Directory Specification.
         let xdg = set("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
         let home = || set("HOME").map(|home| PathBuf::from(home).join(".cache"));
         Some(xdg.or_else(home)?.join("sparkctl"))
@@ -78,10 +80,10 @@ pub struct Spark {
 }
 
 impl Spark {
-    /// The Spark of a folder; an installed `pyspark` package is one too.
+    /// The Spark in a folder, which may be an installed `pyspark` package.
     ///
     /// # Errors
-    /// When there is none in it.
+    /// There is none in it.
     pub fn at(home: &Path) -> Result<Self> {
         ensure!(home.join("bin/spark-submit").is_file(), "{} has no bin/spark-submit", home.display());
         let jars = home.join("jars");
@@ -108,36 +110,36 @@ pub struct Java {
 }
 
 impl Java {
-    /// The Java of a folder.
+    /// The Java in a folder.
     ///
     /// # Errors
-    /// When there is none in it, or it does not run.
+    /// There is none in it, or it does not run.
     pub fn at(home: &Path) -> Result<Self> {
         let program = home.join("bin/java");
         ensure!(program.is_file(), "{} has no bin/java", home.display());
-        let noted = fs::read_to_string(home.join("release")).ok().and_then(|release| version_of_release(&release));
-        let version = noted.map_or_else(|| ask_version(&program), Ok)?;
+        let recorded = fs::read_to_string(home.join("release")).ok().and_then(|release| version_of_release(&release));
+        let version = recorded.map_or_else(|| ask_version(&program), Ok)?;
         Ok(Self { home: home.to_owned(), version })
     }
 
-    /// Starts the Java of a folder.
+    /// Checks that the Java in a folder runs.
     ///
     /// # Errors
-    /// When it does not run here.
-    pub fn try_out(home: &Path) -> Result<()> {
+    /// It does not run on this machine.
+    pub fn check(home: &Path) -> Result<()> {
         ask_version(&home.join("bin/java")).map(drop)
     }
 
-    /// `JAVA_HOME`'s.
+    /// The Java of `JAVA_HOME`.
     ///
     /// # Errors
-    /// When `JAVA_HOME` is set to something else.
+    /// `JAVA_HOME` is set to something else.
     pub fn of_java_home(environment: &Environment) -> Result<Option<Self>> {
         let home = environment.java_home.as_deref();
         home.map(Self::at).transpose().context("using JAVA_HOME (unset it to have a Java found or fetched)")
     }
 
-    /// The one on `PATH`; none when it does not run, as the stub of macOS does not.
+    /// The Java on `PATH`; `None` if it does not run, such as the stub of macOS.
     pub fn on_path(environment: &Environment) -> Option<Self> {
         let program = environment.on_path("java")?;
         let real = fs::canonicalize(&program).ok()?;
@@ -154,10 +156,10 @@ fn version_of_release(release: &str) -> Option<u32> {
 fn ask_version(program: &Path) -> Result<u32> {
     let asking = || format!("asking {} for its version", program.display());
     let output = Command::new(program).arg("-version").stdin(Stdio::null()).output().with_context(asking)?;
-    let said = String::from_utf8_lossy(&output.stderr);
+    let answer = String::from_utf8_lossy(&output.stderr);
     // `openjdk version "17.0.15" 2025-04-15`
-    let version = said.split('"').nth(1).and_then(feature_release);
-    version.with_context(|| format!("it said: {}", said.trim())).with_context(asking)
+    let version = answer.split('"').nth(1).and_then(feature_release);
+    version.with_context(|| format!("it printed: {}", answer.trim())).with_context(asking)
 }
 
 fn feature_release(version: &str) -> Option<u32> {
@@ -173,12 +175,12 @@ fn feature_release(version: &str) -> Option<u32> {
 pub struct Python {
     pub program: PathBuf,
     pub version: PythonVersion,
-    /// Where its `pyspark` package is, when it has one.
+    /// The folder of its `pyspark` package, if it has one.
     pub pyspark: Option<PathBuf>,
 }
 
-/// Prints the interpreter behind shims and links, its version, and its pyspark's folder. The
-/// working directory is no place to look for packages here: a folder `pyspark` is often in it.
+/// Prints the interpreter behind shims and links, its version, and the folder of its pyspark. The working directory is
+/// not searched for packages, because it often has a folder `pyspark`.
 const ABOUT_PYTHON: &str = r#"
 import sys
 sys.path = [p for p in sys.path if p]
@@ -192,11 +194,11 @@ except Exception:
 "#;
 
 impl Python {
-    /// The interpreter of `PYSPARK_PYTHON`, else the one that the job names if it is on this machine,
-    /// else `python3`; as Spark would choose, but for an interpreter that exists in an image only.
+    /// The interpreter of `PYSPARK_PYTHON`, else the one that the job names if it exists on this machine, else `python3`:
+    /// Spark's choice, except that an interpreter which exists only in the image is skipped.
     ///
     /// # Errors
-    /// When there is none, or it does not run.
+    /// There is none, or it does not run.
     pub fn of(environment: &Environment, named_by_job: Option<&str>) -> Result<Self> {
         if let Some(name) = &environment.pyspark_python {
             let program = environment.on_path(name);
@@ -214,19 +216,19 @@ impl Python {
         let asking = || format!("asking {} for its version", program.display());
         let mut command = Command::new(program);
         let output = command.args(["-c", ABOUT_PYTHON]).stdin(Stdio::null()).output().with_context(asking)?;
-        let (answer, complaint) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let (answer, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         let mut lines = answer.lines();
         let (Some(executable), Some(version)) = (lines.next(), lines.next().and_then(PythonVersion::parse)) else {
-            bail!("{}: {}", asking(), complaint.trim());
+            bail!("{}: {}", asking(), error.trim());
         };
         let pyspark = lines.next().filter(|path| !path.is_empty()).map(PathBuf::from);
-        // Python leaves `sys.executable` empty when it cannot tell.
+        // `sys.executable` is empty if Python does not know it.
         let program = if executable.is_empty() { program.to_owned() } else { PathBuf::from(executable) };
         Ok(Self { program, version, pyspark })
     }
 }
 
-/// Memory that this process may use in bytes, where it is known: the machine's, or its container's.
+/// The memory that this process may use, in bytes: the machine's, or its container's limit. `None` if it is not known.
 pub fn memory() -> Option<u64> {
     let read = |path: &str| fs::read_to_string(path).ok();
     let limits = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
@@ -267,7 +269,7 @@ pub mod tests {
     }
 
     #[test]
-    fn reads_the_feature_release_of_java() {
+    fn parses_the_feature_release_of_java() {
         assert_eq!(version_of_release("IMPLEMENTOR=\"x\"\nJAVA_VERSION=\"17.0.15\"\n"), Some(17));
         assert_eq!(version_of_release("JAVA_VERSION=\"1.8.0_402\"\n"), Some(8));
         assert_eq!(feature_release("21-ea"), Some(21));
@@ -282,11 +284,11 @@ pub mod tests {
     }
 
     #[test]
-    fn refuses_a_java_home_that_is_none() {
+    fn refuses_a_java_home_without_java() {
         let folder = tempfile::tempdir().unwrap();
         let environment = Environment { java_home: Some("/nowhere".into()), ..environment(folder.path()) };
-        let said = format!("{:#}", Java::of_java_home(&environment).unwrap_err());
-        assert!(said.ends_with("/nowhere has no bin/java"), "{said}");
+        let message = format!("{:#}", Java::of_java_home(&environment).unwrap_err());
+        assert!(message.ends_with("/nowhere has no bin/java"), "{message}");
     }
 
     #[test]
@@ -316,12 +318,12 @@ pub mod tests {
     }
 
     #[test]
-    fn says_that_a_python_is_missing_or_broken() {
+    fn reports_a_missing_or_broken_python() {
         let folder = tempfile::tempdir().unwrap();
-        let said = Python::of(&environment(folder.path()), None).unwrap_err().to_string();
-        assert!(said.contains("there is no python3 on PATH"), "{said}");
+        let message = Python::of(&environment(folder.path()), None).unwrap_err().to_string();
+        assert!(message.contains("there is no python3 on PATH"), "{message}");
         program(&folder.path().join("python3"), "echo 'pyenv: no such version' >&2; exit 127");
-        let said = Python::of(&environment(folder.path()), None).unwrap_err().to_string();
-        assert!(said.ends_with("python3 for its version: pyenv: no such version"), "{said}");
+        let message = Python::of(&environment(folder.path()), None).unwrap_err().to_string();
+        assert!(message.ends_with("python3 for its version: pyenv: no such version"), "{message}");
     }
 }

@@ -1,9 +1,8 @@
-//! A job on this machine: Spark's own local master, no cluster.
+//! Runs a job on this machine, with Spark's local master and without a cluster.
 //!
-//! The machine's Spark, Java and Python are used where they suit the job's Spark version; else a
-//! container of the job's image, where there is an engine for it; else what is missing is fetched from PyPI
-//! into a cache, once. What it says on the way, and the driver's output, are
-//! events: how they are told is the caller's.
+//! The Spark, Java and Python of the machine are used if they suit the job's Spark version; otherwise a container of the
+//! job's image, if there is a container engine; otherwise what is missing is fetched from PyPI into a cache. Messages and
+//! the driver's output are events, which the caller prints.
 
 mod cache;
 mod child;
@@ -14,9 +13,9 @@ mod files;
 mod index;
 mod job;
 mod machine;
-mod place;
 mod progress;
 mod r;
+mod run_in;
 mod runtime;
 mod submission;
 mod unpack;
@@ -27,14 +26,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant as Moment, sleep_until};
 
 pub use child::{Ended, Output};
 pub use job::{Language, LocalJob, has_effect};
 pub use machine::Environment;
 #[cfg(feature = "upload")]
 pub use machine::cache;
-pub use place::Place;
+pub use run_in::RunIn;
 
 use machine::Python;
 use progress::{Progress, Say, Stop};
@@ -43,49 +41,49 @@ use runtime::Runtime;
 use submission::Submission;
 
 use crate::terminal::Signals;
+use crate::time::until;
 
 /// How a local run ended.
 #[derive(Debug)]
 pub struct Outcome {
     pub ended: Ended,
-    /// How long it took to find and fetch what it runs on.
+    /// How long it took to find and fetch Spark, Java and the interpreter.
     pub prepared: Duration,
-    /// How long the driver ran; none when it ended before it started.
+    /// How long the driver ran; `None` if the run ended before the driver started.
     pub ran: Option<Duration>,
 }
 
-/// What happens on the way.
+/// Something that happens during a run.
 #[derive(Debug)]
 pub enum Event {
-    /// Something that the user should know.
+    /// A message for the user.
     Note(String),
-    /// The driver starts, on this: `Spark 3.5.7, Java 17, Python 3.11, local[*]`.
+    /// The driver starts with this runtime: `Spark 3.5.7, Java 17, Python 3.11, local[*]`.
     Running(String),
-    /// What the driver wrote.
+    /// Output of the driver.
     Output(Output, Vec<u8>),
 }
 
-/// How long fetching may take to notice that it should stop.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// How long to wait for the preparation to notice that it should stop: a server may be silent for longer.
+const STOP_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Runs a job to its end, or until this process is told to end (Ctrl-C, `SIGTERM`, `SIGHUP`), or for
-/// as long as it may. What happens on the way is sent to `events`.
+/// Runs a job until it ends, this process receives a signal (Ctrl-C, `SIGTERM`, `SIGHUP`), or the timeout is over. Sends
+/// events to `events`.
 ///
 /// # Errors
-/// When the driver cannot be started: a file that is not here, no Python, nothing that suits, a
-/// download that failed.
+/// The driver cannot be started: a file or Python is missing, no Spark suits, or a download failed.
 pub async fn run(
     job: LocalJob,
     environment: Environment,
     timeout: Option<Duration>,
     events: mpsc::Sender<Event>,
 ) -> Result<Outcome> {
-    let begin = Instant::now();
-    let deadline = timeout.map(|timeout| Moment::now() + timeout);
+    let started = Instant::now();
+    let deadline = timeout.map(|timeout| Instant::now() + timeout);
     let mut signals = Signals::listen()?;
     let stop = Stop::default();
     let notes = events.clone();
-    // It is called on the thread that prepares, which may wait for the reader.
+    // Called on the preparing thread, which may block.
     let say: Say = Arc::new(move |line| drop(notes.blocking_send(Event::Note(line.to_owned()))));
     let progress = Progress { terminal: environment.terminal, say, stop: stop.clone() };
     let mut prepared = prepare(job, environment, progress);
@@ -97,34 +95,25 @@ pub async fn run(
     let prepared = match ended {
         Err(done) => done,
         Ok(ended) => {
-            stop.wish();
-            // A silent server is not waited for.
-            if tokio::time::timeout(PATIENCE, prepared).await.is_err() {
-                stop.clean_up();
+            stop.request();
+            if tokio::time::timeout(STOP_TIMEOUT, prepared).await.is_err() {
+                stop.remove_staging();
             }
-            return Ok(Outcome { ended, prepared: begin.elapsed(), ran: None });
+            return Ok(Outcome { ended, prepared: started.elapsed(), ran: None });
         }
     };
-    let (submission, ran_on) = prepared.context("preparing the local run")??;
-    let start = Instant::now();
-    // The receiver lives as long as this call is waited for.
-    let _ = events.send(Event::Running(ran_on)).await;
+    let (submission, runtime) = prepared.context("preparing the local run")??;
+    let ready = Instant::now();
+    // An error means that the receiver is gone, and with it the future of this call.
+    let _ = events.send(Event::Running(runtime)).await;
     let ended = child::run(&submission, &mut signals, deadline, &events).await?;
     if let (Some(container), Ended::Exited(code @ 1..)) = (&submission.container, ended) {
         container.refuse_unstarted(code)?;
     }
-    Ok(Outcome { ended, prepared: start - begin, ran: Some(start.elapsed()) })
+    Ok(Outcome { ended, prepared: ready - started, ran: Some(ready.elapsed()) })
 }
 
-/// Waits for a moment; for ever, if there is none.
-async fn until(deadline: Option<Moment>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline).await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Finds and fetches on a thread of its own: it may be left behind, which the runtime's may not.
+/// Prepares a run on a thread of its own, which may be abandoned: a thread of the async runtime may not.
 fn prepare(
     job: LocalJob,
     environment: Environment,
@@ -133,18 +122,18 @@ fn prepare(
     let (sender, receiver) = oneshot::channel();
     std::thread::spawn(move || {
         let prepared = submission(&job, &environment, &progress);
-        // Nobody waits any more after an interrupt.
+        // An error means that the run was interrupted.
         let _ = sender.send(prepared);
     });
     receiver
 }
 
 fn submission(job: &LocalJob, environment: &Environment, progress: &Progress) -> Result<(Submission, String)> {
-    if let Some((engine, image)) = place::container(job, environment, progress)? {
+    if let Some((engine, image)) = run_in::engine(job, environment, progress)? {
         let submission = Submission::in_container(job, &engine, &image, environment, progress)?;
         return Ok((submission, format!("{image} in {engine}, {}", job.master())));
     }
-    refuse_hopeless(job, environment)?;
+    check_files(job, environment)?;
     let python = (job.language == Language::Python).then(|| Python::of(environment, job.interpreter())).transpose()?;
     let r = (job.language == Language::R).then(|| R::of(environment, job.interpreter())).transpose()?;
     let runtime = Runtime { r, ..Runtime::of(environment, job.spark_version.as_deref(), python, progress)? };
@@ -152,9 +141,12 @@ fn submission(job: &LocalJob, environment: &Environment, progress: &Progress) ->
     Ok((submission, format!("{runtime}, {}", job.master())))
 }
 
-/// Refuses what no fetching could make run, before anything is fetched.
-fn refuse_hopeless(job: &LocalJob, environment: &Environment) -> Result<()> {
+/// Checks that the job's files exist, before anything is fetched.
+///
+/// # Errors
+/// A file is missing.
+fn check_files(job: &LocalJob, environment: &Environment) -> Result<()> {
     let lists = [&job.jars, &job.py_files, &job.files, &job.archives];
     let files = lists.into_iter().flatten().chain([&job.main_file]);
-    files.into_iter().try_for_each(|file| files::refuse_missing(file, &environment.directory))
+    files.into_iter().try_for_each(|file| files::check(file, &environment.directory))
 }

@@ -1,4 +1,4 @@
-//! How a long fetch is shown, and how it is stopped.
+//! Shows the progress of a download, and stops it.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,44 +7,47 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Result, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
 
-/// Says a line to the user; the caller decides where.
+/// Prints a message for the user; the caller decides where.
 pub type Say = Arc<dyn Fn(&str) + Send + Sync>;
 
-/// A wish to end, which long loops look at.
+/// A request to stop, which long loops check.
 #[derive(Clone, Default)]
 pub struct Stop {
-    wished: Arc<AtomicBool>,
-    /// The folder of what is half done.
+    requested: Arc<AtomicBool>,
+    /// The folder with unfinished work.
     staging: Arc<Mutex<PathBuf>>,
 }
 
 impl Stop {
-    pub fn wish(&self) {
-        self.wished.store(true, Ordering::Relaxed);
+    /// Requests the stop.
+    pub fn request(&self) {
+        self.requested.store(true, Ordering::Relaxed);
     }
 
-    /// Names the folder that is of no use when the work in it is not ended.
-    pub fn takes_along(&self, staging: &Path) {
+    /// Sets the folder with unfinished work.
+    pub fn set_staging(&self, staging: &Path) {
         staging.clone_into(&mut self.staging.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// Removes that folder, for a worker that hears nothing.
-    pub fn clean_up(&self) {
-        // It costs space, nothing else.
+    /// Removes the folder with unfinished work, if the worker does not stop.
+    pub fn remove_staging(&self) {
+        // A folder that cannot be removed only takes up space until the next download.
         let _ = std::fs::remove_dir_all(&*self.staging.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
+    /// Checks whether to stop.
+    ///
     /// # Errors
-    /// When the end is wished for.
+    /// The stop was requested.
     pub fn check(&self) -> Result<()> {
-        if self.wished.load(Ordering::Relaxed) {
+        if self.requested.load(Ordering::Relaxed) {
             bail!("interrupted");
         }
         Ok(())
     }
 }
 
-/// Where fetching tells how far it is: a bar on a terminal, one plain line elsewhere.
+/// Shows the progress of downloads: as a bar on a terminal, as one line of text elsewhere.
 #[derive(Clone)]
 pub struct Progress {
     pub terminal: bool,
@@ -53,11 +56,12 @@ pub struct Progress {
 }
 
 impl Progress {
+    /// Prints a message for the user.
     pub fn say(&self, line: &str) {
         (self.say)(line);
     }
 
-    /// A bar over the bytes of a download.
+    /// A progress bar for a download.
     pub fn download(&self, what: &str, bytes: Option<u64>, from: &str) -> ProgressBar {
         if !self.terminal {
             let size = bytes.map(|bytes| format!(" ({} MB)", bytes / 1_000_000)).unwrap_or_default();
@@ -66,7 +70,7 @@ impl Progress {
         self.bar(format!("fetching {what}"), bytes)
     }
 
-    /// A bar over the bytes of an archive; not worth a plain line of its own.
+    /// A progress bar for unpacking an archive; nothing without a terminal.
     pub fn unpacking(&self, what: &str, bytes: u64) -> ProgressBar {
         self.bar(format!("unpacking {what}"), Some(bytes))
     }
@@ -78,7 +82,7 @@ impl Progress {
             None => "{msg} {spinner} {bytes} {bytes_per_sec}",
         };
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        // However a fetch ends, its bar goes.
+        // The bar is removed however the download ends.
         let bar = ProgressBar::with_draw_target(bytes, target).with_finish(ProgressFinish::AndClear);
         bar.with_style(style).with_message(message)
     }

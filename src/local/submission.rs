@@ -1,4 +1,4 @@
-//! What `spark-submit` is told: settings in a file, the rest on its command line.
+//! The `spark-submit` of a local run: its settings are in a file, the rest on its command line.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -8,59 +8,61 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::conf_dirs;
-use super::container::{Container, Engine, Wish};
+use super::container::{Container, ContainerSpec, Engine};
 use super::files::{self, Located, locate};
-use super::job::R_COMMANDS;
+use super::job::{LocalJob, R_COMMANDS};
 use super::machine::Environment;
 use super::progress::{Progress, Say};
 use super::runtime::Runtime;
-use super::versions::{Line, SparkVersion};
-use super::{Language, LocalJob};
-use crate::spark::catalog;
+use super::versions::SparkVersion;
+use crate::spark::memory::{LEAST_OVERHEAD, mebibytes};
+use crate::spark::{Conf, Language, Version, catalog, properties};
 
-/// A `spark-submit` to be run.
+/// A `spark-submit` command.
 #[derive(Debug)]
 pub struct Submission {
     pub program: PathBuf,
     pub arguments: Vec<OsString>,
-    /// Variables on top of the environment of this process; none: taken out of it.
+    /// Variables to add to the environment of this process; `None` removes one.
     pub env: Vec<(String, Option<OsString>)>,
-    /// What it runs in, if that is a container; it goes when the run ends.
+    /// The container that it runs in, if any; removed on drop.
     pub container: Option<Container>,
-    /// Holds the settings; it goes too.
+    /// The folder with the settings; removed on drop.
     _folder: tempfile::TempDir,
 }
 
-/// Settings for Python in the image: the one of this machine is in the environment.
+/// Settings with the path of Python in the image: on this machine a variable has it.
 const PYTHONS: [&str; 2] = ["spark.pyspark.python", "spark.pyspark.driver.python"];
 
-/// Variables of a job that describe the image, and would lead this machine astray.
+/// Variables of a job that describe the image, and would be wrong on this machine.
 const IMAGE_VARIABLES: [&str; 7] =
     ["SPARK_HOME", "SPARK_CONF_DIR", "JAVA_HOME", "PATH", "PYSPARK_PYTHON", "PYSPARK_DRIVER_PYTHON", "LD_LIBRARY_PATH"];
 
 impl Submission {
+    /// Runs the job on a Spark of this machine.
+    ///
     /// # Errors
-    /// When a file of the job is not on this machine, or the settings cannot be written.
+    /// A file of the job is not on this machine, or the settings cannot be written.
     pub fn of(job: &LocalJob, runtime: &Runtime, environment: &Environment, say: &Say) -> Result<Self> {
         let spark = &runtime.spark;
         let locate = |named: &str| -> Result<String> {
-            let Located { uri, said } = locate(named, spark, &environment.directory)?;
-            said.iter().for_each(|said| say(said));
+            let Located { uri, note } = locate(named, spark, &environment.directory)?;
+            note.iter().for_each(|note| say(note));
             Ok(uri)
         };
         let main_file = locate(&job.main_file)?;
         let memory = super::machine::memory();
-        heap(job, memory).and_then(|heap| heap.said).iter().for_each(|said| say(said));
-        let mut settings = located(settings(job, memory, environment.terminal), locate)?;
+        heap(job, memory).and_then(|heap| heap.note).iter().for_each(|note| say(note));
+        let mut settings = with_located_files(settings(job, memory, environment.terminal), locate)?;
         settings.retain(|key, _| !PYTHONS.contains(&key.as_str()) && !R_COMMANDS.contains(&key.as_str()));
         if let Some(r) = &runtime.r {
             settings.insert("spark.r.command".into(), r.program.display().to_string());
         }
         let folder = tempfile::Builder::new().prefix("sparkctl-").tempdir().context("creating a temporary folder")?;
         let properties = folder.path().join("spark.properties");
-        let at_home = spark.home.join("conf");
-        let defaults = defaults(job, environment.spark_conf_dir.as_deref().or(Some(&at_home)));
-        write_private(&properties, &format!("{defaults}{}", properties_text(&settings)))?;
+        let conf_dir = spark.home.join("conf");
+        let defaults = defaults(job, environment.spark_conf_dir.as_deref().or(Some(&conf_dir)));
+        write_private(&properties, &properties_text(&defaults, settings))?;
         let mut env = env(job, runtime);
         env.extend(conf_dirs::on_machine(job, folder.path())?);
 
@@ -74,10 +76,10 @@ impl Submission {
         })
     }
 
-    /// The same in a container: paths of the image are meant as they are, files of this machine are mounted.
+    /// Runs the job in a container. Paths of the image stay as they are; files of this machine are mounted.
     ///
     /// # Errors
-    /// When a file of the job is not on this machine, or the engine refuses the container.
+    /// A file of the job is not on this machine, or the engine cannot create the container.
     pub fn in_container(
         job: &LocalJob,
         engine: &Engine,
@@ -90,18 +92,18 @@ impl Submission {
         let main_file = locate(&job.main_file)?;
         let memory = super::machine::memory();
         let heap = heap(job, memory);
-        heap.iter().filter_map(|heap| heap.said.as_ref()).for_each(|said| progress.say(said));
-        let settings = located(settings(job, memory, environment.terminal), locate)?;
+        heap.iter().filter_map(|heap| heap.note.as_ref()).for_each(|note| progress.say(note));
+        let settings = with_located_files(settings(job, memory, environment.terminal), locate)?;
         let folder = tempfile::Builder::new().prefix("sparkctl-").tempdir().context("creating a temporary folder")?;
         let properties = folder.path().join("spark.properties");
         let defaults = defaults(job, environment.spark_conf_dir.as_deref());
-        write_private(&properties, &format!("{defaults}{}", properties_text(&settings)))?;
+        write_private(&properties, &properties_text(&defaults, settings))?;
         mounts.push((properties, PROPERTIES.into()));
         let conf_dirs = conf_dirs::in_container(job, environment, folder.path(), &mut mounts)?;
         let (lines, others) = env_in_container(job, conf_dirs);
         let env_file = folder.path().join("env");
         write_private(&env_file, &lines)?;
-        let wish = Wish {
+        let spec = ContainerSpec {
             image,
             mounts: &mounts,
             env: &others,
@@ -110,7 +112,7 @@ impl Submission {
             cores: job.cores,
             arguments: &arguments(job, PROPERTIES, main_file),
         };
-        let container = engine.create(&wish, progress)?;
+        let container = engine.create(&spec, progress)?;
         Ok(Self {
             program: container.program().to_owned(),
             arguments: container.start().map(OsString::from).into(),
@@ -121,7 +123,7 @@ impl Submission {
     }
 }
 
-/// Where a container has its settings.
+/// The path of the settings in a container.
 const PROPERTIES: &str = "/mnt/sparkctl/spark.properties";
 
 /// The command line of `spark-submit`.
@@ -136,16 +138,16 @@ fn arguments(job: &LocalJob, properties: &str, main_file: String) -> Vec<String>
     arguments
 }
 
-/// What a container may use: the heap, and as much beside it as Spark's pods have for Python. Not more
-/// than the machine has.
+/// The memory limit of a container, in MiB: the heap, and the overhead that Spark gives to pods that run Python (40 %), but
+/// not more than the machine has.
 fn memory_limit(heap: Option<&Heap>, machine: Option<u64>) -> Option<u64> {
     let heap = heap.map_or(Some(1024), |heap| mebibytes(&heap.size))?;
-    let limit = heap + (heap * 2 / 5).max(384);
+    let limit = heap + (heap * 2 / 5).max(LEAST_OVERHEAD);
     Some(machine.map_or(limit, |bytes| limit.min(bytes >> 20)))
 }
 
-/// Variables of a container: lines for the engine to read, and what fits no line. Nobody sees the
-/// former in the list of processes.
+/// Variables of a container: lines of an env file, which keeps them out of the list of processes, and those whose values
+/// have line breaks.
 fn env_in_container(job: &LocalJob, conf_dirs: Vec<(String, String)>) -> (String, Vec<(String, String)>) {
     let given = |name: &str| job.env.iter().any(|(other, _)| other == name);
     let is_dir = |name: &str| conf_dirs.iter().any(|(dir, _)| dir == name);
@@ -154,9 +156,9 @@ fn env_in_container(job: &LocalJob, conf_dirs: Vec<(String, String)>) -> (String
     if !given("SPARK_LOCAL_IP") {
         env.push(("SPARK_LOCAL_IP".into(), "127.0.0.1".into()));
     }
-    // Spark 3.0 says which Python by its major version, to the entry point of its images.
+    // Spark 3.0 passes the major version of Python to the entry point of its images.
     let line = job.spark_version.as_deref().and_then(SparkVersion::parse).map(|version| version.line);
-    if job.language == Language::Python && line == Some(Line(3, 0)) && job.interpreter().is_none() {
+    if job.language == Language::Python && line == Some(Version(3, 0)) && job.interpreter().is_none() {
         let major = job.conf.iter().rev().find(|(key, _)| key == "spark.kubernetes.pyspark.pythonVersion");
         env.push(("PYSPARK_PYTHON".into(), format!("python{}", major.map_or("3", |(_, major)| major))));
     }
@@ -164,12 +166,12 @@ fn env_in_container(job: &LocalJob, conf_dirs: Vec<(String, String)>) -> (String
     (lines.iter().map(|(name, value)| format!("{name}={value}\n")).collect(), others)
 }
 
-/// The job's settings for one machine.
+/// The job's settings on one machine.
 fn settings(job: &LocalJob, memory: Option<u64>, draws: bool) -> BTreeMap<String, String> {
     let mut settings: BTreeMap<String, String> =
         job.conf.iter().filter(|(key, _)| !catalog::is_cluster_only(key)).cloned().collect();
     if draws {
-        // Spark's own bar for the stages, on stderr.
+        // Spark's progress bar of the stages, on stderr.
         settings.entry("spark.ui.showConsoleProgress".into()).or_insert_with(|| "true".into());
     }
     if let Some(heap) = heap(job, memory) {
@@ -190,15 +192,15 @@ fn settings(job: &LocalJob, memory: Option<u64>, draws: bool) -> BTreeMap<String
     settings
 }
 
-/// Memory of the one process that a local run is.
+/// The heap of the only process of a local run.
 struct Heap {
     size: String,
-    /// What to tell the user, when it is less than the job asks for.
-    said: Option<String>,
+    /// The message for the user if it is smaller than the job asks for.
+    note: Option<String>,
 }
 
-/// One process is driver and executor, so the larger of the two memories, but no more than three
-/// quarters of the machine's.
+/// The heap of the process that is driver and executor: the larger of their memories, but at most three quarters of the
+/// machine's.
 fn heap(job: &LocalJob, memory: Option<u64>) -> Option<Heap> {
     let of_conf = |key: &str| job.conf.iter().rev().find(|(name, _)| name == key).map(|(_, value)| value);
     let driver = job.driver_memory.as_ref().or_else(|| of_conf("spark.driver.memory"));
@@ -207,30 +209,15 @@ fn heap(job: &LocalJob, memory: Option<u64>) -> Option<Heap> {
     let most = memory.map(|bytes| bytes / 4 * 3 / (1 << 20));
     match (mebibytes(largest), most) {
         (Some(asked), Some(most)) if asked > most => {
-            let said = Some(format!("{largest} of memory is more than this machine can spare: using {most}m"));
-            Some(Heap { size: format!("{most}m"), said })
+            let note = format!("{largest} of memory is more than this machine can spare: using {most}m");
+            Some(Heap { size: format!("{most}m"), note: Some(note) })
         }
-        _ => Some(Heap { size: largest.clone(), said: None }),
+        _ => Some(Heap { size: largest.clone(), note: None }),
     }
 }
 
-/// Spark's memory strings: `512m`, `2g`, `2gb`; a bare number is MiB.
-fn mebibytes(text: &str) -> Option<u64> {
-    let text = text.trim().to_ascii_lowercase();
-    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let number: u64 = text[..end].parse().ok()?;
-    match text[end..].trim_end_matches('b') {
-        "k" => Some(number / 1024),
-        "" if text.ends_with('b') => Some(number >> 20),
-        "" | "m" => Some(number),
-        "g" => number.checked_mul(1 << 10),
-        "t" => number.checked_mul(1 << 20),
-        "p" => number.checked_mul(1 << 30),
-        _ => None,
-    }
-}
-
-fn located(
+/// Replaces the files that settings name by their paths for spark-submit.
+fn with_located_files(
     mut settings: BTreeMap<String, String>,
     mut locate: impl FnMut(&str) -> Result<String>,
 ) -> Result<BTreeMap<String, String>> {
@@ -243,37 +230,24 @@ fn located(
     Ok(settings)
 }
 
-/// The user's `spark-defaults.conf`, which Spark would not read next to `--properties-file`. The
-/// job's settings come after it, and the last of a key counts. A directory that goes with the job takes the
-/// folder's place, and its settings are the job's, as in a cluster.
+/// The user's `spark-defaults.conf`, which Spark does not read if there is a `--properties-file`. The job's settings are
+/// written after it, because the last value of a key counts. A configuration directory of the job replaces the user's, as
+/// in a cluster.
 fn defaults(job: &LocalJob, folder: Option<&Path>) -> String {
     let folder = folder.filter(|_| job.spark_conf.is_empty());
     let text = folder.and_then(|folder| fs::read_to_string(folder.join("spark-defaults.conf")).ok());
     text.filter(|text| !text.is_empty()).map(|text| text + "\n").unwrap_or_default()
 }
 
-/// In the format of `java.util.Properties`, which Spark reads as UTF-8.
-fn properties_text(settings: &BTreeMap<String, String>) -> String {
-    let line = |(key, value): (&String, &String)| format!("{}={}\n", escaped(key, " =:#!"), escaped(value, ""));
-    settings.iter().map(line).collect()
+/// The properties file: the user's defaults, then the job's settings.
+fn properties_text(defaults: &str, settings: BTreeMap<String, String>) -> String {
+    format!("{defaults}{}", properties::file(&Conf::from_iter(settings), "the job's settings"))
 }
 
-fn escaped(text: &str, special: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for (at, c) in text.char_indices() {
-        match c {
-            '\\' => escaped.push_str("\\\\"),
-            '\n' => escaped.push_str("\\n"),
-            '\r' => escaped.push_str("\\r"),
-            '\t' => escaped.push_str("\\t"),
-            c if special.contains(c) || (at == 0 && c == ' ') => escaped.extend(['\\', c]),
-            c => escaped.push(c),
-        }
-    }
-    escaped
-}
-
-/// Settings may hold secrets: nobody else reads them, neither here nor in the list of processes.
+/// Writes a file that only the user can read: settings may contain secrets.
+///
+/// # Errors
+/// The file exists, or cannot be written.
 pub fn write_private(path: &Path, text: &str) -> Result<()> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
@@ -294,10 +268,10 @@ fn env(job: &LocalJob, runtime: &Runtime) -> Vec<(String, Option<OsString>)> {
         env.push(("PYSPARK_PYTHON".into(), python.clone()));
         env.push(("PYSPARK_DRIVER_PYTHON".into(), python));
     }
-    // Left behind by notebooks; spark-submit would take them for the job's own.
+    // Notebooks leave these behind, and spark-submit would apply them to the job.
     env.push(("PYSPARK_SUBMIT_ARGS".into(), None));
     env.push(("MASTER".into(), None));
-    // Spark's servers are nobody else's business, and need no name of this machine that resolves.
+    // Spark's servers should not listen on the network, nor depend on a resolvable host name.
     if std::env::var_os("SPARK_LOCAL_IP").is_none() && !env.iter().any(|(name, _)| name == "SPARK_LOCAL_IP") {
         env.push(("SPARK_LOCAL_IP".into(), Some("127.0.0.1".into())));
     }
@@ -320,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn leaves_out_what_is_for_a_cluster() {
+    fn omits_settings_of_a_cluster() {
         let job = job(&[
             ("spark.kubernetes.namespace", "x"),
             ("spark.master", "k8s://x"),
@@ -335,11 +309,11 @@ mod tests {
     }
 
     #[test]
-    fn keeps_memory_within_the_machine() {
+    fn limits_memory_to_the_machine() {
         let memory = |driver: &str, executor: &str, machine| {
             let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
             let job = LocalJob { driver_memory: some(driver), executor_memory: some(executor), ..job(&[]) };
-            heap(&job, machine).map(|heap| (heap.size, heap.said.is_some()))
+            heap(&job, machine).map(|heap| (heap.size, heap.note.is_some()))
         };
         let heap_of = |size: &str, less| Some((size.to_owned(), less));
         assert_eq!(memory("512m", "", Some(8 << 30)), heap_of("512m", false));
@@ -352,8 +326,8 @@ mod tests {
     }
 
     #[test]
-    fn leaves_a_container_room_beside_the_heap() {
-        let heap = |size: &str| Heap { size: size.into(), said: None };
+    fn limits_a_container_to_the_heap_and_its_overhead() {
+        let heap = |size: &str| Heap { size: size.into(), note: None };
         assert_eq!(memory_limit(Some(&heap("512m")), None), Some(896));
         assert_eq!(memory_limit(Some(&heap("10g")), None), Some(14336));
         assert_eq!(memory_limit(Some(&heap("6g")), Some(8 << 30)), Some(8192));
@@ -361,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn gives_a_container_its_variables_by_a_file() {
+    fn writes_variables_of_a_container_to_a_file() {
         let env = [("A", "x=y z"), ("B", "two\nlines"), ("SPARK_LOCAL_IP", "10.0.0.1")];
         let env = env.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         let (lines, others) = env_in_container(&LocalJob { env, ..job(&[]) }, Vec::new());
@@ -373,23 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_memory_as_spark_does() {
-        assert_eq!(
-            ["512m", "2g", "2GB", "700", "2048k", "1t"].map(mebibytes),
-            [512, 2048, 2048, 700, 2, 1 << 20].map(Some)
-        );
-        assert_eq!(mebibytes("1.5g"), None);
-    }
-
-    #[test]
-    fn writes_settings_so_that_java_reads_them_back() {
-        let settings = [("a b:c", " x=y#z\\w\nv"), ("k", "ü")].map(|(key, value)| (key.to_owned(), value.to_owned()));
-        let text = properties_text(&settings.into());
-        assert_eq!(text, "a\\ b\\:c=\\ x=y#z\\\\w\\nv\nk=ü\n");
-    }
-
-    #[test]
-    fn tells_spark_submit_what_to_run_but_no_setting() {
+    fn passes_no_setting_on_the_command_line() {
         let folder = tempfile::tempdir().unwrap();
         let home = folder.path().to_path_buf();
         fs::write(home.join("pi.py"), "").unwrap();
@@ -427,7 +385,7 @@ mod tests {
         assert_eq!(
             fs::read_to_string(properties).unwrap(),
             format!(
-                "spark.ui.enabled false\nspark.password=hunter2\nspark.submit.pyFiles={}\n",
+                "spark.ui.enabled false\n#the job's settings\nspark.password=hunter2\nspark.submit.pyFiles={}\n",
                 home.join("lib.zip").display()
             )
         );

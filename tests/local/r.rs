@@ -73,7 +73,7 @@ fn says_what_a_program_in_r_needs_here() {
     let folder = tempfile::tempdir().expect("a folder");
     let run = here(folder.path(), "", Path::new("tests/it/sum.R")).output().expect("running");
     assert_eq!(run.status.code(), Some(4));
-    let said = "sum could not start: the job is an R application, and R 4.2.2 has no SparkR, nor has the Spark of \
-                PyPI: set SPARK_HOME to a whole distribution, or run in the job's image (`--local-in container`)\n";
+    let said = "sum could not start: the job is an R application, and R 4.2.2 has no SparkR, and neither has the Spark of \
+                PyPI: set SPARK_HOME to a full distribution, or run in the job's image (`--local-in container`)\n";
     assert!(text(&run.stderr).contains(said), "{}", text(&run.stderr));
 }
