@@ -23,7 +23,7 @@ const PYTHON_FAILURE: &str = "python3 -c 'int(\"ten\")'";
 #[test]
 fn submitting() {
     let ns = Namespace::new("submitting");
-    Transcript::new("submit", &ns).check(&ns);
+    Transcript::new("submit", &ns).with_submission().check(&ns);
 }
 
 #[test]
@@ -101,13 +101,13 @@ fn a_schedule() {
         "apiVersion": "sparkoperator.k8s.io/v1beta2", "kind": "ScheduledSparkApplication", "metadata": {"name": "nightly"},
         "spec": {"schedule": "30 3 1 1 *", "timeZone": "Europe/Berlin", "template": template["spec"]},
     });
-    Transcript::new("schedule", &ns).with_file("nightly.yaml", &scheduled.to_string()).check(&ns);
+    Transcript::new("schedule", &ns).with_submission().with_file("nightly.yaml", &scheduled.to_string()).check(&ns);
 }
 
 #[test]
 fn an_interrupt() {
     let ns = Namespace::new("interrupt");
-    Transcript::new("interrupt", &ns).with_file("long.yaml", &job("long", "sleep 300")).check(&ns);
+    Transcript::new("interrupt", &ns).with_submission().with_file("long.yaml", &job("long", "sleep 300")).check(&ns);
 }
 
 #[test]

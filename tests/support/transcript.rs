@@ -2,11 +2,12 @@
 //!
 //! A comment `<!-- transcript: NAME -->` stands before each. The commands of the block, its lines that begin with `$ `, are run one
 //! after the other in a shell, and what they print is compared with the lines below them. Times, identifiers, node names and the like
-//! may differ. With `SPARKCTL_UPDATE_PAGES=1` in the environment, what was printed is written into the page instead.
+//! may differ, exit codes may not. With `SPARKCTL_UPDATE_PAGES=1` in the environment, what was printed is written into the page.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use regex::Regex;
 
@@ -36,13 +37,27 @@ const VARIABLE: &[(&str, &str)] = &[
 ];
 
 /// Lines that a run prints or not, by its speed: states that are seen only if they last.
-const FLEETING: &str = r"^\d\d:\d\d:\d\d \S+( \d+\S)* +(driver +starting|executors .* pending|executors +[01] running)";
+const FLEETING: &str = r"^\d\d:\d\d:\d\d \S+( \d+\S)* +(driver +starting|executors .* pending|executors +[01] running|driver +waiting +Retry: attempt 2 of 2 )";
+
+/// Lines about a submission, which only some pages show.
+const SUBMISSION: &str = r"^(submitted |  (created|attach|logs|kill) )";
+
+/// How long a command may take: Spark is slow on a busy machine.
+const COMMAND: Duration = Duration::from_secs(900);
 
 pub struct Transcript {
     name: &'static str,
     /// The name in the page, and what it is in the test.
     names: Vec<(&'static str, String)>,
     folder: PathBuf,
+    shows_submission: bool,
+}
+
+/// A command, its exit code, and what it prints on both streams.
+struct Step {
+    command: String,
+    code: i32,
+    printed: String,
 }
 
 /// One test at a time writes a page.
@@ -56,7 +71,7 @@ impl Transcript {
         for shared in ["examples", "docs"] {
             let _ = std::os::unix::fs::symlink(root().join(shared), folder.join(shared));
         }
-        Transcript { name, names: vec![(NAMESPACE, ns.name.clone())], folder }
+        Transcript { name, names: vec![(NAMESPACE, ns.name.clone())], folder, shows_submission: false }
     }
 
     /// Has the page show a name for one that is the test's own.
@@ -71,48 +86,99 @@ impl Transcript {
         self
     }
 
+    /// Keeps the lines about the submission, which are replaced by `…` elsewhere.
+    pub fn with_submission(self) -> Self {
+        Transcript { shows_submission: true, ..self }
+    }
+
     /// Runs the commands, and compares what they print with the page.
     ///
     /// # Panics
-    /// The page shows something else.
+    /// The page shows something else, or a command has another exit code than in the page.
     pub fn check(self, ns: &Namespace) {
         let (path, shown) = find(self.name);
-        let commands = shown.lines().filter_map(|line| line.strip_prefix("$ "));
-        let printed: String = commands.map(|command| format!("$ {command}\n{}", self.run(ns, command))).collect();
-        if comparable(&printed) == comparable(&shown) {
+        let mut is_same = true;
+        let mut updated = String::new();
+        for step in steps(&shown) {
+            let (code, printed) = self.run(ns, &step.command);
+            assert_eq!(code, step.code, "{}: exit code of `{}`, which printed:\n{printed}", self.name, step.command);
+            is_same &= comparable(&printed) == comparable(&step.printed);
+            updated += &Step { printed, ..step }.to_string();
+        }
+        if is_same {
             return;
         }
         if std::env::var_os("SPARKCTL_UPDATE_PAGES").is_none() {
-            panic!("{}: transcript {} is out of date; printed was:\n{printed}", path.display(), self.name);
+            panic!("{}: transcript {} is out of date; printed was:\n{updated}", path.display(), self.name);
         }
         let _writing = PAGES.lock();
         let page = std::fs::read_to_string(&path).expect("the page");
-        let start = page.find(&marker(self.name)).expect("the marker");
-        let updated = page[start..].replacen(&shown, &printed, 1);
-        std::fs::write(&path, format!("{}{updated}", &page[..start])).expect("writing the page");
+        let (before, after) = page.split_once(&marker(self.name)).expect("the marker");
+        let after = after.replacen(&shown, &updated, 1);
+        std::fs::write(&path, format!("{before}{}{after}", marker(self.name))).expect("writing the page");
     }
 
-    /// What a command prints on both streams, and `? CODE` if it fails.
-    fn run(&self, ns: &Namespace, command: &str) -> String {
+    /// Runs a command. Returns its exit code, and what it prints, as the page shows it.
+    fn run(&self, ns: &Namespace, command: &str) -> (i32, String) {
         let real = self.names.iter().fold(command.to_owned(), |text, (shown, real)| text.replace(shown, real));
         let sparkctl = ns.command();
         let programs = Path::new(sparkctl.get_program()).parent().expect("a folder");
         let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap_or_default());
         let mut shell = Command::new("bash");
-        shell.args(["-c", &format!("exec 2>&1; {real}")]).current_dir(&self.folder).env("PATH", path);
+        shell.args(["-c", &format!("set -o pipefail; exec 2>&1; {real}")]).current_dir(&self.folder).env("PATH", path);
         for (name, value) in sparkctl.get_envs() {
             match value {
                 Some(value) => shell.env(name, value),
                 None => shell.env_remove(name),
             };
         }
-        let output = assert_cmd::Command::from_std(shell).timeout(super::RUN).output().expect("bash");
-        let code = output.status.code().unwrap_or(-1);
-        let failed = if code == 0 { String::new() } else { format!("? {code}\n") };
+        let output = assert_cmd::Command::from_std(shell).timeout(COMMAND).output().expect("bash");
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-        let named = self.names.iter().fold(printed, |text, (shown, real)| text.replace(real.as_str(), shown));
-        failed + &shortened(&named)
+        // The last names first: they may be longer ones that begin with the namespace's.
+        let named = self.names.iter().rev().fold(printed, |text, (shown, real)| text.replace(real.as_str(), shown));
+        (output.status.code().unwrap_or(-1), self.shortened(&named))
     }
+
+    /// Leaves out fleeting states, excerpts of logs, and the lines about the submission unless they are wanted.
+    fn shortened(&self, printed: &str) -> String {
+        let [fleeting, submission] = [FLEETING, SUBMISSION].map(|pattern| Regex::new(pattern).expect("a pattern"));
+        let mut lines: Vec<&str> = Vec::new();
+        for line in printed.lines().filter(|line| !fleeting.is_match(line)) {
+            let line = match line {
+                line if line.starts_with("  | ") => "  | …",
+                line if submission.is_match(line) && !self.shows_submission => "…",
+                line => line.trim_end(),
+            };
+            if !line.ends_with('…') || lines.last() != Some(&line) {
+                lines.push(line);
+            }
+        }
+        lines.iter().map(|line| format!("{line}\n")).collect()
+    }
+}
+
+impl std::fmt::Display for Step {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "$ {}", self.command)?;
+        if self.code != 0 {
+            writeln!(f, "? {}", self.code)?;
+        }
+        f.write_str(&self.printed)
+    }
+}
+
+/// The steps of a block. An exit code other than 0 is the line `? CODE` after the command.
+fn steps(block: &str) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    for line in block.lines() {
+        match (line.strip_prefix("$ "), line.strip_prefix("? "), steps.last_mut()) {
+            (Some(command), ..) => steps.push(Step { command: command.into(), code: 0, printed: String::new() }),
+            (_, Some(code), Some(step)) => step.code = code.parse().expect("an exit code"),
+            (.., Some(step)) => step.printed += &format!("{line}\n"),
+            (.., None) => panic!("a transcript begins with a command, not with {line:?}"),
+        }
+    }
+    steps
 }
 
 fn marker(name: &str) -> String {
@@ -131,19 +197,6 @@ fn find(name: &str) -> (PathBuf, String) {
         }
     }
     panic!("no page has the transcript {name}");
-}
-
-/// Leaves out fleeting states, and of an excerpt of a log all lines.
-fn shortened(printed: &str) -> String {
-    let fleeting = Regex::new(FLEETING).expect("a pattern");
-    let mut lines: Vec<&str> = Vec::new();
-    for line in printed.lines().filter(|line| !fleeting.is_match(line)) {
-        let line = if line.starts_with("  | ") { "  | …" } else { line };
-        if line != "  | …" || lines.last() != Some(&line) {
-            lines.push(line);
-        }
-    }
-    lines.iter().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
 fn comparable(text: &str) -> String {
