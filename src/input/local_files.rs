@@ -10,7 +10,8 @@ use sha2::{Digest, Sha256};
 
 use super::python_zip::{self, Packed};
 use crate::diagnostic::Problem;
-use crate::job::local_files::{self, CONFIG_MAP_LIMIT, Field, LocalFile, LocalFiles, Named, PY_FILES};
+use crate::job::local_files::{self, CONFIG_MAP_LIMIT, LocalFile, LocalFiles, PY_FILES};
+use crate::job::named_files::{Field, Named};
 use crate::job::{Job, Overrides};
 use crate::spark::stores;
 

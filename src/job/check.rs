@@ -18,8 +18,23 @@ use crate::spark::{
     Change, Conf, EXECUTOR_PREFIX, Language, Role, Version, catalog, containers, labels, memory, resources,
 };
 
+impl Job {
+    /// Checks the job as a whole, flags included. A problem that two checks find is reported once.
+    pub fn check(&self, namespace: &str) -> Vec<Problem> {
+        let of_application = application(self, namespace).into_iter().map(|problem| self.located(problem));
+        let of_schedule = schedule(self).into_iter().map(|problem| self.placed(problem));
+        let mut problems = Vec::new();
+        for problem in of_application.chain(of_schedule) {
+            if !problems.contains(&problem) {
+                problems.push(problem);
+            }
+        }
+        problems
+    }
+}
+
 /// All problems of the job. Paths begin with `spec`, wherever the document has it.
-pub fn job(job: &Job, namespace: &str) -> Vec<Problem> {
+fn application(job: &Job, namespace: &str) -> Vec<Problem> {
     let conf = job.resolved(namespace);
     let mut problems = Vec::new();
     name(job, &mut problems);
@@ -285,7 +300,7 @@ fn without_effect(job: &Job, problems: &mut Vec<Problem>) {
 }
 
 /// What is wrong with when a job is run. Paths are the schedule's, not its template's.
-pub fn schedule(job: &Job) -> Vec<Problem> {
+fn schedule(job: &Job) -> Vec<Problem> {
     let Some(schedule) = &job.schedule else {
         return Vec::new();
     };

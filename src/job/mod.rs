@@ -15,6 +15,7 @@ pub mod from_spark_submit;
 pub mod kubernetes_type;
 pub mod local_files;
 pub mod monitoring;
+pub mod named_files;
 pub mod overrides;
 mod placement;
 mod quantities;
@@ -327,19 +328,6 @@ impl Job {
     /// A setting that Spark would refuse, as a problem at the place where it was set.
     pub fn setting_error(&self, error: SettingError) -> Problem {
         self.setting_problem(&error.key, error.problem())
-    }
-
-    /// Checks the job as a whole, flags included. A problem that two checks find is reported once.
-    pub fn check(&self, namespace: &str) -> Vec<Problem> {
-        let of_application = check::job(self, namespace).into_iter().map(|problem| self.located(problem));
-        let of_schedule = check::schedule(self).into_iter().map(|problem| self.placed(problem));
-        let mut problems = Vec::new();
-        for problem in of_application.chain(of_schedule) {
-            if !problems.contains(&problem) {
-                problems.push(problem);
-            }
-        }
-        problems
     }
 }
 

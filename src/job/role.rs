@@ -5,7 +5,6 @@ use k8s_openapi::api::core::v1 as api;
 use super::kubernetes_type::Embedded;
 use super::quantities::{MemoryLimit, Quantity};
 use super::schema::{Integer, Port, Positive, Texts, section};
-use super::volumes::Volumes;
 use crate::kubernetes::pod::Pod;
 use crate::spark::{Change, Conf, Version};
 use crate::spark::{Memory, Role};
@@ -179,16 +178,15 @@ impl RoleSpec {
         }
     }
 
-    /// What of it is written into the pod, over what the template and Spark have put there. The
-    /// rules (replace, append, merge) and their order are the operator's webhook's.
-    pub fn overlay(&self, role: Role, volumes: &Volumes, version: Version, pod: &mut Pod) {
+    /// Writes the fields into the pod, over what the template and Spark have put there. The rules (replace, append,
+    /// merge) and their order are those of the operator's webhook.
+    pub fn overlay(&self, role: Role, version: Version, pod: &mut Pod) {
         let container = pod.spark_container();
         container.append("env", self.env.iter().map(|env| env.json.clone()));
         container.append("envFrom", self.env_from.iter().map(|source| source.json.clone()));
         for NamedPath { name, path } in &self.config_maps {
             pod.mount_config_map(name, path);
         }
-        volumes.overlay(self, pod);
         let container = pod.spark_container();
         container.append("ports", self.ports.iter().map(ContainerPort::json));
         if self.host_network == Some(true) {

@@ -13,7 +13,8 @@ use super::schema::{Count, Integer, Kind, Read, Reader, Texts, section, word};
 use super::ui::{DriverIngress, SparkUi};
 use super::volumes::Volumes;
 use super::yaml::Node;
-use crate::spark::{Conf, Language, Role};
+use crate::kubernetes::pod::Pod;
+use crate::spark::{Conf, Language, Role, Version};
 
 section! {
     /// The specification of an application, `sparkoperator.k8s.io/v1beta2`.
@@ -168,6 +169,13 @@ impl Spec {
         }
         self.defaults(&mut conf);
         conf
+    }
+
+    /// Writes the fields of one role, and the volumes that it mounts, into its pod.
+    pub fn overlay(&self, role: Role, version: Version, pod: &mut Pod) {
+        let spec = self.role(role);
+        spec.overlay(role, version, pod);
+        self.volumes.overlay(spec, pod);
     }
 
     pub fn role(&self, role: Role) -> &super::role::RoleSpec {

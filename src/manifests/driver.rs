@@ -34,7 +34,7 @@ pub fn template(plan: &Plan) -> Result<Pod, Problem> {
     scheduling(plan, &mut pod)?;
     let spec = &plan.job.spec;
     super::shared_overlay(plan.job, &mut pod);
-    spec.driver.role.overlay(Role::Driver, &spec.volumes, plan.version, &mut pod);
+    spec.overlay(Role::Driver, plan.version, &mut pod);
     if let Some(monitoring) = &spec.monitoring {
         monitoring.overlay(Role::Driver, &plan.name, &mut pod);
     }

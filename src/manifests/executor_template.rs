@@ -68,7 +68,7 @@ fn pod(job: &Job, name: &str) -> Pod {
         pod.set_some("schedulerName", scheduler.name().or(spec.executor.role.scheduler_name.as_deref()));
     }
     shared_overlay(job, &mut pod);
-    spec.executor.role.overlay(Role::Executor, &spec.volumes, version, &mut pod);
+    spec.overlay(Role::Executor, version, &mut pod);
     if let Some(monitoring) = &spec.monitoring {
         monitoring.overlay(Role::Executor, name, &mut pod);
     }

@@ -71,7 +71,7 @@ pub fn of_pod(plan: &Plan, role: Role) -> Result<Amounts, Problem> {
         Role::Executor => plan.job.executor_template(),
     };
     let mut pod = Pod::of_template(template.as_ref(), containers::name(&plan.conf, role));
-    spec.overlay(role, &plan.job.spec.volumes, plan.version, &mut pod);
+    plan.job.spec.overlay(role, plan.version, &mut pod);
     let container = pod.spark_container();
     for (resource, amount) in spark_requests(plan, spec, role)? {
         container.set_at(&["resources", "requests", &resource], amount);
