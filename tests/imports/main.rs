@@ -1,0 +1,181 @@
+//! What may import what in `src`: folders go one way, pure code stays pure, and no files import each other in a circle.
+
+mod sources;
+
+use std::collections::BTreeSet;
+
+use sources::{Module, Sources};
+
+/// Each folder, or file of its own, with the folders that it may import: only those above it.
+const MAY_IMPORT: &[(&str, &[&str])] = &[
+    ("redaction", &[]),
+    ("program", &[]),
+    ("exit_code", &[]),
+    ("time", &[]),
+    ("diagnostic", &["redaction"]),
+    ("spark", &["diagnostic", "program"]),
+    ("kubernetes", &["diagnostic", "redaction"]),
+    ("scheduler", &["kubernetes", "spark"]),
+    ("job", &["diagnostic", "kubernetes", "program", "redaction", "scheduler", "spark"]),
+    ("manifests", &["diagnostic", "job", "kubernetes", "scheduler", "spark"]),
+    ("state", &["diagnostic", "exit_code", "kubernetes", "manifests", "program", "scheduler", "spark"]),
+    ("doctor", &["diagnostic", "job", "kubernetes", "manifests", "program", "scheduler", "spark", "state"]),
+    ("report", &["exit_code", "manifests", "state"]),
+    ("terminal", &["exit_code", "report"]),
+    ("local", &["job", "manifests", "spark", "terminal", "time"]),
+    ("input", &["diagnostic", "job", "local", "manifests", "program", "report", "spark", "terminal"]),
+    (
+        "cluster",
+        &[
+            "doctor",
+            "exit_code",
+            "kubernetes",
+            "manifests",
+            "program",
+            "report",
+            "scheduler",
+            "spark",
+            "state",
+            "terminal",
+            "time",
+        ],
+    ),
+    ("upload", &["cluster", "job", "kubernetes", "local", "spark", "time"]),
+    (
+        "follow",
+        &["cluster", "exit_code", "job", "local", "manifests", "program", "report", "state", "terminal", "time"],
+    ),
+    (
+        "cli",
+        &[
+            "cluster",
+            "doctor",
+            "exit_code",
+            "follow",
+            "input",
+            "job",
+            "kubernetes",
+            "manifests",
+            "program",
+            "report",
+            "scheduler",
+            "spark",
+            "state",
+            "terminal",
+            "time",
+            "upload",
+        ],
+    ),
+];
+
+/// Folders whose code only computes: what it needs of the process, the machine and the cluster is handed to it.
+const PURE: [&str; 12] = [
+    "redaction",
+    "program",
+    "exit_code",
+    "diagnostic",
+    "spark",
+    "kubernetes",
+    "scheduler",
+    "job",
+    "manifests",
+    "state",
+    "doctor",
+    "report",
+];
+
+/// What pure code does not touch.
+const IMPURE: [&str; 9] =
+    ["tokio", "kube", "reqwest", "std::env", "std::fs", "std::io", "std::net", "std::process", "std::thread"];
+
+/// What of it is only a type.
+const ONLY_TYPES: [&str; 2] = ["std::net::IpAddr", "std::process::ExitCode"];
+
+/// Folders with circles that are left from before. No folder is added here, and none has circles that is not.
+const WITH_CIRCLES: [&str; 9] = ["cli", "doctor", "follow", "input", "job", "local", "manifests", "report", "state"];
+
+fn name(module: &Module) -> String {
+    module.join("/")
+}
+
+#[test]
+fn folders_import_only_what_their_row_of_the_table_allows() {
+    let sources = Sources::read();
+    let row = |folder: &str| MAY_IMPORT.iter().position(|(row, _)| *row == folder);
+    let mut wrong = BTreeSet::new();
+    for module in sources.files.keys().filter(|module| !module.is_empty()) {
+        let (_, allowed) = MAY_IMPORT[row(&module[0]).unwrap_or_else(|| panic!("{} is not in the table", module[0]))];
+        let uses = sources.uses(module);
+        let foreign = uses.iter().filter(|used| used.first() != module.first());
+        for used in foreign.filter(|used| used.first().is_none_or(|folder| !allowed.contains(&folder.as_str()))) {
+            wrong.insert(format!(
+                "{} imports {}",
+                name(module),
+                if used.is_empty() { "lib".into() } else { name(used) }
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "not in the table MAY_IMPORT: {wrong:#?}");
+}
+
+#[test]
+fn the_table_goes_one_way() {
+    for (index, (folder, allowed)) in MAY_IMPORT.iter().enumerate() {
+        let above: Vec<&str> = MAY_IMPORT[..index].iter().map(|(folder, _)| *folder).collect();
+        let below: Vec<_> = allowed.iter().filter(|folder| !above.contains(folder)).collect();
+        assert!(below.is_empty(), "{folder} may import {below:?}, which do not stand above it");
+    }
+}
+
+#[test]
+fn pure_code_touches_neither_process_nor_machine_nor_cluster() {
+    let sources = Sources::read();
+    let mut wrong = Vec::new();
+    for module in
+        sources.files.keys().filter(|module| module.first().is_some_and(|folder| PURE.contains(&folder.as_str())))
+    {
+        let is_impure = |path: &String| {
+            IMPURE.iter().any(|impure| path == impure || path.starts_with(&format!("{impure}::")))
+                && !ONLY_TYPES.contains(&path.as_str())
+        };
+        wrong.extend(
+            sources.foreign(module).into_iter().filter(is_impure).map(|path| format!("{}: {path}", name(module))),
+        );
+        let code = &sources.files[module].code;
+        let prints =
+            ["println!", "eprintln!", "print!", "dbg!"].into_iter().filter(|macro_name| code.contains(macro_name));
+        wrong.extend(prints.map(|macro_name| format!("{}: {macro_name}", name(module))));
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn versions_of_spark_are_compared_in_one_file() {
+    let sources = Sources::read();
+    let may_name_versions = |module: &Module| {
+        ["spark/version", "job/settings"].contains(&name(module).as_str())
+            || module.starts_with(&["spark".into(), "catalog".into()])
+    };
+    let others = sources.files.iter().filter(|(module, _)| !may_name_versions(module));
+    let wrong: Vec<_> = others
+        .filter(|(_, file)| {
+            file.code.match_indices("Version(").any(|(at, _)| !file.code[..at].ends_with(char::is_alphanumeric))
+        })
+        .map(|(_, file)| &file.path)
+        .collect();
+    assert!(wrong.is_empty(), "a `Change` in spark/version.rs is the place for what versions change: {wrong:#?}");
+}
+
+#[test]
+fn no_files_import_each_other_in_a_circle() {
+    let sources = Sources::read();
+    let left = |circle: &BTreeSet<Module>| circle.iter().all(|module| WITH_CIRCLES.contains(&module[0].as_str()));
+    let circles: Vec<_> = sources.circles().into_iter().filter(|circle| !left(circle)).collect();
+    let edges = |circle: &BTreeSet<Module>| -> Vec<String> {
+        let within =
+            |module: &Module| sources.uses(module).intersection(circle).map(name).collect::<Vec<_>>().join(", ");
+        circle.iter().map(|module| format!("{} imports {}", name(module), within(module))).collect()
+    };
+    let told: Vec<_> = circles.iter().map(edges).collect();
+    assert!(told.is_empty(), "{told:#?}");
+}
