@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -21,18 +22,97 @@ const (
 
 func (n node) cgroup() string { return "/" + cgroupName + "/" + n.name }
 
-// The hierarchies: one in version 2, one for each controller in version 1.
-func cgroupRoots() ([]string, error) {
-	if _, err := os.Stat(filepath.Join(cgroupMount, "cgroup.controllers")); err == nil {
-		return []string{cgroupMount}, nil
+// What a node's kubelet asks for of its control group: in version 2 the controllers of the group, in version 1 the
+// hierarchies of the machine. Without one of them it does not start, and says so only in its log.
+// Source: Kubernetes, pkg/kubelet/cm, cgroup_manager_linux.go and helpers_linux.go, and
+// https://docs.kernel.org/admin-guide/cgroup-v2.html, "No Internal Process Constraint".
+var (
+	neededControllers = []string{"cpuset", "cpu", "memory", "pids"}
+	neededHierarchies = []string{"cpuset", "cpu", "cpuacct", "memory", "pids"}
+)
+
+// What is found out about a machine's control groups.
+type cgroupFacts struct {
+	unified bool // version 2
+	// In version 2 the controllers that a group of a node gets, in version 1 the hierarchies.
+	has []string
+	// Why no group can be made, if none can.
+	failure error
+}
+
+// Why nodes cannot run with these control groups, in a sentence; nothing if they can.
+func (f cgroupFacts) fault() error {
+	needed, version := neededHierarchies, 1
+	if f.unified {
+		needed, version = neededControllers, 2
 	}
-	entries, err := os.ReadDir(cgroupMount)
+	missing := slices.DeleteFunc(slices.Clone(needed), func(name string) bool { return slices.Contains(f.has, name) })
+	switch {
+	case f.failure != nil:
+		return fmt.Errorf("the test cluster makes control groups (version %d) in %s, and may not: %w; run it on the machine itself, "+
+			"or in a container that is privileged", version, cgroupMount, f.failure)
+	case len(missing) == 0:
+		return nil
+	case f.unified:
+		return fmt.Errorf("the test cluster needs the control group controllers %s in groups below %s (version 2), and %s "+
+			"cannot be handed down: run it on the machine itself, or in a privileged container with the machine's own control "+
+			"groups (--cgroupns=host), and with a kernel that has them all", strings.Join(needed, ", "), cgroupMount, strings.Join(missing, ", "))
+	default:
+		return fmt.Errorf("the test cluster needs the control group hierarchies %s mounted below %s (version 1), and %s "+
+			"is missing", strings.Join(needed, ", "), cgroupMount, strings.Join(missing, ", "))
+	}
+}
+
+// Looks whether nodes can run, before anything slow is done for them.
+func checkCgroups() error {
+	facts, err := lookAtCgroups(cgroupMount)
+	return errors.Join(err, facts.fault())
+}
+
+// Finds out by making a group, and removing it again.
+func lookAtCgroups(mount string) (cgroupFacts, error) {
+	roots, err := cgroupRoots(mount)
 	if err != nil {
-		return nil, fmt.Errorf("reading the control groups: %w (is %s mounted?)", err, cgroupMount)
+		return cgroupFacts{}, err
+	}
+	facts := cgroupFacts{unified: roots[0] == mount}
+	for _, root := range roots {
+		facts.has = append(facts.has, filepath.Base(root))
+	}
+	handDown(roots[0])
+	group := filepath.Join(roots[0], cgroupName+"-check")
+	if err := os.Mkdir(group, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		facts.failure = err
+		return facts, nil
+	}
+	defer syscall.Rmdir(group)
+	if facts.unified {
+		controllers, err := os.ReadFile(filepath.Join(group, "cgroup.controllers"))
+		facts.has, facts.failure = strings.Fields(string(controllers)), err
+	}
+	return facts, nil
+}
+
+// Version 2 hands controllers down one level at a time; those that cannot be, though all nodes need them, are found
+// by `checkCgroups`.
+func handDown(group string) {
+	for _, controller := range append(slices.Clone(neededControllers), "io", "hugetlb") {
+		_ = os.WriteFile(filepath.Join(group, "cgroup.subtree_control"), []byte("+"+controller), 0)
+	}
+}
+
+// The hierarchies: one in version 2, one for each controller in version 1.
+func cgroupRoots(mount string) ([]string, error) {
+	if _, err := os.Stat(filepath.Join(mount, "cgroup.controllers")); err == nil {
+		return []string{mount}, nil
+	}
+	entries, err := os.ReadDir(mount)
+	if err != nil {
+		return nil, fmt.Errorf("reading the control groups: %w (is %s mounted?)", err, mount)
 	}
 	var roots []string
 	for _, entry := range entries {
-		root := filepath.Join(cgroupMount, entry.Name())
+		root := filepath.Join(mount, entry.Name())
 		// Links are second names (cpu,cpuacct). `unified`, a version 2 that hybrid machines mount beside
 		// version 1, is one more: runc makes its groups there too.
 		_, procs := os.Stat(filepath.Join(root, "cgroup.procs"))
@@ -41,13 +121,13 @@ func cgroupRoots() ([]string, error) {
 		}
 	}
 	if len(roots) == 0 {
-		return nil, fmt.Errorf("there are no control groups in %s: is it mounted?", cgroupMount)
+		return nil, fmt.Errorf("there are no control groups in %s: is it mounted?", mount)
 	}
 	return roots, nil
 }
 
 func makeCgroups() error {
-	roots, err := cgroupRoots()
+	roots, err := cgroupRoots(cgroupMount)
 	if err != nil {
 		return err
 	}
@@ -56,10 +136,7 @@ func makeCgroups() error {
 			above := root
 			for _, name := range []string{cgroupName, n.name} {
 				group := filepath.Join(above, name)
-				// Version 2 hands controllers down one level at a time; those that cannot be are not needed.
-				for _, controller := range []string{"cpuset", "cpu", "io", "memory", "hugetlb", "pids"} {
-					_ = os.WriteFile(filepath.Join(above, "cgroup.subtree_control"), []byte("+"+controller), 0)
-				}
+				handDown(above)
 				if err := os.Mkdir(group, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 					return fmt.Errorf("making a control group: %w", err)
 				}
@@ -82,7 +159,7 @@ func makeCgroups() error {
 
 // Kills what is left in the nodes' control groups (pods' processes have no mark) and removes the groups.
 func removeCgroups() error {
-	roots, err := cgroupRoots()
+	roots, err := cgroupRoots(cgroupMount)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"archive/tar"
+	"archive/zip"
 	"bytes"
 	"context"
 	"flag"
@@ -10,6 +11,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestPicksDocumentsByKind(t *testing.T) {
@@ -159,5 +161,115 @@ func TestTogetherStopsAtTheFirstFailure(t *testing.T) {
 func TestKeepsTheLastLines(t *testing.T) {
 	if got := lastLines([]byte("a\nb\nc\n"), 2); got != "    b\n    c" {
 		t.Errorf("%q", got)
+	}
+}
+
+func TestSaysWhatControlGroupsLack(t *testing.T) {
+	for _, one := range []struct {
+		facts cgroupFacts
+		want  string // a part of the message; nothing: they will do
+	}{
+		{cgroupFacts{unified: true, has: []string{"cpuset", "cpu", "io", "memory", "hugetlb", "pids"}}, ""},
+		{cgroupFacts{unified: true, has: []string{"cpuset", "cpu", "memory", "pids"}}, ""},
+		{cgroupFacts{unified: true, has: []string{"cpu", "io", "memory"}}, "and cpuset, pids cannot be handed down: run it on"},
+		{cgroupFacts{unified: true}, "and cpuset, cpu, memory, pids cannot be handed down"},
+		{cgroupFacts{unified: true, failure: os.ErrPermission}, "(version 2) in /sys/fs/cgroup, and may not: permission denied"},
+		{cgroupFacts{has: []string{"blkio", "cpu", "cpuacct", "cpuset", "memory", "pids", "unified"}}, ""},
+		{cgroupFacts{has: []string{"cpu", "cpuacct", "memory"}}, "(version 1), and cpuset, pids is missing"},
+		{cgroupFacts{has: []string{"cpu"}, failure: os.ErrPermission}, "(version 1) in /sys/fs/cgroup, and may not"},
+	} {
+		err := one.facts.fault()
+		if one.want == "" && err != nil || one.want != "" && (err == nil || !strings.Contains(err.Error(), one.want)) {
+			t.Errorf("%+v: %v, not %q", one.facts, err, one.want)
+		}
+	}
+}
+
+// A folder that looks like a mount of control groups.
+func TestLooksAtControlGroupsOfBothVersions(t *testing.T) {
+	mount := t.TempDir()
+	for _, hierarchy := range []string{"cpu", "memory"} {
+		if err := write(filepath.Join(mount, hierarchy, "cgroup.procs"), ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	facts, err := lookAtCgroups(mount)
+	if want := (cgroupFacts{has: []string{"cpu", "memory"}}); err != nil || !reflect.DeepEqual(facts, want) {
+		t.Errorf("%+v (%v), not %+v", facts, err, want)
+	}
+	if err := write(filepath.Join(mount, "cgroup.controllers"), "cpu memory\n"); err != nil {
+		t.Fatal(err)
+	}
+	facts, err = lookAtCgroups(mount)
+	// Only a kernel puts files into a new group.
+	if err != nil || !facts.unified || facts.fault() == nil {
+		t.Errorf("%+v (%v)", facts, err)
+	}
+	if _, err := lookAtCgroups(t.TempDir()); err == nil {
+		t.Error("an empty folder is taken for control groups")
+	}
+	if entries, _ := filepath.Glob(filepath.Join(mount, "*-check")); len(entries) > 0 {
+		t.Errorf("%q is left", entries)
+	}
+}
+
+func TestSaysHowFarAStepIs(t *testing.T) {
+	progress := func() string { return "3 of 9 programs" }
+	for _, one := range []struct {
+		elapsed  time.Duration
+		progress func() string
+		want     string
+	}{
+		{30 * time.Second, nil, "building … (30 s so far)"},
+		{125 * time.Second, progress, "building … (3 of 9 programs, 2 min so far)"},
+	} {
+		if got := soFar("building", one.elapsed, one.progress); got != one.want {
+			t.Errorf("%q, not %q", got, one.want)
+		}
+	}
+}
+
+func TestTakesPackagesThatTheDistributionHasInAVersionThatWillDo(t *testing.T) {
+	policy := func(candidate string) func(string) string {
+		return func(string) string { return "awscli:\n  Installed: (none)\n  Candidate: " + candidate + "\n" }
+	}
+	aws := requirement{debs: []string{"awscli"}, version: "2.9"}
+	for candidate, want := range map[string]string{
+		"2.9.19-1": "awscli", "2.23.6-1": "awscli", "1.22.34-1": "", "(none)": "",
+	} {
+		if got := aws.candidate(policy(candidate)); got != want {
+			t.Errorf("%s: %q, not %q", candidate, got, want)
+		}
+	}
+	if got := aws.candidate(func(string) string { return "" }); got != "" {
+		t.Errorf("an unknown package is %q", got)
+	}
+}
+
+func TestUnpacksAnArchive(t *testing.T) {
+	var packed bytes.Buffer
+	out := zip.NewWriter(&packed)
+	header := &zip.FileHeader{Name: "aws/dist/aws"}
+	header.SetMode(0o755)
+	file, err := out.CreateHeader(header)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := file.Write([]byte("#!/bin/sh\n")); err != nil {
+		t.Fatal(err)
+	}
+	if err := out.Close(); err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	archive := filepath.Join(folder, "aws.zip")
+	if err := os.WriteFile(archive, packed.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := unzip(archive, filepath.Join(folder, "unpacked")); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(filepath.Join(folder, "unpacked/aws/dist/aws")); err != nil || info.Mode().Perm() != 0o755 {
+		t.Errorf("%v (%v)", info, err)
 	}
 }

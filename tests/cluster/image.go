@@ -245,18 +245,21 @@ func (c *cluster) makeLayers(ctx context.Context, images []image) error {
 	return nil
 }
 
-// Makes images and pushes them into the registry, if they are not there.
-func (c *cluster) makeImages(ctx context.Context, images []image) error {
+// Makes an image, pushes it into the registry and pulls it into the nodes, as far as that is not done.
+func (c *cluster) addImage(ctx context.Context, one image) error {
 	if !c.isOurs() {
 		return errNotUp
 	}
-	if err := c.installForImages(ctx, images); err != nil {
+	if err := c.installForImages(ctx, []image{one}); err != nil {
 		return err
 	}
-	if err := c.makeLayers(ctx, images); err != nil {
+	if err := c.makeLayers(ctx, []image{one}); err != nil {
 		return err
 	}
-	return c.pushAll(ctx, images)
+	if err := c.pushAll(ctx, []image{one}); err != nil {
+		return err
+	}
+	return c.pullMissing(ctx, one)
 }
 
 // The packages that images are made with are needed only when one is to be made.

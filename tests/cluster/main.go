@@ -13,7 +13,8 @@
 //	api.go        talking to the API server
 //	volcano.go    Volcano's objects
 //	simulated.go  nodes that only pretend (kwok)
-//	programs.go   Debian packages, and what is built from Go modules
+//	packages.go   Debian packages, and the AWS CLI
+//	programs.go   what is built from Go modules
 //	image.go      layers, manifests, the registry
 //	spark.go      what goes into a Spark image
 //	run.go        helpers that run to their end, and how they are shown
@@ -45,7 +46,10 @@ const usage = `usage: go run -C tests/cluster . COMMAND
   disconnect      reset every connection between this machine and the API server
   nodes N [--label KEY=VALUE]... [--open]
                   have N simulated nodes (0: none); tainted kwok.x-k8s.io/node=fake:NoSchedule unless --open
-  image VERSION   make the image of a Spark version, and print its name
+  image VERSION   make the image of a Spark version (or seed, that of the first example), pull it into the nodes,
+                  and print its name
+  packages NAME...
+                  install what single tests need: aws, javac, npm, pip, podman, venv
   clean           down, and drop the cache too
 
 State is in $SPARKCTL_TEST_CLUSTER_STATE (/var/lib/sparkctl-test-cluster), the cache in
@@ -100,6 +104,8 @@ func command(ctx context.Context, args []string) error {
 		operands = 1
 	case "restart", "pause", "resume", "image":
 		operands = 1
+	case "packages":
+		operands = max(1, len(args))
 	case "down", "status", "disconnect", "clean":
 	default:
 		return usageError(fmt.Sprintf("unknown command %q", name))
@@ -112,13 +118,21 @@ func command(ctx context.Context, args []string) error {
 		return usageError(fmt.Sprintf("%s takes %d operands, not %d", name, operands, len(rest)))
 	}
 
-	// Before anything is touched.
-	if os.Geteuid() != 0 {
-		return errors.New("the test cluster needs root (namespaces, mounts, control groups): run it as root, or with sudo -E")
-	}
 	c, err := newCluster()
 	if err != nil {
 		return err
+	}
+	if name == "packages" {
+		// What is there already is found without root.
+		lines, err := c.installForTests(ctx, rest)
+		for _, line := range lines {
+			fmt.Println(line)
+		}
+		return err
+	}
+	// Before anything is touched.
+	if os.Geteuid() != 0 {
+		return errors.New("the test cluster needs root (namespaces, mounts, control groups): run it as root, or with sudo -E")
 	}
 	if name == "status" {
 		return c.status(ctx)
@@ -159,14 +173,14 @@ func command(ctx context.Context, args []string) error {
 		}
 		return c.simulateNodes(ctx, count, labels, open)
 	case "image":
-		version, err := sparkVersion(rest[0])
+		one, err := imageOf(rest[0])
 		if err != nil {
 			return usageError(err.Error())
 		}
-		if err := c.makeImages(ctx, []image{sparkImage(version)}); err != nil {
+		if err := c.addImage(ctx, one); err != nil {
 			return err
 		}
-		fmt.Println(sparkImage(version).name)
+		fmt.Println(one.name)
 		return nil
 	}
 	panic("unreachable: " + name)

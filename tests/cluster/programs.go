@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -33,11 +34,42 @@ var moduleTools = []struct{ name, pkg, built string }{
 	{"volcano-webhook", "volcano.sh/volcano/cmd/webhook-manager", "webhook-manager"},
 }
 
-// Built each from its own module, as their requirements and this module's exclude one another.
-var ownTools = []struct{ name, pkg string }{
-	{"registry", "github.com/distribution/distribution/v3/cmd/registry@v3.0.0"},
-	{"coredns", "github.com/coredns/coredns@v1.14.3"},
-	{"kwok", "sigs.k8s.io/kwok/cmd/kwok@v0.7.0"},
+// A program that is built from a module of its own, as its requirements and this module's exclude one another.
+type ownTool struct {
+	name, module, version string
+	// Its main package; none: one is written that links these packages alone, as the module's own links the
+	// clients of every cloud.
+	main    string
+	imports []string
+	run     string
+}
+
+var (
+	registryTool = ownTool{
+		name: "registry", module: "github.com/distribution/distribution/v3", version: "v3.0.0",
+		imports: []string{"registry", "registry/storage/driver/filesystem"}, run: "_ = registry.RootCmd.Execute()",
+	}
+	coreDNSTool = ownTool{
+		name: "coredns", module: "github.com/coredns/coredns", version: "v1.14.3",
+		imports: []string{"coremain", "plugin/bind", "plugin/errors", "plugin/kubernetes"}, run: "coremain.Run()",
+	}
+	// Only for simulated nodes, which few tests ask for.
+	kwokTool = ownTool{name: "kwok", module: "sigs.k8s.io/kwok", version: "v0.7.0", main: "./cmd/kwok"}
+)
+
+var ownTools = []ownTool{registryTool, coreDNSTool, kwokTool}
+
+// A main package that links what the tests need of a module: the first import is the one that runs.
+func (t ownTool) source() string {
+	text := "package main\n\nimport (\n"
+	for i, one := range t.imports {
+		name := "_ "
+		if i == 0 {
+			name = ""
+		}
+		text += fmt.Sprintf("\t%s%q\n", name, t.module+"/"+one)
+	}
+	return text + ")\n\nfunc main() { " + t.run + " }\n"
 }
 
 // The linker's flags: small files, and a server that knows its version.
@@ -67,91 +99,137 @@ func (c *cluster) system(name string) string {
 	return name
 }
 
-// Builds what is not in the cache. Each file is put there by a rename, so what is there is whole.
+func (c *cluster) missing(name string) bool {
+	_, err := os.Stat(c.program(name))
+	return err != nil
+}
+
+// Settings of every build: what go.mod says, whatever a module brings in a folder `vendor`. Programs are put into the cache by a rename, so what is there is whole.
+func buildEnvironment() []string {
+	return []string{"CGO_ENABLED=0", "GOFLAGS=-buildvcs=false -mod=readonly", "GOWORK=off", "GOOS=linux", "GOARCH=" + runtime.GOARCH}
+}
+
+// Builds what every cluster runs and is not in the cache.
 func (c *cluster) build(ctx context.Context) error {
-	missing := func(name string) bool {
-		_, err := os.Stat(c.program(name))
-		return err != nil
+	if err := c.buildModule(ctx); err != nil {
+		return err
+	}
+	for _, one := range []ownTool{registryTool, coreDNSTool} {
+		if err := c.buildOwn(ctx, one); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Builds etcd, Kubernetes and Volcano, all at once: most packages are shared.
+func (c *cluster) buildModule(ctx context.Context) error {
+	var packages []string
+	incomplete := c.missing("volcano.yaml")
+	for _, one := range moduleTools {
+		packages = append(packages, one.pkg)
+		incomplete = incomplete || c.missing(one.name)
+	}
+	if !incomplete || ctx.Err() != nil {
+		return ctx.Err()
 	}
 	work, err := c.workFolder("build")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(work)
-	install := func(built, name string) error {
-		return os.Rename(filepath.Join(work, "bin", built), c.program(name))
+	// In a module of its own, so that the checkout may move or change meanwhile.
+	for _, file := range []string{"go.mod", "go.sum"} {
+		if err := os.WriteFile(filepath.Join(work, file), source(file), 0o644); err != nil {
+			return err
+		}
 	}
-	if err := errors.Join(os.MkdirAll(c.program("."), 0o755), os.MkdirAll(filepath.Join(work, "bin"), 0o755)); err != nil {
+	names := "etcd, Kubernetes and Volcano"
+	built, err := goBuild(ctx, names, work, linkerFlags(), packages)
+	if err != nil {
 		return err
 	}
-	environment := []string{"CGO_ENABLED=0", "GOFLAGS=-buildvcs=false", "GOWORK=off", "GOBIN=" + filepath.Join(work, "bin"), "GOOS=linux", "GOARCH=" + runtime.GOARCH}
-
-	var packages []string
-	any := missing("volcano.yaml")
+	volcano, err := tool{dir: work, env: buildEnvironment()}.run(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "volcano.sh/volcano")
+	if err != nil {
+		return err
+	}
+	manifest, err := os.ReadFile(filepath.Join(strings.TrimSpace(volcano), "installer", "volcano-development.yaml"))
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(built, "volcano.yaml"), manifest, 0o644); err != nil {
+		return err
+	}
 	for _, one := range moduleTools {
-		packages = append(packages, one.pkg)
-		any = any || missing(one.name)
-	}
-	if any {
-		// In a module of its own, so that the checkout may move or change meanwhile.
-		for _, file := range []string{"go.mod", "go.sum"} {
-			if err := os.WriteFile(filepath.Join(work, file), source(file), 0o644); err != nil {
-				return err
-			}
-		}
-		var lines atomic.Int64
-		building := tool{dir: work, env: environment, lines: &lines}
-		detail := func() string { return fmt.Sprintf(", %d packages downloaded or compiled", lines.Load()) }
-		err := stepWith("building etcd, Kubernetes and Volcano", detail, func() error {
-			_, err := building.run(ctx, "go", append([]string{"build", "-v", "-trimpath", "-ldflags", linkerFlags(),
-				"-o", filepath.Join(work, "bin") + "/"}, packages...)...)
-			if err != nil {
-				return err
-			}
-			volcano, err := building.run(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "volcano.sh/volcano")
-			if err != nil {
-				return err
-			}
-			manifest, err := os.ReadFile(filepath.Join(strings.TrimSpace(volcano), "installer", "volcano-development.yaml"))
-			if err != nil {
-				return err
-			}
-			return os.WriteFile(filepath.Join(work, "bin", "volcano.yaml"), manifest, 0o644)
-		})
-		if err != nil {
-			return err
-		}
-		for _, one := range moduleTools {
-			if err := install(one.built, one.name); err != nil {
-				return err
-			}
-		}
-		if err := install("volcano.yaml", "volcano.yaml"); err != nil {
+		if err := c.keep(built, one.built, one.name); err != nil {
 			return err
 		}
 	}
-	for _, one := range ownTools {
-		if !missing(one.name) {
-			continue
-		}
-		var lines atomic.Int64
-		building := tool{dir: work, env: environment, lines: &lines}
-		detail := func() string { return fmt.Sprintf(", %d packages downloaded or compiled", lines.Load()) }
-		err := stepWith("building "+one.name, detail, func() error {
-			if err := os.RemoveAll(filepath.Join(work, "go.mod")); err != nil {
-				return err
-			}
-			_, err := building.run(ctx, "go", "install", "-v", "-trimpath", "-ldflags", "-s -w", one.pkg)
-			if err != nil {
-				return err
-			}
-			return install(one.name, one.name)
-		})
-		if err != nil {
+	return c.keep(built, "volcano.yaml", "volcano.yaml")
+}
+
+// Builds a program from a copy of its module, with the requirements of that module.
+func (c *cluster) buildOwn(ctx context.Context, one ownTool) error {
+	if !c.missing(one.name) || ctx.Err() != nil {
+		return ctx.Err()
+	}
+	work, err := c.workFolder("build-" + one.name)
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+	download, err := tool{dir: work, env: buildEnvironment()}.run(ctx, "go", "mod", "download", "-json", one.module+"@"+one.version)
+	if err != nil {
+		return fmt.Errorf("downloading %s: %w", one.module, err)
+	}
+	var module struct{ Dir string }
+	if err := json.Unmarshal([]byte(download), &module); err != nil {
+		return fmt.Errorf("downloading %s: %w", one.module, err)
+	}
+	copied := filepath.Join(work, "module")
+	if err := os.CopyFS(copied, os.DirFS(module.Dir)); err != nil {
+		return err
+	}
+	main := one.main
+	if main == "" {
+		main = "./sparkctl-" + one.name
+		folder := filepath.Join(copied, main)
+		if err := write(filepath.Join(folder, "main.go"), one.source()); err != nil {
 			return err
 		}
 	}
-	return nil
+	built, err := goBuild(ctx, one.name, copied, "-s -w", []string{main})
+	if err != nil {
+		return err
+	}
+	return c.keep(built, filepath.Base(main), one.name)
+}
+
+// Builds programs, and shows how far that is. Returns the folder that they are in.
+func goBuild(ctx context.Context, names, folder, flags string, mains []string) (string, error) {
+	built := filepath.Join(folder, "bin")
+	if err := os.Mkdir(built, 0o755); err != nil {
+		return "", err
+	}
+	var lines atomic.Int64
+	building := tool{dir: folder, env: buildEnvironment(), lines: &lines}
+	detail := func() string {
+		programs, _ := os.ReadDir(built)
+		return fmt.Sprintf("%d of %d programs, %d packages downloaded or compiled", len(programs), len(mains), lines.Load())
+	}
+	err := stepWith("building "+names, detail, func() error {
+		_, err := building.run(ctx, "go", append([]string{"build", "-v", "-trimpath", "-ldflags", flags, "-o", built + "/"}, mains...)...)
+		return err
+	})
+	return built, err
+}
+
+// Moves a program that was built into the cache.
+func (c *cluster) keep(folder, built, name string) error {
+	if err := os.MkdirAll(c.program("."), 0o755); err != nil {
+		return err
+	}
+	return os.Rename(filepath.Join(folder, built), c.program(name))
 }
 
 // A folder for work under way, in the cache so that renames out of it are atomic. What a run that was
@@ -162,104 +240,6 @@ func (c *cluster) workFolder(name string) (string, error) {
 		return "", fmt.Errorf("removing what an earlier run left: %w", err)
 	}
 	return folder, os.MkdirAll(folder, 0o755)
-}
-
-type requirement struct {
-	there func() bool
-	debs  []string // the first that the machine's distribution has
-}
-
-func installed(names ...string) func() bool {
-	return func() bool {
-		for _, name := range names {
-			if _, err := exec.LookPath(name); err != nil {
-				return false
-			}
-		}
-		return true
-	}
-}
-
-func exists(paths ...string) func() bool {
-	return func() bool {
-		for _, path := range paths {
-			if _, err := os.Stat(path); err == nil {
-				return true
-			}
-		}
-		return false
-	}
-}
-
-// What a cluster needs to run.
-var toRun = []requirement{
-	{installed("containerd", "ctr", "containerd-shim-runc-v2"), []string{"containerd"}},
-	{installed("runc"), []string{"runc"}},
-	{exists("/usr/lib/cni/bridge", "/opt/cni/bin/bridge"), []string{"containernetworking-plugins"}},
-	{installed("iptables"), []string{"iptables"}},
-	{installed("ip"), []string{"iproute2"}},
-	{installed("mount", "umount"), []string{"mount"}},
-	{installed("nsenter", "unshare"), []string{"util-linux"}},
-}
-
-// What images are made with.
-var toMakeImages = []requirement{
-	{installed("debootstrap"), []string{"debootstrap"}},
-	{exists("/usr/share/keyrings/debian-archive-keyring.gpg"), []string{"debian-archive-keyring"}},
-	{func() bool { return exec.Command("python3", "-m", "pip", "--version").Run() == nil }, []string{"python3-pip"}},
-	{func() bool { _, err := javac(); return err == nil }, []string{"openjdk-17-jdk-headless", "openjdk-21-jdk-headless", "openjdk-25-jdk-headless"}},
-}
-
-// Installs the Debian packages of what is missing, and says which.
-func install(ctx context.Context, requirements []requirement) error {
-	var missing []requirement
-	for _, one := range requirements {
-		if !one.there() {
-			missing = append(missing, one)
-		}
-	}
-	if len(missing) == 0 {
-		return nil
-	}
-	apt := tool{env: []string{"DEBIAN_FRONTEND=noninteractive"}}
-	if _, err := exec.LookPath("apt-get"); err != nil {
-		var names []string
-		for _, one := range missing {
-			names = append(names, one.debs[0])
-		}
-		return fmt.Errorf("this machine has no apt-get: install what Debian calls %s, and try again", strings.Join(names, ", "))
-	}
-	var names []string
-	err := step("updating apt's package lists", func() error {
-		_, err := apt.run(ctx, "apt-get", "-o", "DPkg::Lock::Timeout=300", "update")
-		return err
-	})
-	if err != nil {
-		say("going on with the lists of an earlier time: %v", err)
-	}
-	for _, one := range missing {
-		name := one.debs[0]
-		for _, candidate := range one.debs {
-			if policy, err := apt.run(ctx, "apt-cache", "policy", candidate); err == nil && strings.Contains(policy, "Candidate:") && !strings.Contains(policy, "Candidate: (none)") {
-				name = candidate
-				break
-			}
-		}
-		names = append(names, name)
-	}
-	err = step("installing "+strings.Join(names, ", "), func() error {
-		_, err := apt.run(ctx, "apt-get", append([]string{"-o", "DPkg::Lock::Timeout=300", "install", "-y", "--no-install-recommends"}, names...)...)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	for _, one := range missing {
-		if !one.there() {
-			return fmt.Errorf("%s is installed, but what it should bring is not found (is its folder in PATH?)", strings.Join(one.debs, " or "))
-		}
-	}
-	return nil
 }
 
 var javacVersion = regexp.MustCompile(`javac (?:1\.)?(\d+)`)

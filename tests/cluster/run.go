@@ -22,12 +22,13 @@ func say(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "%6.1fs  %s\n", time.Since(begin).Seconds(), fmt.Sprintf(format, args...))
 }
 
-// Shows a slow step: when it begins, that it still goes on, and how long it took.
+// Shows a slow step: when it begins, that it is still running, and how long it took.
 func step(what string, do func() error) error {
-	return stepWith(what, func() string { return "" }, do)
+	return stepWith(what, nil, do)
 }
 
-func stepWith(what string, detail func() string, do func() error) error {
+// The same for a step that knows how far it is.
+func stepWith(what string, progress func() string, do func() error) error {
 	say("%s …", what)
 	start := time.Now()
 	done := make(chan struct{})
@@ -40,15 +41,35 @@ func stepWith(what string, detail func() string, do func() error) error {
 			case <-done:
 				return
 			case <-tick.C:
-				say("%s … still at it after %.0f s%s", what, time.Since(start).Seconds(), detail())
+				say("%s", soFar(what, time.Since(start), progress))
 			}
 		}
 	}()
 	if err := do(); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
-	say("%s: done in %.1f s", what, time.Since(start).Seconds())
+	say("%s: done in %s", what, inWords(time.Since(start)))
 	return nil
+}
+
+// What a step that is still running says: `building registry … (0 of 1 programs, 90 s so far)`.
+func soFar(what string, elapsed time.Duration, progress func() string) string {
+	known := ""
+	if progress != nil {
+		known = progress() + ", "
+	}
+	return fmt.Sprintf("%s … (%s%s so far)", what, known, inWords(elapsed))
+}
+
+func inWords(elapsed time.Duration) string {
+	switch seconds := elapsed.Seconds(); {
+	case seconds < 10:
+		return fmt.Sprintf("%.1f s", seconds)
+	case seconds < 120:
+		return fmt.Sprintf("%.0f s", seconds)
+	default:
+		return fmt.Sprintf("%.0f min", elapsed.Minutes())
+	}
 }
 
 // A helper that runs to its end. It dies with this program, however that ends.

@@ -27,6 +27,9 @@ func (c *cluster) simulateNodes(ctx context.Context, count int, labels []string,
 		return err
 	}
 	if count > 0 {
+		if err := c.buildOwn(ctx, kwokTool); err != nil {
+			return err
+		}
 		if err := c.ensure(ctx, c.kwok()); err != nil {
 			return err
 		}

@@ -102,6 +102,21 @@ func sparkImage(version string) image {
 	return sparkImageNamed("docker.io/apache/spark:"+version, version)
 }
 
+// What the seed image is asked for by.
+const seed = "seed"
+
+// The image of a Spark version, or the seed image.
+func imageOf(given string) (image, error) {
+	if given == seed {
+		return seedImage(), nil
+	}
+	version, err := sparkVersion(given)
+	if err != nil {
+		return image{}, err
+	}
+	return sparkImage(version), nil
+}
+
 // The image that the first example of the project has always named.
 func seedImage() image {
 	return sparkImageNamed("gcr.io/spark-operator/spark-py:v3.0.0", "3.0.0")

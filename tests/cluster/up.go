@@ -19,7 +19,7 @@ const waitForNode = 2 * time.Minute
 func (c *cluster) up(ctx context.Context, versions []string, withImages bool) error {
 	wanted := []image{busyboxImage(), pauseImage()}
 	if withImages {
-		wanted = append(wanted, sparkImage(currentSpark), seedImage())
+		wanted = append(wanted, sparkImage(currentSpark))
 	}
 	for _, version := range versions {
 		if version != currentSpark || !withImages {
@@ -29,6 +29,9 @@ func (c *cluster) up(ctx context.Context, versions []string, withImages bool) er
 
 	fresh := !c.isOurs() || !networkExists()
 	if fresh {
+		if err := checkCgroups(); err != nil {
+			return err
+		}
 		if err := c.down(); err != nil {
 			return err
 		}
