@@ -1,20 +1,19 @@
 //! Input that means no good ends in an error that says where, at once and in little memory.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// Kilobytes of address space: far more than a job takes, far less than a bomb would.
-const MEMORY: &str = "2000000";
+/// Kilobytes of address space, and seconds of processor time, which other programs do not take: far more than a job takes,
+/// far less than a bomb would.
+const LIMITS: &str = "ulimit -v 2000000; ulimit -t 20";
 
 /// What `validate` says of the input.
 fn refusal(input: &[u8]) -> String {
     let mut shell = assert_cmd::Command::new("sh");
     let program = env!("CARGO_BIN_EXE_sparkctl");
-    shell.args(["-c", "ulimit -v $0; exec $1 validate -", MEMORY, program]).env("KUBECONFIG", "/nonexistent");
-    let start = Instant::now();
-    let output = shell.write_stdin(input).timeout(Duration::from_secs(60)).output().expect("the shell runs");
+    shell.args(["-c", &format!("{LIMITS}; exec $0 validate -"), program]).env("KUBECONFIG", "/nonexistent");
+    let output = shell.write_stdin(input).timeout(Duration::from_secs(600)).output().expect("the shell runs");
     let words = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{}", words.chars().take(2000).collect::<String>());
-    assert!(start.elapsed() < Duration::from_secs(20), "took {:?}", start.elapsed());
     assert!(words.len() < 50_000, "{} bytes were said", words.len());
     words
 }

@@ -8,27 +8,18 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use crate::proxy::{Deed, Fault, Moment, Proxy, Script};
-use crate::support::{Namespace, cluster, short_job, text};
+use crate::support::jobs::{file, job};
+use crate::support::{Namespace, PATIENCE, cluster, hearing_signals, signal, text};
 use crate::{alone, client};
 
 /// Counts until it is called, and a little further: it fails.
 const COUNTING: &str = "(nc -l -p 9999 >/dev/null; touch /dev/shm/called) & i=0; \
     while [ ! -e /dev/shm/called ]; do i=$((i + 1)); echo line $i; sleep 0.2; done; echo the end; exit 3";
-
-fn file(ns: &Namespace, name: &str) -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}", ns.name))
-}
-
-fn job(ns: &Namespace, name: &str, command: &str) -> PathBuf {
-    let path = file(ns, &format!("{name}.yaml"));
-    std::fs::write(&path, short_job(name, cluster().variable("BUSYBOX_IMAGE"), command)).expect("a job file");
-    path
-}
 
 /// A sparkctl that follows an application, and what it has said.
 struct Followed {
@@ -39,7 +30,8 @@ struct Followed {
 }
 
 impl Followed {
-    fn begin(command: &mut Command) -> Followed {
+    fn begin(command: &Command) -> Followed {
+        let mut command = hearing_signals(command);
         let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("sparkctl");
         let out = BufReader::new(process.stdout.take().expect("stdout"));
         let mut err = process.stderr.take().expect("stderr");
@@ -56,7 +48,7 @@ impl Followed {
     /// Waits for some more lines of the log.
     fn hear(&mut self, lines: usize) {
         for _ in 0..lines {
-            self.said.push(self.lines.recv_timeout(Duration::from_secs(120)).expect("a line of the log"));
+            self.said.push(self.lines.recv_timeout(PATIENCE).expect("a line of the log"));
         }
     }
 
@@ -144,7 +136,10 @@ fn follow_with(name: &str, user: impl Fn(&Path) -> Value) {
     command.env("KUBECONFIG", config).arg("submit").arg(job).args(["--logs", "--watch-timeout", "2s"]);
     let mut followed = Followed::begin(&mut command);
     followed.hear(5);
-    std::fs::write(&given, new).expect("another token");
+    // Whole at any moment: it may be read now.
+    let next = file(&ns, "token.next");
+    std::fs::write(&next, new).expect("another token");
+    std::fs::rename(&next, &given).expect("the other token in place");
     api.delete(&format!("{}/old", ns.core("secrets"))).expect("an end of the old one");
     let old = kubeconfig(&ns, "old.kubeconfig", &json!({"token": old}));
     ns.wait_for("a refusal of the old token", || {
@@ -200,11 +195,14 @@ fn a_second_signal_ends_it_at_once() {
     ns.wait_for("the silence", || proxy.has_begun().then_some(()));
     let driver = format!("{}/impatient-driver", ns.core("pods"));
     let before = proxy.asked_for(&driver);
-    let interrupt = |process: &Child| kill_process(Pid::from_child(process), Signal::INT).expect("a signal");
-    interrupt(&followed.process);
+    signal(&followed.process, Signal::INT);
     // It is about to delete the driver, and would try to for some minutes.
-    ns.wait_for("the first request for the deletion", || (proxy.asked_for(&driver) > before).then_some(()));
-    interrupt(&followed.process);
+    ns.wait_for("the first request for the deletion", || {
+        let ended = followed.process.try_wait().expect("its status");
+        assert!(ended.is_none(), "it ended before: {ended:?}");
+        (proxy.asked_for(&driver) > before).then_some(())
+    });
+    signal(&followed.process, Signal::INT);
     let status = ns.wait_for("its end", || followed.process.try_wait().expect("its status"));
     assert_eq!(status.code(), Some(130));
 }

@@ -128,7 +128,9 @@ impl Proxy {
         }
         let serving = run.clone();
         tokio::spawn(async move {
-            while let Ok((socket, _)) = listener.accept().await {
+            loop {
+                // A connection that is gone before it is taken is no reason to take no other.
+                let Ok((socket, _)) = listener.accept().await else { continue };
                 tokio::spawn(serve(socket, serving.clone()));
             }
         });
@@ -154,8 +156,8 @@ impl Proxy {
     }
 
     /// How many requests sparkctl has made.
-    pub fn requests(&self) -> usize {
-        self.run.requests.lock().expect("a lock").len()
+    pub fn requests(&self) -> u64 {
+        self.run.requests.lock().expect("a lock").len() as u64
     }
 
     /// How many of them were for this path and none beyond it.

@@ -4,7 +4,7 @@ use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::{Value, json};
 
-use crate::supervision::{job, retries};
+use crate::support::jobs::{policy_job as job, retries};
 use crate::support::{Namespace, cluster};
 
 const POLICIES: &str = "/apis/admissionregistration.k8s.io/v1beta1/mutatingadmissionpolicies";

@@ -3,18 +3,11 @@
 use predicates::str::contains;
 use serde_json::{Value, json};
 
-use crate::support::{Namespace, cluster};
+use crate::support::{Namespace, asked, cluster};
 
 /// The checks, and the exit code.
 fn doctor(ns: &Namespace, arguments: &[&str]) -> (Vec<Value>, i32) {
     asked(ns.sparkctl(), arguments)
-}
-
-pub fn asked(mut sparkctl: assert_cmd::Command, arguments: &[&str]) -> (Vec<Value>, i32) {
-    let output = sparkctl.args(["doctor", "--output", "json"]).args(arguments).output().expect("sparkctl");
-    let text = String::from_utf8(output.stdout).expect("JSON");
-    let lines = text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}")));
-    (lines.collect(), output.status.code().unwrap_or(-1))
 }
 
 fn with(checks: &[Value], verdict: &str) -> Vec<String> {

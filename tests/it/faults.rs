@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use kube::config::Kubeconfig;
 use serde_json::{Value, json};
 
-use crate::doctor::asked;
-use crate::support::{Namespace, cluster};
+use crate::support::{Namespace, asked, cluster};
 
 const JOB: &str = "examples/jvm-pi.yaml";
 

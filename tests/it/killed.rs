@@ -4,8 +4,8 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::proxy::{Fate, Proxy};
-use crate::supervision::{drivers, job, schedule};
+use crate::support::jobs::{drivers, policy_job as job, schedule};
+use crate::support::proxy::{Fate, Proxy};
 use crate::support::{Namespace, cluster};
 
 #[test]

@@ -6,8 +6,8 @@ use std::process::Stdio;
 
 use predicates::str::contains;
 
-use crate::observe::{file, job};
 use crate::support::Namespace;
+use crate::support::jobs::{file, job};
 
 /// The lines of each source, in their order.
 fn by_source(log: &str) -> BTreeMap<&str, Vec<&str>> {

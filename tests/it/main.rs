@@ -18,7 +18,6 @@ mod overlap;
 mod ping;
 mod pipelines;
 mod preempted;
-mod proxy;
 mod recipes;
 mod runs;
 #[cfg(feature = "upload")]

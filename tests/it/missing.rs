@@ -6,7 +6,7 @@ use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::{Value, json};
 
-use crate::observe::{job, job_with};
+use crate::support::jobs::{job, job_with};
 use crate::support::{Namespace, cluster};
 
 fn named(kind: &str, name: &str) -> Value {

@@ -2,16 +2,16 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
 use std::process::Stdio;
 
 use predicates::prelude::*;
 use predicates::str::contains;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::proxy::{Fate, Proxy};
-use crate::support::{Namespace, cluster, short_job};
+use crate::support::jobs::{file, job, job_of_image, job_with};
+use crate::support::proxy::{Fate, Proxy};
+use crate::support::{Namespace, cluster, hearing_signals, signal};
 
 #[test]
 fn what_cannot_be_written_is_an_error() {
@@ -33,22 +33,6 @@ fn what_cannot_be_written_is_an_error() {
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
         assert!(said.contains("writing to stdout: No space left on device"), "{arguments:?}: {said}");
     }
-}
-
-/// A file of this test's own.
-pub fn file(ns: &Namespace, name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}", ns.name))
-}
-
-/// A job file whose driver is a command.
-pub fn job(ns: &Namespace, name: &str, command: &str) -> PathBuf {
-    job_of_image(ns, name, cluster().variable("BUSYBOX_IMAGE"), command)
-}
-
-fn job_of_image(ns: &Namespace, name: &str, image: &str, command: &str) -> PathBuf {
-    let path = file(ns, &format!("{name}.yaml"));
-    std::fs::write(&path, short_job(name, image, command)).expect("a job file");
-    path
 }
 
 #[test]
@@ -191,16 +175,21 @@ fn a_wait_that_is_left_says_what_for() {
     let ns = Namespace::new("wait-left");
     let unplaced = job_with(&ns, "unplaced", "true", &json!({"nodeSelector": {"pool": "nowhere"}}));
     ns.sparkctl().args(["submit", "--detach"]).arg(unplaced).assert().code(0);
-    let run = ns.sparkctl().args(["wait", "unplaced", "--timeout", "2s"]).assert();
+    ns.wait_for("the scheduler's word", || {
+        let conditions = ns.driver()["status"]["conditions"].take();
+        conditions.as_array()?.iter().any(|condition| condition["reason"] == "Unschedulable").then_some(())
+    });
+    let run = ns.sparkctl().args(["wait", "unplaced", "--timeout", "5s"]).assert();
     run.code(124).stderr(contains("--timeout is over: unplaced: waiting  Unschedulable"));
     let mut wait = ns.command();
-    let wait = wait.args(["wait", "unplaced"]).stderr(Stdio::piped()).spawn().expect("wait");
-    // Longer than it takes to listen to signals, and to see the pod.
-    std::thread::sleep(std::time::Duration::from_secs(2));
-    kill_process(Pid::from_child(&wait), Signal::INT).expect("a signal");
-    let output = wait.wait_with_output().expect("its end");
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(130), "{said}");
+    let mut wait = hearing_signals(wait.args(["wait", "unplaced"])).stderr(Stdio::piped()).spawn().expect("wait");
+    let mut talk = BufReader::new(wait.stderr.take().expect("stderr"));
+    // Its first line is of the pod that it sees, when it has been listening to signals.
+    let mut said = String::new();
+    talk.read_line(&mut said).expect("a word of the pod");
+    signal(&wait, Signal::INT);
+    talk.read_to_string(&mut said).expect("the rest");
+    assert_eq!(wait.wait().expect("its end").code(), Some(130), "{said}");
     assert!(said.contains("interrupted: application unplaced is left as it is: waiting  Unschedulable"), "{said}");
 }
 
@@ -243,18 +232,6 @@ fn an_image_that_is_not_there_is_told_with_its_class_and_ends_it() {
     run.code(4).stderr(contains("cannot be pulled: ").and(contains("hint:")));
 }
 
-/// A job file like the short one, with more in it.
-pub fn job_with(ns: &Namespace, name: &str, command: &str, driver: &Value) -> PathBuf {
-    let text = short_job(name, cluster().variable("BUSYBOX_IMAGE"), command);
-    let mut job: Value = serde_json::from_str(&text).expect("a job");
-    for (key, value) in driver.as_object().expect("fields") {
-        job["spec"]["driver"][key] = value.clone();
-    }
-    let path = file(ns, &format!("{name}.yaml"));
-    std::fs::write(&path, job.to_string()).expect("a job file");
-    path
-}
-
 #[test]
 fn a_secret_that_is_not_there_ends_it() {
     let ns = Namespace::new("no-secret");
@@ -268,7 +245,7 @@ fn a_secret_that_is_not_there_ends_it() {
 fn labels_that_no_node_has_are_a_matter_of_affinity() {
     let ns = Namespace::new("no-node");
     let job = job_with(&ns, "no-node", "true", &json!({"nodeSelector": {"pool": "nowhere"}}));
-    let run = ns.sparkctl().arg("submit").arg(job).args(["--start-timeout", "5s"]).assert();
+    let run = ns.sparkctl().arg("submit").arg(job).args(["--start-timeout", "30s"]).assert();
     run.code(4).stderr(contains("waiting  Unschedulable: no node of").and(contains("no node has a label pool")));
 }
 
@@ -289,11 +266,11 @@ fn a_driver_killed_for_memory_is_told_so() {
 fn a_driver_that_fits_nowhere_is_told_what_the_nodes_have_and_a_claim_why_it_is_not_bound() {
     let ns = Namespace::new("fits-nowhere");
     let large = job_with(&ns, "large", "true", &json!({"coreRequest": "1000"}));
-    let run = ns.sparkctl().arg("submit").arg(large).args(["--start-timeout", "20s"]).assert();
+    let run = ns.sparkctl().arg("submit").arg(large).args(["--start-timeout", "30s"]).assert();
     run.code(4).stderr(contains("no node is large enough").and(contains("and the driver requests cpu 1000")));
     let volumes = json!([{"name": "data", "persistentVolumeClaim": {"claimName": "orders"}}]);
     let claim = job_with(&ns, "claim", "true", &json!({"template": {"spec": {"volumes": volumes}}}));
-    let run = ns.sparkctl().arg("submit").arg(claim).args(["--start-timeout", "20s"]).assert();
+    let run = ns.sparkctl().arg("submit").arg(claim).args(["--start-timeout", "30s"]).assert();
     run.code(4).stderr(contains("there is no PersistentVolumeClaim orders"));
 }
 
@@ -406,7 +383,7 @@ fn page(address: &str) -> String {
 #[test]
 fn a_running_application_can_be_looked_at_from_all_sides() {
     let ns = Namespace::new("sides");
-    let run = ns.sparkctl().args(["submit", "examples/python-pi.yaml", "--detach", "--", "30"]).assert();
+    let run = ns.sparkctl().args(["submit", "examples/python-pi.yaml", "--detach", "--", "60"]).assert();
     run.code(0).stdout("python-pi\n");
     let says = |arguments: &[&str]| {
         let output = ns.sparkctl().args(arguments).output().expect("sparkctl");
@@ -415,7 +392,7 @@ fn a_running_application_can_be_looked_at_from_all_sides() {
         assert!(output.status.success(), "{}", output.status);
         text
     };
-    says(&["wait", "python-pi", "--for", "running", "--timeout", "2m"]);
+    says(&["wait", "python-pi", "--for", "running", "--timeout", "9m"]);
     assert_eq!(says(&["list", "-o", "name", "--state", "running"]), "python-pi\n");
     assert!(says(&["list", "-o", "wide"]).contains("sparkctl"));
     says(&["list", "-A", "-l", "app.kubernetes.io/managed-by=sparkctl"]);
@@ -434,7 +411,7 @@ fn a_running_application_can_be_looked_at_from_all_sides() {
     ui.kill().expect("ending the forwarding");
     ui.wait().expect("its end");
     assert!(says(&["describe", "python-pi"]).contains("state:      Running"));
-    says(&["wait", "python-pi", "--for", "succeeded", "--timeout", "4m"]);
+    says(&["wait", "python-pi", "--for", "succeeded", "--timeout", "9m"]);
     assert!(says(&["events", "python-pi"]).contains("Scheduled"));
     assert!(says(&["describe", "python-pi"]).contains("state:      Succeeded"));
     assert!(says(&["status", "python-pi"]).contains("python-pi succeeded"));

@@ -5,24 +5,32 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::{Value, json};
 
-use crate::proxy::{Fate, Proxy};
-use crate::supervision::{drivers, job};
+use crate::support::jobs::{drivers, policy_job as job};
+use crate::support::proxy::{Fate, Proxy};
 use crate::support::{Namespace, cluster, text};
 
 #[test]
 fn of_two_wrappers_at_the_same_second_one_runs() {
     let ns = Namespace::new("overlap");
-    let path = job(&ns, "hourly", "", "trap 'exit 143' TERM; sleep 12 & wait");
+    // It ends when it is called.
+    let path = job(&ns, "hourly", "", "trap 'exit 143' TERM; nc -l -p 9999 >/dev/null & wait");
     let submit = |more: &[&str]| {
         let mut command = ns.command();
         command.arg("submit").arg(&path).args(more).stderr(Stdio::piped()).stdout(Stdio::null());
         command.spawn().expect("sparkctl")
     };
-    let hosts = [submit(&["--overlap", "forbid"]), submit(&["--overlap", "forbid"])];
+    let running = |is_wanted: &dyn Fn(&str) -> bool| {
+        let running = drivers(&ns).into_iter().filter(|pod| pod["status"]["phase"] == "Running");
+        running.map(|pod| text(&pod["metadata"]["name"])).find(|name| is_wanted(name))
+    };
+    let mut hosts = [submit(&["--overlap", "forbid"]), submit(&["--overlap", "forbid"])];
+    ns.wait_for("the end of one", || {
+        hosts.iter_mut().any(|host| host.try_wait().expect("its state").is_some()).then_some(())
+    });
+    ns.call(&ns.wait_for("the driver of the other", || running(&|_| true)));
     let mut codes = hosts.map(|host| host.wait_with_output().expect("its end").status.code());
     codes.sort_unstable();
     assert_eq!(codes, [Some(0), Some(9)]);
@@ -33,9 +41,13 @@ fn of_two_wrappers_at_the_same_second_one_runs() {
     let skipped = ns.sparkctl().arg("submit").arg(&path).args(["--overlap", "forbid", "--skip-ok"]).assert().code(0);
     skipped.stderr(contains("hourly is skipped: an earlier run goes on (driver pod hourly-"));
     ns.sparkctl().arg("submit").arg(&path).args(["--overlap", "queue", "--queue-timeout", "1s"]).assert().code(9);
-    let replace = ["--overlap", "replace", "--keep", "on-failure"];
-    let replaced = ns.sparkctl().arg("submit").arg(&path).args(replace).assert().code(0);
-    replaced.stderr(contains("hourly replaces an earlier run").and(contains("--keep says so")));
+    let second = ns.wait_for("the second driver", || running(&|_| true));
+    let replacing = submit(&["--overlap", "replace", "--keep", "on-failure"]);
+    ns.call(&ns.wait_for("the third driver", || running(&|name| name != second)));
+    let replaced = replacing.wait_with_output().expect("its end");
+    let told = String::from_utf8_lossy(&replaced.stderr);
+    assert_eq!(replaced.status.code(), Some(0), "{told}");
+    assert!(told.contains("hourly replaces an earlier run") && told.contains("--keep says so"), "{told}");
     // The first was to be kept, the second was replaced, the third was not to be kept.
     ns.wait_for("the first one alone", || (drivers(&ns).len() == 1).then_some(()));
 }

@@ -3,8 +3,8 @@
 use predicates::prelude::*;
 use predicates::str::{contains, is_match};
 
-use crate::observe::{file, job};
 use crate::support::Namespace;
+use crate::support::jobs::{file, job};
 
 /// A regular expression for the whole of a text.
 fn whole(expression: &str) -> impl Predicate<str> + use<> {

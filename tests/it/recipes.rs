@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::supervision::job;
+use crate::support::jobs::policy_job as job;
 use crate::support::{Namespace, root};
 
 /// The text of the fenced block below a heading of the page, of this language.

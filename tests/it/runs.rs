@@ -14,6 +14,7 @@ fn runs_the_seeds_pi_as_a_mere_submitter() {
     // On a busy machine, too, neither executor is late for the work.
     let whole =
         ["spark.scheduler.minRegisteredResourcesRatio=1.0", "spark.scheduler.maxRegisteredResourcesWaitingTime=300s"];
+    cluster().image("seed");
     let mut submit = ns.submitter();
     submit.args(["submit", "examples/pyspark-pi.yaml", "--logs", "--conf", whole[0], "--conf", whole[1]]);
     let run = submit.assert();
@@ -122,9 +123,9 @@ fn runs_a_query_by_a_program_in_scala() {
 #[test]
 fn runs_an_older_spark() {
     let ns = Namespace::new("older");
-    let image = cluster().variable("SPARK_IMAGE_3_5_9");
+    let image = cluster().image("3.5");
     let mut command = ns.sparkctl();
-    command.args(["submit", "examples/jvm-pi.yaml", "--image", image, "--spark-version", "3.5.9", "--logs"]);
+    command.args(["submit", "examples/jvm-pi.yaml", "--image", &image, "--spark-version", "3.5.9", "--logs"]);
     command.assert().code(0).stdout(contains("Pi is roughly 3.1")).stderr(contains("jvm-pi succeeded"));
     assert_eq!(ns.driver()["metadata"]["labels"]["spark-version"], "3.5.9");
 }
@@ -179,7 +180,7 @@ fn a_driver_deleted_by_hand_is_exit_code_5() {
 fn runs_a_program_in_r() {
     let ns = Namespace::new("r");
     let mut command = ns.sparkctl();
-    command.args(["submit", "--name", "sum", "--image", cluster().variable("SPARK_IMAGE_4_1_4_R")]);
+    command.args(["submit", "--name", "sum", "--image", &cluster().image("4.1-r")]);
     command.args(["--spark-version", "4.1.4", "--main-file", "tests/it/sum.R", "--service-account", "yippee-spark"]);
     command.args(["--executors", "1", "--driver-memory", "512m", "--executor-memory", "512m", "--logs", "--", "1000"]);
     command.assert().code(0).stdout(contains("the sum in R is 499500")).stderr(contains("executors  1 running"));

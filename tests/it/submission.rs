@@ -7,7 +7,7 @@ use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::{Value, json};
 
-use crate::proxy::{Fate, Proxy};
+use crate::support::proxy::{Fate, Proxy};
 use crate::support::{Namespace, cluster, text};
 
 /// Requests of sparkctl in the namespace, as `VERB resource`.

@@ -1,64 +1,17 @@
 //! Applications that the cluster supervises: retried, expired, submitted again, with sparkctl gone or killed.
 
 use std::io::{BufRead, BufReader, Read};
-use std::path::PathBuf;
 use std::process::Stdio;
 
 use predicates::prelude::*;
 use predicates::str::contains;
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::observe::file;
-use crate::preempted::Slot;
-use crate::proxy::{Fate, Proxy};
-use crate::support::{Namespace, cluster, text};
-
-/// A job whose driver is a shell of a small image: `policy` is put into its specification.
-pub fn job(ns: &Namespace, name: &str, policy: &str, script: &str) -> PathBuf {
-    let image = cluster().variable("BUSYBOX_IMAGE");
-    let file = format!(
-        r#"
-apiVersion: sparkoperator.k8s.io/v1beta2
-kind: SparkApplication
-metadata: {{name: {name}}}
-spec:
-  type: Python
-  mode: cluster
-  image: {image}
-  sparkVersion: "4.1.4"
-  mainApplicationFile: local:///nothing.py
-{policy}
-  driver:
-    coreRequest: 10m
-    memory: 16m
-    memoryOverhead: 16m
-    serviceAccount: yippee-spark
-    template:
-      spec:
-        terminationGracePeriodSeconds: 2
-        containers:
-          - name: spark-kubernetes-driver
-            command: [/bin/sh, -c, {script:?}]
-"#
-    );
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}.yaml", ns.name));
-    std::fs::write(&path, file).expect("a job file");
-    path
-}
-
-pub fn retries(count: u32) -> String {
-    format!("  restartPolicy: {{type: OnFailure, onFailureRetries: {count}}}")
-}
-
-pub fn drivers(ns: &Namespace) -> Vec<Value> {
-    let mut pods = cluster().api.items(&format!("{}?labelSelector=spark-role%3Ddriver", ns.core("pods")));
-    pods.sort_by_key(|pod| text(&pod["metadata"]["creationTimestamp"]));
-    pods
-}
-
-pub fn job_object(ns: &Namespace, name: &str) -> Option<Value> {
-    cluster().api.get(&format!("{}/{name}", ns.group("batch/v1", "jobs"))).ok()
-}
+use crate::support::jobs::{drivers, file, job_object, policy_job as job, retries, schedule};
+use crate::support::proxy::{Fate, Proxy};
+use crate::support::slot::Slot;
+use crate::support::{Namespace, PATIENCE, cluster, hearing_signals, signal, text};
 
 #[test]
 fn a_driver_that_fails_twice_succeeds_at_its_third_attempt_with_the_client_gone() {
@@ -205,10 +158,12 @@ fn all_attempts_failed_is_exit_code_1_with_the_last_ones_reason() {
 #[test]
 fn who_leaves_between_attempts_is_told_of_those_so_far() {
     let ns = Namespace::new("left");
-    let path = job(&ns, "slow", &retries(3), "exit 7");
+    // The pauses between attempts grow from ten seconds on: this time is over in the third or the fourth of them, and on a
+    // slow machine in an earlier one.
+    let path = job(&ns, "slow", &retries(6), "exit 7");
     let [result, junit] = ["result.json", "junit.xml"].map(|name| file(&ns, name));
     let mut submit = ns.sparkctl();
-    submit.arg("submit").arg(&path).args(["--timeout", "25s", "--on-timeout", "delete", "--result-file"]).arg(&result);
+    submit.arg("submit").arg(&path).args(["--timeout", "60s", "--on-timeout", "delete", "--result-file"]).arg(&result);
     let run = submit.arg("--junit").arg(&junit).assert().code(124);
     let first = "attempt 1  Failed: the driver exited with code 7\n";
     run.stderr(contains("--timeout is over: application slow is deleted\n").and(contains(first)));
@@ -321,23 +276,23 @@ fn a_submission_that_was_refused_for_want_of_room_is_tried_again() {
 
 #[test]
 fn signals_leave_the_application_or_delete_it_as_asked() {
-    use rustix::process::{Pid, Signal, kill_process};
     let ns = Namespace::new("signals");
     let path = job(&ns, "lasting", &retries(1), "trap 'exit 143' TERM; sleep 600 & wait");
     ns.sparkctl().arg("submit").arg(&path).arg("--detach").assert().code(0);
-    let attached = |signal: Signal, more: &[&str]| {
+    let attached = |which: Signal, more: &[&str]| {
         let mut command = ns.command();
-        command.args(["attach", "lasting"]).args(more).stderr(Stdio::piped()).stdout(Stdio::null());
-        let mut attached = command.spawn().expect("sparkctl");
+        command.args(["attach", "lasting"]).args(more);
+        let mut command = hearing_signals(&command);
+        let mut attached = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("sparkctl");
         let mut told = BufReader::new(attached.stderr.take().expect("stderr"));
         let mut text = String::new();
         told.read_line(&mut text).expect("a word of the driver");
-        kill_process(Pid::from_child(&attached), signal).expect("a signal");
+        signal(&attached, which);
         told.read_to_string(&mut text).expect("the rest");
         (attached.wait().expect("its end").code(), text)
     };
-    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
-        let (left_with, told) = attached(signal, &[]);
+    for (which, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
+        let (left_with, told) = attached(which, &[]);
         assert_eq!(left_with, Some(code), "{told}");
         assert!(told.contains("lasting runs on in the cluster"), "{told}");
     }
@@ -397,17 +352,6 @@ fn what_has_ended_is_kept_as_asked() {
     });
 }
 
-/// The same job by the clock.
-pub fn schedule(ns: &Namespace, name: &str, schedule: &str, policy: &str, script: &str) -> PathBuf {
-    let path = job(ns, name, policy, script);
-    let job = std::fs::read_to_string(&path).expect("the job file");
-    let (head, spec) = job.split_once("spec:\n").expect("a specification");
-    let head = head.replace("kind: SparkApplication", "kind: ScheduledSparkApplication");
-    let spec = spec.replace('\n', "\n  ");
-    std::fs::write(&path, format!("{head}spec:\n{schedule}\n  template:\n  {spec}\n")).expect("a job file");
-    path
-}
-
 #[test]
 fn a_schedule_is_run_by_hand_suspended_and_resumed() {
     let ns = Namespace::new("yearly");
@@ -457,7 +401,7 @@ fn schedules_fire_by_the_minute_one_at_a_time_and_keep_their_history() {
     let mut seen = [std::collections::BTreeSet::new(), std::collections::BTreeSet::new()];
     let start = std::time::Instant::now();
     while seen.iter().any(|runs| runs.len() < 3) {
-        assert!(start.elapsed().as_secs() < 330, "runs seen: {seen:?}");
+        assert!(start.elapsed() < 3 * PATIENCE, "runs seen: {seen:?}");
         for (name, seen) in ["forbid", "replace"].into_iter().zip(&mut seen) {
             let jobs = jobs_of(&ns, name);
             let active = jobs.iter().filter(|job| {
@@ -472,7 +416,7 @@ fn schedules_fire_by_the_minute_one_at_a_time_and_keep_their_history() {
         let succeeded = jobs_of(&ns, "forbid").iter().filter(|job| job["status"]["succeeded"] == 1).count();
         (succeeded == 1).then_some(())
     });
-    assert_eq!(jobs_of(&ns, "replace").len(), 1, "a replaced run is gone");
+    ns.wait_for("the replaced runs gone", || (jobs_of(&ns, "replace").len() == 1).then_some(()));
     ns.sparkctl().args(["delete", "forbid", "replace"]).assert().code(0);
     ns.wait_for("nothing", || ns.left().is_empty().then_some(()));
 }

@@ -1,7 +1,7 @@
 //! The live view, on a terminal that is resized, left and come back to.
 
-use crate::observe::job;
 use crate::support::Namespace;
+use crate::support::jobs::job;
 use crate::support::terminal::Terminal;
 
 /// Says some lines longer than a narrow terminal, then waits until it is called.

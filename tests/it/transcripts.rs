@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
+use crate::support::jobs::short_job;
 use crate::support::transcript::Transcript;
-use crate::support::{Namespace, cluster, short_job};
+use crate::support::{Namespace, cluster};
 
 /// A job file whose driver is a command of Spark's image, which starts no JVM.
 fn job(name: &str, command: &str) -> String {

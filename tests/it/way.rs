@@ -7,7 +7,7 @@ use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::{Value, json};
 
-use crate::observe::{file, job};
+use crate::support::jobs::{file, job};
 use crate::support::{Namespace, cluster, text};
 
 fn policy(ns: &Namespace, name: &str, spec: &Value) -> String {
@@ -111,7 +111,7 @@ fn a_process_that_goes_on_when_spark_has_stopped_is_told() {
             let ns = &ns;
             scope.spawn(move || {
                 let mut attach = ns.command();
-                attach.args(["attach", "python-pi", "--timeout", "4m"]).args(logs);
+                attach.args(["attach", "python-pi", "--timeout", "9m"]).args(logs);
                 let mut attach = attach.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("sparkctl");
                 let said = BufReader::new(attach.stderr.take().expect("stderr")).lines().map_while(Result::ok);
                 let is_told = said.into_iter().any(|line| line.contains(STOPPED));

@@ -7,8 +7,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use crate::support::{cluster, sparkctl};
-use crate::{failure_of, interrupt, text, wait_for};
+use crate::support::needs::package;
+use crate::support::{cluster, eventually, hearing_signals, signal, sparkctl};
+use crate::{failure_of, text};
+use rustix::process::Signal;
 
 /// `podman`, or what `SPARKCTL_TEST_ENGINE` names.
 fn engine() -> String {
@@ -22,9 +24,11 @@ fn engine() -> String {
 fn settings() -> &'static [(&'static str, String); 2] {
     static SETTINGS: OnceLock<[(&str, String); 2]> = OnceLock::new();
     SETTINGS.get_or_init(|| {
+        if engine() == "podman" {
+            package("podman");
+        }
         let found = Command::new(engine()).arg("version").output();
-        let answers = found.is_ok_and(|found| found.status.success());
-        assert!(answers, "{} does not answer: install it (Debian's package podman)", engine());
+        assert!(found.is_ok_and(|found| found.status.success()), "{} does not answer", engine());
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
         let write = |name: &str, content: &str| {
             let path = folder.join(name);
@@ -133,7 +137,7 @@ fn leaves_no_container_after_ctrl_c() {
     let folder = tempfile::tempdir().expect("a folder");
     let mark = folder.path().display().to_string();
     let script = "import time\nprint('at work', flush=True)\ntime.sleep(1000)\n";
-    let mut command = run_of(folder.path(), script, &["--", &mark]);
+    let mut command = hearing_signals(&run_of(folder.path(), script, &["--", &mark]));
     let mut run = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("running");
     let mut line = String::new();
     BufReader::new(run.stdout.take().expect("its output")).read_line(&mut line).expect("a line");
@@ -145,9 +149,9 @@ fn leaves_no_container_after_ctrl_c() {
         text(&list.stdout).contains(&mark)
     };
     assert!(there(), "the container is not among the engine's");
-    interrupt(run.id());
+    signal(&run, Signal::INT);
     assert_eq!(run.wait().expect("its end").code(), Some(130));
-    wait_for("the end of the container", || !there());
+    eventually("the end of the container", || (!there()).then_some(()));
 }
 
 #[test]

@@ -13,10 +13,12 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use rustix::process::Signal;
 use serde_json::Value;
-use support::sparkctl;
+use support::needs::announce;
+use support::{eventually, hearing_signals, signal, sparkctl};
 
 /// No container, though an engine may be here.
 const MACHINE: &str = "--local-in=machine";
@@ -32,6 +34,7 @@ fn first_run() -> &'static (PathBuf, String, String) {
         if cache.exists() {
             std::fs::remove_dir_all(&cache).expect("emptying the cache");
         }
+        announce("fetching Spark for runs on this machine");
         let mut command = sparkctl();
         command.env("SPARKCTL_CACHE_DIR", &cache).args(["submit", "examples/pyspark-pi.yaml", "--local=2", MACHINE]);
         let output = assert_cmd::Command::from_std(command).timeout(FETCH).assert().success().get_output().clone();
@@ -154,20 +157,20 @@ with open(sys.argv[1] + '.new', 'w') as file:
 os.rename(sys.argv[1] + '.new', sys.argv[1])
 time.sleep(1000)
 ";
-    let mut command = run_of(folder.path(), script, &["--", &pids.display().to_string()]);
+    let mut command = hearing_signals(&run_of(folder.path(), script, &["--", &pids.display().to_string()]));
     let mut run = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("running");
-    wait_for("the script's processes", || pids.exists());
+    eventually("the script's processes", || pids.exists().then_some(()));
     let pids: Vec<i32> = std::fs::read_to_string(&pids)
         .expect("the script's processes")
         .split(' ')
         .map(|pid| pid.parse().expect("a process id"))
         .collect();
     assert_eq!(pids.len(), 3);
-    interrupt(run.id());
+    signal(&run, Signal::INT);
     let status = run.wait().expect("its end");
     assert_eq!((status.code(), status.signal()), (Some(130), None));
     for pid in pids {
-        wait_for("the end of all processes", || !is_running(pid));
+        eventually("the end of all processes", || (!is_running(pid)).then_some(()));
     }
 }
 
@@ -177,14 +180,14 @@ fn leaves_nothing_of_a_fetch_when_the_server_is_silent_at_ctrl_c() {
     let mut command = sparkctl();
     command.env("SPARKCTL_CACHE_DIR", cache.path()).env("PIP_INDEX_URL", index_that_falls_silent());
     command.args(["submit", "examples/pyspark-pi.yaml", "--local", MACHINE]);
-    let mut run = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("running");
+    let mut run = hearing_signals(&command).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("running");
     let left = || -> Vec<String> {
         let entries = std::fs::read_dir(cache.path()).expect("the cache");
         let names = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
         names.filter(|name| !name.starts_with('.')).collect()
     };
-    wait_for("the fetch", || !left().is_empty());
-    interrupt(run.id());
+    eventually("the fetch", || (!left().is_empty()).then_some(()));
+    signal(&run, Signal::INT);
     assert_eq!(run.wait().expect("its end").code(), Some(130));
     assert_eq!(left(), [""; 0]);
 }
@@ -214,23 +217,10 @@ fn index_that_falls_silent() -> String {
     address
 }
 
-fn interrupt(pid: u32) {
-    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw).expect("a process id");
-    rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("interrupting");
-}
-
 /// A zombie waits for its parent, but does nothing any more.
 fn is_running(pid: i32) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     status.lines().any(|line| line.starts_with("State:") && !line.contains('Z'))
-}
-
-fn wait_for(what: &str, mut seen: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !seen() {
-        assert!(start.elapsed() < Duration::from_secs(120), "no sign of {what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }
 
 #[test]

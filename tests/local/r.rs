@@ -11,7 +11,7 @@ use crate::{MACHINE, first_run, text};
 
 #[test]
 fn runs_in_a_container_that_has_r() {
-    let mut command = submit(&["--name", "sum", "--image", cluster().variable("SPARK_IMAGE_4_1_4_R")]);
+    let mut command = submit(&["--name", "sum", "--image", &cluster().image("4.1-r")]);
     command.args(["--spark-version", "4.1.4", "--main-file", "tests/it/sum.R"]);
     let run = command.args(["--driver-memory", "512m", "--", "1000"]).output().expect("running");
     assert_eq!(run.status.code(), Some(0), "{}", text(&run.stderr));

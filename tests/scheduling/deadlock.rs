@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::stage::{Queue, Submit, drivers, job, submit};
-use crate::support::{Namespace, cluster};
+use crate::support::{Namespace, PATIENCE, cluster};
 
 /// What a driver does that cannot do without its executor: it makes one as Spark would, by its settings,
 /// waits until that has run, and ends.
@@ -72,7 +72,7 @@ fn with_volcano_all_ten_end_and_no_driver_runs_in_anothers_room() {
     while runs.iter_mut().any(Submit::is_running) {
         let running = drivers(&ns, "Running");
         assert!(running.len() <= 1, "{running:?} at once");
-        assert!(start.elapsed() < Duration::from_secs(240), "not done: {:?}", drivers(&ns, "Pending"));
+        assert!(start.elapsed() < 3 * PATIENCE, "not done: {:?}", drivers(&ns, "Pending"));
         std::thread::sleep(Duration::from_millis(250));
     }
     for run in runs {

@@ -28,7 +28,7 @@ fn drivers_and_executors_land_on_the_nodes_of_their_labels() {
 fn with_no_such_node_the_wait_is_explained() {
     let ns = Namespace::new("no-node");
     let submit = |name: &str, scheduler: &str| {
-        let flags = ["--scheduler", scheduler, "--driver-node", "type=quantum", "--start-timeout", "8s"];
+        let flags = ["--scheduler", scheduler, "--driver-node", "type=quantum", "--start-timeout", "30s"];
         Submit::begin(&ns, &job(name, "true"), &flags)
     };
     for run in [submit("by-volcano", "volcano"), submit("by-default", "default")] {

@@ -5,8 +5,8 @@ use serde_json::json;
 use crate::stage::{Queue, Submit, job};
 use crate::support::Namespace;
 
-/// Long enough for a scheduler to speak; the line must have come by then.
-const SOON: &str = "15s";
+/// Long enough for a scheduler on a busy machine to speak; the line must have come by then.
+const SOON: &str = "40s";
 
 fn in_queue(ns: &Namespace, name: &str, queue: &str) -> Submit {
     Submit::begin(ns, &job(name, "true"), &["--scheduler", "volcano", "--queue", queue, "--timeout", SOON])

@@ -6,22 +6,31 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub mod api;
+pub mod jars;
+pub mod jobs;
+pub mod needs;
+pub mod proxy;
+pub mod slot;
 pub mod terminal;
 pub mod transcript;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::OnceLock;
+use std::process::{Child, Command};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use api::Api;
+use needs::{announce, cluster_program, variables};
 
 /// Longer than any run of a test takes on a busy machine; a hanging one ends all the same.
-const RUN: Duration = Duration::from_secs(300);
+const RUN: Duration = Duration::from_secs(600);
+/// Longer than anything takes that a test waits for, on a busy machine too.
+pub const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The cluster that the tests run on.
 pub struct Cluster {
@@ -40,27 +49,16 @@ pub fn cluster() -> &'static Cluster {
     CLUSTER.get_or_init(|| {
         let variables = match std::env::var("SPARKCTL_TEST_KUBECONFIG") {
             Ok(path) => BTreeMap::from([("KUBECONFIG".to_owned(), path)]),
-            Err(_) => start(&["up", "--spark", "3.5", "--spark", "4.1-r"]),
+            Err(_) => {
+                announce("starting the test cluster; where nothing of it is built yet, that takes a while");
+                variables(&cluster_program(&["up"]))
+            }
         };
         let kubeconfig = PathBuf::from(&variables["KUBECONFIG"]);
         let api = Api::connect(&kubeconfig);
         api.apply_file("k8s/priority-classes.yaml", None);
         Cluster { variables, kubeconfig, api }
     })
-}
-
-/// Runs a command of the test cluster's program. Returns the `NAME=value` lines that it prints.
-fn start(arguments: &[&str]) -> BTreeMap<String, String> {
-    let output = Command::new("go")
-        .args(["run", "-C", "tests/cluster", "."])
-        .args(arguments)
-        .current_dir(root())
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("the test cluster is a Go program: install Go, or set SPARKCTL_TEST_KUBECONFIG");
-    assert!(output.status.success(), "the test cluster did not do `{}`: see above", arguments.join(" "));
-    let lines = String::from_utf8(output.stdout).expect("NAME=value lines");
-    lines.lines().filter_map(|line| line.split_once('=')).map(|(name, value)| (name.into(), value.into())).collect()
 }
 
 /// The checkout.
@@ -82,10 +80,19 @@ impl Cluster {
         std::env::var("SPARKCTL_TEST_IMAGE").unwrap_or_else(|_| self.variable("SPARK_IMAGE").to_owned())
     }
 
+    /// Name of an image that few tests need, which is made now if it is not there: of a Spark version (`3.5`), of one
+    /// with R (`4.1-r`), or the `seed`.
+    pub fn image(&self, which: &'static str) -> String {
+        static MADE: Mutex<BTreeMap<&str, String>> = Mutex::new(BTreeMap::new());
+        self.variable("API_SERVER");
+        let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+        made.entry(which).or_insert_with(|| cluster_program(&["image", which]).trim().to_owned()).clone()
+    }
+
     /// Does something to the cluster: `restart kube-apiserver`, `pause volcano-scheduler`, …
     pub fn control(&self, arguments: &[&str]) {
         self.variable("API_SERVER");
-        start(arguments);
+        cluster_program(arguments);
     }
 
     /// The requests of the audit log that have to do with a namespace, in their order.
@@ -208,16 +215,9 @@ impl Namespace {
     /// Waits until there is what `seen` looks for.
     ///
     /// # Panics
-    /// It takes more than two minutes.
-    pub fn wait_for<T>(&self, what: &str, mut seen: impl FnMut() -> Option<T>) -> T {
-        let start = Instant::now();
-        loop {
-            if let Some(found) = seen() {
-                return found;
-            }
-            assert!(start.elapsed() < Duration::from_secs(120), "no sign of {what} in {}", self.name);
-            std::thread::sleep(Duration::from_millis(100));
-        }
+    /// It takes more than [`PATIENCE`].
+    pub fn wait_for<T>(&self, what: &str, seen: impl FnMut() -> Option<T>) -> T {
+        eventually(&format!("{what} in {}", self.name), seen)
     }
 
     /// Waits for a pod to be in that phase.
@@ -259,30 +259,54 @@ impl Drop for Namespace {
     }
 }
 
+/// Waits until there is what `seen` looks for.
+///
+/// # Panics
+/// It takes more than [`PATIENCE`].
+pub fn eventually<T>(what: &str, mut seen: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = seen() {
+            return found;
+        }
+        assert!(start.elapsed() < PATIENCE, "no sign of {what} for {} s", PATIENCE.as_secs());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Sends a signal to a process that a test has started.
+pub fn signal(process: &Child, signal: Signal) {
+    kill_process(Pid::from_child(process), signal).expect("a signal");
+}
+
+/// The command, with the signals of a terminal as they are for a process that a shell starts in the foreground. A
+/// shell's background job has SIGINT ignored, and what it starts inherits that, as `cargo test &` does in a script.
+pub fn hearing_signals(command: &Command) -> Command {
+    let mut heard = Command::new("env");
+    heard.arg("--default-signal=INT,HUP,TERM").arg(command.get_program()).args(command.get_args());
+    if let Some(folder) = command.get_current_dir() {
+        heard.current_dir(folder);
+    }
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => heard.env(name, value),
+            None => heard.env_remove(name),
+        };
+    }
+    heard
+}
+
 /// A text of an object; nothing where there is none.
 pub fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-/// A job file whose driver is a command of a small image: Spark is not always the point.
-pub fn short_job(name: &str, image: &str, command: &str) -> String {
-    let template = json!({"spec": {
-        "terminationGracePeriodSeconds": 0,
-        "containers": [{"name": "spark-kubernetes-driver", "command": ["/bin/sh", "-c", command]}],
-    }});
-    let job = json!({
-        "apiVersion": "sparkoperator.k8s.io/v1beta2", "kind": "SparkApplication", "metadata": {"name": name},
-        "spec": {
-            "type": "Python", "mode": "cluster", "image": image, "sparkVersion": "4.1.4",
-            "mainApplicationFile": "local:///nothing.py",
-            "driver": {
-                "cores": 1, "coreRequest": "10m", "memory": "16m", "memoryOverhead": "16m",
-                "serviceAccount": "yippee-spark", "template": template,
-            },
-            "executor": {"instances": 1, "memory": "512m"},
-        },
-    });
-    job.to_string()
+/// What `doctor` finds: its checks, and its exit code.
+pub fn asked(mut sparkctl: assert_cmd::Command, arguments: &[&str]) -> (Vec<Value>, i32) {
+    let output = sparkctl.args(["doctor", "--output", "json"]).args(arguments).output().expect("sparkctl");
+    let text = String::from_utf8(output.stdout).expect("JSON");
+    let lines = text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}")));
+    (lines.collect(), output.status.code().unwrap_or(-1))
 }
 
 /// The binary with no cluster, and with none of the developer's own settings.

@@ -6,6 +6,7 @@ mod support;
 use std::path::Path;
 use std::process::Command;
 
+use support::needs::{announce, package};
 use support::{Namespace, cluster, root};
 
 fn run(command: &mut Command) -> String {
@@ -22,6 +23,8 @@ fn a_python_program_submits_streams_and_gets_the_result() {
     let pip = |more: &[&str]| {
         run(Command::new(&python).args(["-m", "pip", "install", "--quiet"]).args(more));
     };
+    package("venv");
+    announce("building the wheel");
     run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder.join("venv")));
     pip(&["maturin>=1.7,<2"]);
     let _ = std::fs::remove_dir_all(&build);

@@ -9,11 +9,12 @@ use std::sync::OnceLock;
 
 use predicates::prelude::*;
 use predicates::str::contains;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use tempfile::TempDir;
 
-use super::{HOST, Objects, Server, once};
-use crate::support::{Namespace, cluster, text};
+use super::{HOST, Objects, Server};
+use crate::support::needs::{once, package};
+use crate::support::{Namespace, cluster, hearing_signals, signal, text};
 
 type Environment = Vec<(&'static str, String)>;
 
@@ -95,9 +96,9 @@ fn leaves_an_upload_at_the_first_signal_and_goes_on_with_it_later() {
     let submit = || data.submit(&ns, "own-left", "gs://jobs/left", &objects.google());
     let hold = objects.folder.path().join("hold");
     std::fs::write(&hold, "").expect("holding the server");
-    let first = submit().stderr(Stdio::piped()).spawn().expect("uploading");
+    let first = hearing_signals(&submit()).stderr(Stdio::piped()).spawn().expect("uploading");
     ns.wait_for("two parts", || (data.noted().lines().count() == 3).then_some(()));
-    kill_process(Pid::from_child(&first), Signal::TERM).expect("a signal");
+    signal(&first, Signal::TERM);
     let first = first.wait_with_output().expect("its end");
     let said = String::from_utf8_lossy(&first.stderr);
     assert_eq!(first.status.code(), Some(143), "{said}");
@@ -133,12 +134,7 @@ fn has_the_credentials_of_a_profile_of_the_aws_cli() {
         let profile = format!("[team]\naws_access_key_id = {key}\naws_secret_access_key = secret\n");
         std::fs::write(&credentials, profile).expect("writing credentials");
     };
-    let is_second = |aws: &PathBuf| {
-        let version = Command::new(aws).arg("--version").output().expect("aws");
-        version.stdout.starts_with(b"aws-cli/2.")
-    };
-    let aws =
-        which::which_all("aws").expect("a PATH").find(is_second).expect("version 2 of the AWS CLI: install awscli");
+    let aws = PathBuf::from(&package("aws")["AWS_CLI"]);
     let path = format!("{}:{}", aws.parent().expect("its folder").display(), std::env::var("PATH").expect("PATH"));
     let environment = |profile: &str| {
         vec![
@@ -185,11 +181,12 @@ fn keeps_and_signs_at_google() {
 #[test]
 fn keeps_and_signs_at_azure() {
     static AZURITE: OnceLock<PathBuf> = OnceLock::new();
+    package("npm");
     let azurite = AZURITE.get_or_init(|| {
         once("azurite", |folder| {
             let mut install = Command::new("npm");
             install.args(["install", "--silent", "--no-audit", "--no-fund", "azurite", "--prefix"]).arg(folder);
-            let status = install.status().expect("npm, which installs Azurite: install Node.js");
+            let status = install.status().expect("npm");
             assert!(status.success(), "Azurite could not be installed");
         })
     });

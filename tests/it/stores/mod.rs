@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::support::PATIENCE;
+use crate::support::needs::{once, package};
+
 /// The test cluster's host, as its pods see it.
 const HOST: &str = "198.18.0.1";
 
@@ -18,6 +21,7 @@ const HOST: &str = "198.18.0.1";
 fn packages() -> &'static Path {
     static PACKAGES: OnceLock<PathBuf> = OnceLock::new();
     PACKAGES.get_or_init(|| {
+        package("pip");
         once("store-servers", |packages| {
             let mut install = Command::new("python3");
             install.args(["-m", "pip", "install", "--quiet", "--target"]).arg(packages);
@@ -27,39 +31,30 @@ fn packages() -> &'static Path {
     })
 }
 
-/// A folder that is filled once, and is there whole or not at all.
-fn once(name: &str, fill: impl FnOnce(&Path)) -> PathBuf {
-    let root = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let whole = root.join(name);
-    if !whole.exists() {
-        let folder = tempfile::tempdir_in(root).expect("a folder");
-        std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))
-            .expect("opening it");
-        fill(folder.path());
-        // Another process of the tests may have been faster.
-        if std::fs::rename(folder.path(), &whole).is_ok() {
-            let _ = folder.keep();
-        }
-    }
-    whole
-}
-
 /// A server, for as long as the test needs it.
 struct Server(Child);
 
 impl Server {
     /// Starts it with a free port of the host, and waits until it answers there.
-    fn start(command: impl FnOnce(u16) -> Command) -> (Self, String) {
+    fn start(command: impl Fn(u16) -> Command) -> (Self, String) {
+        // Another program may take the port before the server does: then it ends.
+        (0..5).find_map(|_| Self::try_start(&command)).expect("a server that stays")
+    }
+
+    fn try_start(command: impl Fn(u16) -> Command) -> Option<(Self, String)> {
         let port = std::net::TcpListener::bind((HOST, 0)).and_then(|free| free.local_addr()).expect("a port").port();
         let mut command = command(port);
         let server = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        let server = Self(server.unwrap_or_else(|error| panic!("starting {command:?}: {error}")));
+        let mut server = Self(server.unwrap_or_else(|error| panic!("starting {command:?}: {error}")));
         let start = Instant::now();
         while std::net::TcpStream::connect((HOST, port)).is_err() {
-            assert!(start.elapsed() < Duration::from_secs(60), "{command:?} does not answer");
+            if server.0.try_wait().expect("its state").is_some() {
+                return None;
+            }
+            assert!(start.elapsed() < PATIENCE, "{command:?} does not answer");
             std::thread::sleep(Duration::from_millis(100));
         }
-        (server, format!("http://{HOST}:{port}"))
+        Some((server, format!("http://{HOST}:{port}")))
     }
 
     fn python(arguments: &[&str]) -> Command {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use http::Method;
 use serde_json::json;
 
-use crate::support::{Namespace, cluster};
+use super::{Namespace, cluster};
 
 /// A request, and which one it is: the first is 0.
 pub struct Asked<'a> {
