@@ -134,7 +134,7 @@ fn follow_with(name: &str, user: impl Fn(&Path) -> Value) {
     let job = job(&ns, name, COUNTING);
     let mut command = ns.command();
     command.env("KUBECONFIG", config).arg("submit").arg(job).args(["--logs", "--watch-timeout", "2s"]);
-    let mut followed = Followed::begin(&mut command);
+    let mut followed = Followed::begin(&command);
     followed.hear(5);
     // Whole at any moment: it may be read now.
     let next = file(&ns, "token.next");
@@ -191,7 +191,7 @@ fn a_second_signal_ends_it_at_once() {
     let mut command = ns.command();
     command.env("KUBECONFIG", proxy.kubeconfig(Path::new(env!("CARGO_TARGET_TMPDIR"))));
     command.arg("submit").arg(job).args(["--on-interrupt", "delete"]);
-    let mut followed = Followed::begin(&mut command);
+    let mut followed = Followed::begin(&command);
     ns.wait_for("the silence", || proxy.has_begun().then_some(()));
     let driver = format!("{}/impatient-driver", ns.core("pods"));
     let before = proxy.asked_for(&driver);
