@@ -14,20 +14,20 @@ pub struct Attach {
     /// Name of the application, or of its driver's pod
     name: String,
     #[command(flatten)]
-    place: ClusterArgs,
+    cluster_args: ClusterArgs,
     #[command(flatten)]
     follow: FollowOptions,
 }
 
 impl Attach {
     pub async fn run(self) -> Result<ExitCode> {
-        self.follow.papers.begin()?;
-        self.follow.told(self.join().await)
+        self.follow.result_files.prepare()?;
+        self.follow.record_error(self.join().await)
     }
 
     async fn join(&self) -> Result<ExitCode> {
         let interrupt = Interrupt::listen()?;
-        let cluster = connect(self.place.options()).await?;
+        let cluster = connect(self.cluster_args.options()).await?;
         let found = find(&cluster, &self.name).await?;
         follow(&cluster, &found.application, &self.follow, &interrupt).await
     }

@@ -67,9 +67,9 @@ fn applications() -> Vec<CompletionCandidate> {
 
 /// Names of a cluster that can be reached. What goes wrong is no matter for a completion.
 fn candidates(names: impl AsyncFnOnce(Cluster) -> Vec<String>) -> Vec<CompletionCandidate> {
-    let place = place(std::env::args());
+    let cluster_args = cluster_args(std::env::args());
     let ask = async {
-        let cluster = cluster::connect(place.options()).await.ok()?;
+        let cluster = cluster::connect(cluster_args.options()).await.ok()?;
         Some(names(cluster).await)
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -83,9 +83,9 @@ fn candidates(names: impl AsyncFnOnce(Cluster) -> Vec<String>) -> Vec<Completion
 }
 
 /// Cluster and namespace, as far as the unfinished command line says.
-fn place(words: impl Iterator<Item = String>) -> ClusterArgs {
+fn cluster_args(words: impl Iterator<Item = String>) -> ClusterArgs {
     let mut words = words.peekable();
-    let mut place = ClusterArgs {
+    let mut cluster_args = ClusterArgs {
         namespace: std::env::var("SPARKCTL_NAMESPACE").ok(),
         context: std::env::var("SPARKCTL_CONTEXT").ok(),
         ..ClusterArgs::default()
@@ -96,13 +96,15 @@ fn place(words: impl Iterator<Item = String>) -> ClusterArgs {
             None => (word.as_str(), words.peek().cloned()),
         };
         match flag {
-            "-n" | "--namespace" => place.namespace = value.filter(|value| !value.is_empty()).or(place.namespace),
-            "--context" => place.context = value.or(place.context),
-            "--kubeconfig" => place.kubeconfig = value.map(Into::into).or(place.kubeconfig),
+            "-n" | "--namespace" => {
+                cluster_args.namespace = value.filter(|value| !value.is_empty()).or(cluster_args.namespace)
+            }
+            "--context" => cluster_args.context = value.or(cluster_args.context),
+            "--kubeconfig" => cluster_args.kubeconfig = value.map(Into::into).or(cluster_args.kubeconfig),
             _ => {}
         }
     }
-    place
+    cluster_args
 }
 
 #[cfg(test)]
@@ -110,12 +112,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_the_place_from_an_unfinished_line() {
+    fn reads_the_cluster_from_an_unfinished_line() {
         let words = "sparkctl -- sparkctl status -n data --context=prod --kubeconfig k.yaml ";
-        let place = place(words.split(' ').map(str::to_owned));
-        assert_eq!(place.namespace.as_deref(), Some("data"));
-        assert_eq!(place.context.as_deref(), Some("prod"));
-        assert_eq!(place.kubeconfig, Some("k.yaml".into()));
+        let cluster_args = cluster_args(words.split(' ').map(str::to_owned));
+        assert_eq!(cluster_args.namespace.as_deref(), Some("data"));
+        assert_eq!(cluster_args.context.as_deref(), Some("prod"));
+        assert_eq!(cluster_args.kubeconfig, Some("k.yaml".into()));
     }
 
     #[test]

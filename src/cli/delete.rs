@@ -16,12 +16,12 @@ pub struct Delete {
     #[arg(required = true)]
     names: Vec<String>,
     #[command(flatten)]
-    place: ClusterArgs,
+    cluster_args: ClusterArgs,
 }
 
 impl Delete {
     pub async fn run(self) -> Result<ExitCode> {
-        let cluster = connect(self.place.options()).await?;
+        let cluster = connect(self.cluster_args.options()).await?;
         for name in &self.names {
             if let Some(schedule) = schedule(&cluster, name).await? {
                 delete(&cluster, &schedule.application).await?;

@@ -21,12 +21,12 @@ pub struct Describe {
     /// Name of the application, or of its driver's pod
     name: String,
     #[command(flatten)]
-    place: ClusterArgs,
+    cluster_args: ClusterArgs,
 }
 
 impl Describe {
     pub async fn run(self) -> Result<ExitCode> {
-        let cluster = connect(self.place.options()).await?;
+        let cluster = connect(self.cluster_args.options()).await?;
         let application = find(&cluster, &self.name).await?.application;
         let (mut observed, events) = read_with_events(&cluster, &application).await?;
         let state = state_explained(&cluster, &mut observed).await;
@@ -51,14 +51,14 @@ impl Describe {
 
 /// The state of what was seen at a glance, with a look at what explains it.
 pub async fn state_explained(cluster: &Cluster, observed: &mut Observed) -> State {
-    let terms = Limits { now: cluster.now(), patience: PATIENCE, start_timeout: None };
-    let state = State::of(observed, &terms);
-    let looks = state::worth_a_look(&state, observed, &terms);
+    let limits = Limits { now: cluster.now(), patience: PATIENCE, start_timeout: None };
+    let state = State::of(observed, &limits);
+    let looks = state::worth_a_look(&state, observed, &limits);
     let Some(namespace) = observed.namespace().filter(|_| !looks.is_empty()) else { return state };
     for finding in cluster::evidence(cluster, namespace, observed.driver.as_ref(), &looks).await {
         observed.around.take(finding);
     }
-    State::of(observed, &terms)
+    State::of(observed, &limits)
 }
 
 /// Who made the driver's pod, as far as its labels tell.

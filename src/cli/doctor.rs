@@ -28,23 +28,23 @@ pub struct Doctor {
     #[arg(long, short, value_enum, default_value = "text", help_heading = "Output")]
     output: Form,
     #[command(flatten)]
-    place: ClusterArgs,
+    cluster_args: ClusterArgs,
 }
 
 impl Doctor {
     pub async fn run(self) -> Result<ExitCode> {
         let jobs = match self.sources.job_files.is_empty() && self.sources.overrides == Overrides::default() {
             true => Vec::new(),
-            false => sources::jobs(self.sources.read(self.place.namespace.as_deref())?)?,
+            false => sources::jobs(self.sources.read(self.cluster_args.namespace.as_deref())?)?,
         };
-        let cluster = cluster::connect(self.place.options()).await?;
+        let cluster = cluster::connect(self.cluster_args.options()).await?;
         let mut code = ExitCode::Succeeded;
         if jobs.is_empty() {
             let subject = Target { namespace: &cluster.namespace, needs: None };
             code = self.print(&cluster.namespace, &examine(&cluster, &subject).await)?;
         }
         for job in &jobs {
-            let needs = needs(job, &self.place, &Identity::default())?;
+            let needs = needs(job, &self.cluster_args, &Identity::default())?;
             let findings = examine(&cluster, &Target { namespace: &needs.namespace, needs: Some(&needs) }).await;
             code = worse(code, self.print(&needs.name, &findings)?);
         }
@@ -127,8 +127,8 @@ fn worse(one: ExitCode, other: ExitCode) -> ExitCode {
     if other.number() > one.number() { other } else { one }
 }
 
-fn needs(job: &Job, place: &ClusterArgs, identity: &Identity) -> Result<Requirements> {
-    Requirements::of(job, &namespace_of(job, place), &identity.submission(job))
+fn needs(job: &Job, cluster_args: &ClusterArgs, identity: &Identity) -> Result<Requirements> {
+    Requirements::of(job, &namespace_of(job, cluster_args), &identity.submission(job))
         .map_err(|problem| anyhow::anyhow!(problem.message))
 }
 
@@ -136,10 +136,15 @@ fn needs(job: &Job, place: &ClusterArgs, identity: &Identity) -> Result<Requirem
 ///
 /// # Errors
 /// A setting that Spark would refuse.
-pub async fn check(jobs: &[Job], place: &ClusterArgs, identity: &Identity, cluster: &Cluster) -> Result<ExitCode> {
+pub async fn check(
+    jobs: &[Job],
+    cluster_args: &ClusterArgs,
+    identity: &Identity,
+    cluster: &Cluster,
+) -> Result<ExitCode> {
     let mut code = ExitCode::Succeeded;
     for job in jobs {
-        let needs = needs(job, place, identity)?;
+        let needs = needs(job, cluster_args, identity)?;
         let findings = examine(cluster, &Target { namespace: &needs.namespace, needs: Some(&needs) }).await;
         code = worse(code, findings.code);
         for check in findings.checks.iter().filter(|check| check.verdict == Verdict::Failed) {

@@ -20,12 +20,12 @@ pub struct Events {
     #[arg(long, short, value_enum, default_value = "text")]
     output: Form,
     #[command(flatten)]
-    place: ClusterArgs,
+    cluster_args: ClusterArgs,
 }
 
 impl Events {
     pub async fn run(self) -> Result<ExitCode> {
-        let cluster = connect(self.place.options()).await?;
+        let cluster = connect(self.cluster_args.options()).await?;
         let application = find(&cluster, &self.name).await?.application;
         let events = read_with_events(&cluster, &application).await?.1?;
         match self.output {

@@ -29,12 +29,12 @@ pub struct Gc {
     #[arg(long, short = 'A')]
     all_namespaces: bool,
     #[command(flatten)]
-    place: ClusterArgs,
+    cluster_args: ClusterArgs,
 }
 
 impl Gc {
     pub async fn run(self) -> Result<ExitCode> {
-        let mut cluster = connect(self.place.options()).await?;
+        let mut cluster = connect(self.cluster_args.options()).await?;
         if self.all_namespaces {
             cluster.namespace.clear();
         }

@@ -40,7 +40,7 @@ pub struct List {
     #[arg(long, short, value_enum, default_value = "table")]
     output: Form,
     #[command(flatten)]
-    place: ClusterArgs,
+    cluster_args: ClusterArgs,
 }
 
 /// Which applications.
@@ -84,21 +84,21 @@ enum Form {
 
 impl List {
     pub async fn run(self) -> Result<ExitCode> {
-        let mut cluster = connect(self.place.options()).await?;
+        let mut cluster = connect(self.cluster_args.options()).await?;
         if self.all_namespaces {
             cluster.namespace.clear();
         }
         let (all, schedules) =
             futures_util::future::join(list(&cluster, self.selector.as_deref()), self.schedules(&cluster)).await;
         let (all, schedules) = (all?, schedules?);
-        let terms = Limits { now: cluster.now(), patience: PATIENCE, start_timeout: None };
+        let limits = Limits { now: cluster.now(), patience: PATIENCE, start_timeout: None };
         let is_wanted = |row: &Row| {
-            let young = self
-                .since
-                .is_none_or(|since| row.created.is_some_and(|at| terms.now.duration_since(at).unsigned_abs() <= since));
+            let young = self.since.is_none_or(|since| {
+                row.created.is_some_and(|at| limits.now.duration_since(at).unsigned_abs() <= since)
+            });
             young && (self.state.is_empty() || self.state.iter().any(|wanted| wanted.is_in(&row.state)))
         };
-        let rows = all.iter().map(|(application, observed)| Row::of(application, observed, &terms));
+        let rows = all.iter().map(|(application, observed)| Row::of(application, observed, &limits));
         let rows: Vec<Row> = rows.filter(is_wanted).collect();
         match self.output {
             Form::Json => stdout::print(rows.iter().map(|row| row.json(Timestamp::now())))?,
@@ -150,10 +150,10 @@ struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    fn of(application: &'a Application, observed: &'a Observed, terms: &Limits) -> Row<'a> {
+    fn of(application: &'a Application, observed: &'a Observed, limits: &Limits) -> Row<'a> {
         let created = observed.created();
-        let age = created.map(|created| span(terms.now.duration_since(created))).unwrap_or_default();
-        Row { application, driver: observed.driver.as_ref(), state: State::of(observed, terms), created, age }
+        let age = created.map(|created| span(limits.now.duration_since(created))).unwrap_or_default();
+        Row { application, driver: observed.driver.as_ref(), state: State::of(observed, limits), created, age }
     }
 
     fn head(namespaces: bool, wide: bool) -> Vec<String> {

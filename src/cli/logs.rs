@@ -35,12 +35,12 @@ pub struct Logs {
     #[arg(long, value_name = "LINES", conflicts_with = "follow")]
     tail: Option<u32>,
     #[command(flatten)]
-    place: ClusterArgs,
+    cluster_args: ClusterArgs,
 }
 
 impl Logs {
     pub async fn run(self) -> Result<ExitCode> {
-        let cluster = connect(self.place.options()).await?;
+        let cluster = connect(self.cluster_args.options()).await?;
         let Found { application, driver, .. } = find(&cluster, &self.name).await?;
         if let Some(number) = self.attempt {
             let observed = read(&cluster, &application).await?;
@@ -112,7 +112,7 @@ async fn follow_executor(cluster: &Cluster, application: &Application, pod: &Pod
     let name = pod.metadata.name.as_deref().unwrap_or_default();
     let mut logs = Streams::of(cluster);
     logs.follow(name, pod);
-    let mut sight = cluster::observe(cluster, application);
+    let mut observer = cluster::observe(cluster, application);
     let mut is_seen = false;
     let mut out = std::io::stdout().lock();
     loop {
@@ -124,9 +124,9 @@ async fn follow_executor(cluster: &Cluster, application: &Application, pod: &Pod
                 Some((_, LogEvent::End)) => {}
                 None => return Ok(ExitCode::Succeeded),
             },
-            change = sight.changed() => match change {
+            change = observer.changed() => match change {
                 Ok(Change::Objects) => {
-                    let pod = sight.observed().executors.get(name);
+                    let pod = observer.observed().executors.get(name);
                     is_seen |= pod.is_some();
                     let has_ended = pod.map_or(is_seen, state::executor_has_ended);
                     if has_ended {

@@ -28,7 +28,7 @@ pub struct Render {
     #[arg(long, help_heading = "Output")]
     no_hold: bool,
     #[command(flatten)]
-    place: ClusterArgs,
+    cluster_args: ClusterArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -105,9 +105,9 @@ fn user() -> String {
 }
 
 /// The namespace of a job: the flag's, the file's, or the kubeconfig's.
-pub fn namespace_of(job: &Job, place: &ClusterArgs) -> String {
-    let given = place.namespace.clone().or_else(|| job.namespace.clone());
-    given.unwrap_or_else(|| cluster::namespace(&place.options()))
+pub fn namespace_of(job: &Job, cluster_args: &ClusterArgs) -> String {
+    let given = cluster_args.namespace.clone().or_else(|| job.namespace.clone());
+    given.unwrap_or_else(|| cluster::namespace(&cluster_args.options()))
 }
 
 /// The name of this process's account.
@@ -125,20 +125,24 @@ fn account() -> Option<String> {
 ///
 /// # Errors
 /// A setting that Spark would refuse.
-pub fn manifests_of(job: &Job, place: &ClusterArgs, submission: &Submission) -> Result<(Manifests, Application)> {
-    manifests::of(job, &namespace_of(job, place), submission).map_err(|problem| anyhow::anyhow!(problem.message))
+pub fn manifests_of(
+    job: &Job,
+    cluster_args: &ClusterArgs,
+    submission: &Submission,
+) -> Result<(Manifests, Application)> {
+    manifests::of(job, &namespace_of(job, cluster_args), submission).map_err(|problem| anyhow::anyhow!(problem.message))
 }
 
 impl Render {
     pub fn run(self) -> Result<ExitCode> {
-        let sources = self.sources.read(self.place.namespace.as_deref())?;
+        let sources = self.sources.read(self.cluster_args.namespace.as_deref())?;
         let jobs = sources::jobs(sources)?;
         if self.identity.id.is_some() && jobs.len() > 1 {
             bail!("--id is the identity of one submission, and here are {} jobs", jobs.len());
         }
         let mut objects = Vec::new();
         for job in &jobs {
-            let (manifests, _) = manifests_of(job, &self.place, &self.identity.of_content(job))?;
+            let (manifests, _) = manifests_of(job, &self.cluster_args, &self.identity.of_content(job))?;
             objects.push(manifests.carrier);
             objects.extend(manifests.owned);
         }

@@ -25,7 +25,7 @@ pub struct Schedules {
     #[arg(long, short, value_enum, default_value = "text")]
     output: Output,
     #[command(flatten)]
-    place: ClusterArgs,
+    cluster_args: ClusterArgs,
 }
 
 /// Let no further run of a schedule begin; one that runs goes on
@@ -34,7 +34,7 @@ pub struct Suspend {
     /// Name of the schedule
     name: String,
     #[command(flatten)]
-    place: ClusterArgs,
+    cluster_args: ClusterArgs,
 }
 
 /// Let a suspended schedule's runs begin again
@@ -43,7 +43,7 @@ pub struct Resume {
     /// Name of the schedule
     name: String,
     #[command(flatten)]
-    place: ClusterArgs,
+    cluster_args: ClusterArgs,
 }
 
 /// Run a schedule's application now, and follow it to its end
@@ -61,12 +61,12 @@ pub struct Run {
     #[command(flatten)]
     follow: FollowOptions,
     #[command(flatten)]
-    place: ClusterArgs,
+    cluster_args: ClusterArgs,
 }
 
 impl Schedules {
     pub async fn run(self) -> Result<ExitCode> {
-        let mut cluster = connect(self.place.options()).await?;
+        let mut cluster = connect(self.cluster_args.options()).await?;
         if self.all_namespaces {
             cluster.namespace.clear();
         }
@@ -94,18 +94,18 @@ pub fn table(all: &[Schedule], now: Timestamp, namespaces: bool) -> Vec<String> 
 
 impl Suspend {
     pub async fn run(self) -> Result<ExitCode> {
-        set(&self.name, self.place, true).await
+        set(&self.name, self.cluster_args, true).await
     }
 }
 
 impl Resume {
     pub async fn run(self) -> Result<ExitCode> {
-        set(&self.name, self.place, false).await
+        set(&self.name, self.cluster_args, false).await
     }
 }
 
-async fn set(name: &str, place: ClusterArgs, suspended: bool) -> Result<ExitCode> {
-    let cluster = connect(place.options()).await?;
+async fn set(name: &str, cluster_args: ClusterArgs, suspended: bool) -> Result<ExitCode> {
+    let cluster = connect(cluster_args.options()).await?;
     let schedule = cluster::find_schedule(&cluster, name).await?;
     let changed = cluster::suspend(&cluster, &schedule, suspended).await?;
     let already = if changed { "" } else { "already " };
@@ -119,20 +119,20 @@ async fn set(name: &str, place: ClusterArgs, suspended: bool) -> Result<ExitCode
 
 impl Run {
     pub async fn run(self) -> Result<ExitCode> {
-        self.follow.papers.begin()?;
-        self.follow.told(self.begin().await)
+        self.follow.result_files.prepare()?;
+        self.follow.record_error(self.begin().await)
     }
 
     async fn begin(&self) -> Result<ExitCode> {
         let interrupt = Interrupt::listen()?;
-        let cluster = connect(self.place.options()).await?;
+        let cluster = connect(self.cluster_args.options()).await?;
         let schedule = cluster::find_schedule(&cluster, &self.name).await?;
         // The last digits of such an id are random.
         let id = Uuid::now_v7().simple().to_string();
         let application = cluster::run_now(&cluster, &schedule, &id[id.len() - 8..]).await?;
         messages::line(&format!("{} runs now: {}", self.name, application.carrier.describe()));
         if self.detach {
-            self.follow.receipt(&application, application.carrier.name());
+            self.follow.report_submitted(&application, application.carrier.name());
             return Ok(ExitCode::Succeeded);
         }
         follow(&cluster, &application, &self.follow, &interrupt).await
@@ -142,21 +142,21 @@ impl Run {
 /// What is said of a schedule: itself, and the runs of it that are kept.
 pub async fn tell(cluster: &Cluster, schedule: &Schedule, output: Output) -> Result<()> {
     let runs = cluster::runs(cluster, schedule).await?;
-    let terms = Limits { now: cluster.now(), patience: PATIENCE, start_timeout: None };
+    let limits = Limits { now: cluster.now(), patience: PATIENCE, start_timeout: None };
     match output {
         Output::Quiet => {}
         Output::Json => {
             let now = Timestamp::now();
-            let runs = runs.iter().map(|run| run_record(run, &terms, now));
+            let runs = runs.iter().map(|run| run_record(run, &limits, now));
             stdout::print(std::iter::once(record(schedule, now)).chain(runs))?;
         }
         Output::Text => {
             let last =
-                schedule.last_run().map(|last| format!(", last run {} ago", span(terms.now.duration_since(last))));
+                schedule.last_run().map(|last| format!(", last run {} ago", span(limits.now.duration_since(last))));
             let name = &schedule.application.name;
             let first = format!("{name} {}: {}{}", state(schedule), schedule.describe(), last.unwrap_or_default());
             let head = ["  RUN", "STATE", "AGE", "RAN", "REASON"].map(str::to_owned).to_vec();
-            let rows = runs.iter().map(|run| run_cells(run, &terms));
+            let rows = runs.iter().map(|run| run_cells(run, &limits));
             let rows: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
             let table = if rows.len() > 1 { list::table(&rows) } else { Vec::new() };
             stdout::print(std::iter::once(first).chain(table))?;
@@ -212,19 +212,19 @@ fn record(schedule: &Schedule, now: Timestamp) -> JsonLine {
     JsonLine::new("schedule", body, now)
 }
 
-fn run_cells((application, observed): &(Application, Observed), terms: &Limits) -> Vec<String> {
-    let state = State::of(observed, terms);
+fn run_cells((application, observed): &(Application, Observed), limits: &Limits) -> Vec<String> {
+    let state = State::of(observed, limits);
     vec![
         format!("  {}", application.carrier.name()),
         state.what.word().to_owned(),
-        observed.created().map(|created| span(terms.now.duration_since(created))).unwrap_or_default(),
+        observed.created().map(|created| span(limits.now.duration_since(created))).unwrap_or_default(),
         state.durations.ran.map(span).unwrap_or_default(),
         report::reason(&state).unwrap_or_default(),
     ]
 }
 
-fn run_record((application, observed): &(Application, Observed), terms: &Limits, now: Timestamp) -> JsonLine {
-    let state = State::of(observed, terms);
+fn run_record((application, observed): &(Application, Observed), limits: &Limits, now: Timestamp) -> JsonLine {
+    let state = State::of(observed, limits);
     let body = json!({
         "app": application.name,
         "namespace": application.namespace,

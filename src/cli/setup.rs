@@ -33,7 +33,7 @@ pub struct Setup {
     #[arg(long, requires = "apply")]
     preempt: bool,
     #[command(flatten)]
-    place: ClusterArgs,
+    cluster_args: ClusterArgs,
 }
 
 fn submitter(text: &str) -> Result<Submitter, String> {
@@ -55,11 +55,11 @@ fn amount(text: &str) -> Result<(String, String), String> {
 
 impl Setup {
     pub async fn run(self) -> Result<ExitCode> {
-        let namespace = cluster::namespace(&self.place.options());
+        let namespace = cluster::namespace(&self.cluster_args.options());
         for name in [&namespace, &self.service_account].into_iter().chain(&self.queue) {
             names::check(name).map_err(|message| anyhow!(message))?;
         }
-        let is_named = self.place.namespace.is_some();
+        let is_named = self.cluster_args.namespace.is_some();
         if self.apply && !is_named {
             bail!("name the namespace to be set up: -n NAME");
         }
@@ -72,7 +72,7 @@ impl Setup {
         };
         let objects = setup.objects().map_err(|error| anyhow!("reading what is built in: {error}"))?;
         if self.apply {
-            let cluster = cluster::connect(self.place.options()).await?;
+            let cluster = cluster::connect(self.cluster_args.options()).await?;
             // The namespace comes first among them.
             for object in &objects {
                 messages::line(&format!("applied {}", cluster::apply(&cluster, object).await?));

@@ -20,12 +20,12 @@ pub struct Status {
     #[arg(long, short, value_enum, default_value = "text")]
     output: Output,
     #[command(flatten)]
-    place: ClusterArgs,
+    cluster_args: ClusterArgs,
 }
 
 impl Status {
     pub async fn run(self) -> Result<ExitCode> {
-        let cluster = connect(self.place.options()).await?;
+        let cluster = connect(self.cluster_args.options()).await?;
         if let Some(schedule) = schedule(&cluster, &self.name).await? {
             schedules::tell(&cluster, &schedule, self.output).await?;
             return Ok(ExitCode::Succeeded);

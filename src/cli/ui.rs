@@ -25,19 +25,19 @@ pub struct Ui {
     #[arg(long)]
     no_open: bool,
     #[command(flatten)]
-    place: ClusterArgs,
+    cluster_args: ClusterArgs,
 }
 
 impl Ui {
     pub async fn run(self) -> Result<ExitCode> {
         let interrupt = Interrupt::listen()?;
-        let cluster = connect(self.place.options()).await?;
+        let cluster = connect(self.cluster_args.options()).await?;
         let application = find(&cluster, &self.name).await?.application;
-        let mut sight = cluster::observe(&cluster, &application);
+        let mut observer = cluster::observe(&cluster, &application);
         let state = loop {
-            let terms = Limits { now: cluster.now(), patience: PATIENCE, start_timeout: None };
-            match State::of(sight.observed(), &terms) {
-                State { what: Status::Unseen, .. } => sight
+            let limits = Limits { now: cluster.now(), patience: PATIENCE, start_timeout: None };
+            match State::of(observer.observed(), &limits) {
+                State { what: Status::Unseen, .. } => observer
                     .changed()
                     .await
                     .map_err(|failure| cluster::Refusal::of(format!("looking at {}", application.name), failure))?,
@@ -51,7 +51,7 @@ impl Ui {
                 state.what.word()
             );
         }
-        let Some(driver) = sight.observed().driver.clone() else {
+        let Some(driver) = observer.observed().driver.clone() else {
             bail!("{} has no driver's pod", application.name);
         };
         let listener = match TcpListener::bind(("127.0.0.1", self.port)).await {
@@ -76,13 +76,13 @@ impl Ui {
                     let (socket, _) = accepted.context("listening on this machine")?;
                     tokio::spawn(serve(socket, target.clone()));
                 }
-                change = sight.changed() => {
+                change = observer.changed() => {
                     change.map_err(|failure| cluster::Refusal::of(format!("looking at {}", application.name), failure))?;
                 }
                 _ = interrupt.received() => return Ok(ExitCode::Succeeded),
                 _ = judge.tick() => {
-                    let terms = Limits { now: cluster.now(), patience: PATIENCE, start_timeout: None };
-                    if State::of(sight.observed(), &terms).outcome().is_some() {
+                    let limits = Limits { now: cluster.now(), patience: PATIENCE, start_timeout: None };
+                    if State::of(observer.observed(), &limits).outcome().is_some() {
                         messages::line(&format!("{} has ended, and its Spark UI with it", application.name));
                         return Ok(ExitCode::Succeeded);
                     }

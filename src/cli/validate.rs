@@ -20,12 +20,12 @@ pub struct Validate {
     #[arg(long, help_heading = "Output")]
     strict: bool,
     #[command(flatten)]
-    place: ClusterArgs,
+    cluster_args: ClusterArgs,
 }
 
 impl Validate {
     pub fn run(self) -> Result<ExitCode> {
-        let sources = self.sources.read(self.place.namespace.as_deref())?;
+        let sources = self.sources.read(self.cluster_args.namespace.as_deref())?;
         let mut bad = false;
         for source in &sources {
             bad |= source.has_errors() || (self.strict && !source.problems.is_empty());

@@ -26,7 +26,7 @@ pub struct Wait {
     #[arg(long, value_name = "TIME", value_parser = duration)]
     timeout: Option<Duration>,
     #[command(flatten)]
-    place: ClusterArgs,
+    cluster_args: ClusterArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -55,14 +55,14 @@ impl Goal {
 impl Wait {
     pub async fn run(self) -> Result<ExitCode> {
         let interrupt = Interrupt::listen()?;
-        let cluster = connect(self.place.options()).await?;
+        let cluster = connect(self.cluster_args.options()).await?;
         let application = find(&cluster, &self.name).await?.application;
-        let mut sight = cluster::observe(&cluster, &application);
+        let mut observer = cluster::observe(&cluster, &application);
         let deadline = self.timeout.map(|timeout| Instant::now() + timeout);
         let mut judge = tokio::time::interval(JUDGE);
         loop {
-            let terms = Limits { now: cluster.now(), patience: PATIENCE, start_timeout: None };
-            let state = State::of(sight.observed(), &terms);
+            let limits = Limits { now: cluster.now(), patience: PATIENCE, start_timeout: None };
+            let state = State::of(observer.observed(), &limits);
             if let Some(code) = self.goal.reached(&state) {
                 if state.outcome().is_some() {
                     let report = FailureReport::of(&application, &state, FailureLogs::default());
@@ -72,7 +72,7 @@ impl Wait {
                 return Ok(code);
             }
             tokio::select! {
-                change = sight.changed() => match change {
+                change = observer.changed() => match change {
                     Ok(Change::Objects) => {}
                     Ok(Change::Trouble(why)) => messages::warn(&why),
                     Err(failure) => {

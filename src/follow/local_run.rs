@@ -52,7 +52,7 @@ impl Local {
         let job = LocalJob::of(job, cores, self.local_in);
         let mut told = LocalReporter::of(&job, options)?;
         if !job.without_effect.is_empty() {
-            told.voice.note(&format!("no effect on this machine: {}", job.without_effect.join(", ")));
+            told.reporter.note(&format!("no effect on this machine: {}", job.without_effect.join(", ")));
         }
         told.state(Status::Starting("finding Spark and Java".into()), Durations::default());
         let (events, mut heard) = mpsc::channel(WAITING);
@@ -74,7 +74,7 @@ impl Local {
 struct LocalReporter<'a> {
     application: Application,
     options: &'a FollowOptions,
-    voice: Reporter,
+    reporter: Reporter,
     log: DriverLog,
 }
 
@@ -88,15 +88,15 @@ impl<'a> LocalReporter<'a> {
             pod_group: None,
             executors: None,
         };
-        let voice = Reporter::new(options, &application, false)?;
-        Ok(Self { application, options, voice, log: DriverLog::default() })
+        let reporter = Reporter::new(options, &application, false)?;
+        Ok(Self { application, options, reporter, log: DriverLog::default() })
     }
 
     fn event(&mut self, event: Event) {
         match event {
-            Event::Note(text) => self.voice.note(&text),
+            Event::Note(text) => self.reporter.note(&text),
             Event::Running(on) => {
-                self.voice.note(&format!("with {on}"));
+                self.reporter.note(&format!("with {on}"));
                 self.state(Status::Running, Durations::default());
             }
             Event::Output(which, piece) => self.output(which, &piece),
@@ -108,9 +108,9 @@ impl<'a> LocalReporter<'a> {
         let lines = self.log.lines(which, piece);
         match (self.options.output(), which) {
             (Output::Json, _) if self.options.logs.is_some() => {
-                lines.into_iter().for_each(|text| self.voice.log(&Line { at: None, text }, None));
+                lines.into_iter().for_each(|text| self.reporter.log(&Line { at: None, text }, None));
             }
-            (Output::Text | Output::Quiet, local::Output::Stdout) => self.voice.data(piece),
+            (Output::Text | Output::Quiet, local::Output::Stdout) => self.reporter.data(piece),
             _ => {
                 // Nobody is left to be told that stderr is closed.
                 let _ = std::io::stderr().write_all(piece);
@@ -119,7 +119,7 @@ impl<'a> LocalReporter<'a> {
     }
 
     fn state(&mut self, what: Status, durations: Durations) {
-        self.voice.state(&State {
+        self.reporter.state(&State {
             what,
             executors: Executors::default(),
             durations,
@@ -133,13 +133,13 @@ impl<'a> LocalReporter<'a> {
     fn end(mut self, run: Result<local::Outcome>) -> ExitCode {
         if self.options.output() == Output::Json && self.options.logs.is_some() {
             for text in self.log.rest() {
-                self.voice.log(&Line { at: None, text }, None);
+                self.reporter.log(&Line { at: None, text }, None);
             }
         }
         let name = self.application.name.clone();
         let left = |told: &mut Self, why: &str, code: ExitCode| {
             let message = format!("{why}: {name} was stopped");
-            told.voice.left("Deleted", &message, std::slice::from_ref(&message), code, None);
+            told.reporter.leave("Deleted", &message, std::slice::from_ref(&message), code, None);
             code
         };
         let (outcome, durations) = match run {
@@ -159,8 +159,8 @@ impl<'a> LocalReporter<'a> {
         let logs = FailureLogs { driver: Some(self.log.tail()), driver_is_shown: true, ..FailureLogs::default() };
         let report = FailureReport::of(&self.application, &state, logs);
         let code = self.options.exit_code(&report.outcome);
-        self.voice.state(&State { what: Status::Ended(report.outcome.clone()), ..state.clone() });
-        self.voice.result(&state, &report, code);
+        self.reporter.state(&State { what: Status::Ended(report.outcome.clone()), ..state.clone() });
+        self.reporter.result(&state, &report, code);
         code
     }
 }

@@ -57,12 +57,12 @@ pub async fn follow(
     interrupt: &Interrupt,
 ) -> Result<ExitCode> {
     let mut following = Following::begin(cluster, application, options)?;
-    let over = following.until_it_ends(interrupt).await;
-    Ok(following.conclude(over, interrupt).await)
+    let over = following.until_over(interrupt).await;
+    Ok(following.finish(over, interrupt).await)
 }
 
 /// Why following is over.
-enum Over {
+enum Reason {
     Ended(Box<State>),
     /// It cannot be watched any more.
     OutOfSight(String),
@@ -74,25 +74,25 @@ struct Following<'a> {
     cluster: &'a Cluster,
     application: &'a Application,
     options: &'a FollowOptions,
-    sight: Observer,
-    voice: Reporter,
+    observer: Observer,
+    reporter: Reporter,
     logs: Logs,
     /// The driver's last lines that came, for a pod whose log is gone with it.
-    tail: VecDeque<String>,
+    log_tail: VecDeque<String>,
     /// The end of the log of the executor that failed last, with its name.
-    fallen: Option<(String, String)>,
+    executor_log: Option<(String, String)>,
     /// Asks for the ends of executors' logs: their pods are deleted soon.
-    asking: JoinSet<(String, Option<String>)>,
+    executor_log_reads: JoinSet<(String, Option<String>)>,
     /// Executors whose logs have been asked for.
-    asked: BTreeSet<String>,
+    executor_logs_requested: BTreeSet<String>,
     /// What Spark says of its stages.
-    progress: Option<mpsc::Receiver<Vec<Stage>>>,
+    stages: Option<mpsc::Receiver<Vec<Stage>>>,
     /// Whether it was told that there are more logs than are followed.
-    crowd_is_told: bool,
+    has_noted_log_limit: bool,
     /// Uid of the driver whose pod was compared with its Job's template.
-    compared: Option<String>,
+    compared_driver: Option<String>,
     /// In what it differed, as it was told.
-    changes: Vec<String>,
+    noted_changes: Vec<String>,
 }
 
 impl<'a> Following<'a> {
@@ -101,21 +101,21 @@ impl<'a> Following<'a> {
             cluster,
             application,
             options,
-            sight: cluster::observe(cluster, application),
-            voice: Reporter::new(options, application, options.is_live())?,
+            observer: cluster::observe(cluster, application),
+            reporter: Reporter::new(options, application, options.is_live())?,
             logs: Logs::of(cluster),
-            tail: VecDeque::new(),
-            fallen: None,
-            asking: JoinSet::new(),
-            asked: BTreeSet::new(),
-            progress: None,
-            crowd_is_told: false,
-            compared: None,
-            changes: Vec::new(),
+            log_tail: VecDeque::new(),
+            executor_log: None,
+            executor_log_reads: JoinSet::new(),
+            executor_logs_requested: BTreeSet::new(),
+            stages: None,
+            has_noted_log_limit: false,
+            compared_driver: None,
+            noted_changes: Vec::new(),
         })
     }
 
-    fn terms(&self) -> Limits {
+    fn limits(&self) -> Limits {
         Limits {
             now: self.cluster.now(),
             patience: self.options.image_pull_timeout,
@@ -124,61 +124,61 @@ impl<'a> Following<'a> {
     }
 
     fn state(&self) -> State {
-        State::of(self.sight.observed(), &self.terms())
+        State::of(self.observer.observed(), &self.limits())
     }
 
-    async fn until_it_ends(&mut self, interrupt: &Interrupt) -> Over {
+    async fn until_over(&mut self, interrupt: &Interrupt) -> Reason {
         let deadline = self.options.timeout.map(|timeout| Instant::now() + timeout);
         let mut judge = tokio::time::interval(JUDGE);
         loop {
             let state = self.state();
-            self.voice.state(&state);
-            self.tell_changes();
+            self.reporter.state(&state);
+            self.note_admission_changes();
             if state.outcome().is_some() {
-                return Over::Ended(Box::new(state));
+                return Reason::Ended(Box::new(state));
             }
-            self.sight.gather_evidence(&state, &self.terms());
+            self.observer.gather_evidence(&state, &self.limits());
             self.begin_logs(&state, interrupt).await;
             if state.is_between_attempts() {
                 self.logs.all_ended();
             }
             tokio::select! {
-                change = self.sight.changed() => match change {
+                change = self.observer.changed() => match change {
                     Ok(Change::Objects) => {}
-                    Ok(Change::Trouble(why)) => self.voice.note(&why),
-                    Err(failure) => return Over::OutOfSight(failure.to_string()),
+                    Ok(Change::Trouble(why)) => self.reporter.note(&why),
+                    Err(failure) => return Reason::OutOfSight(failure.to_string()),
                 },
-                (source, heard) = self.logs.next() => self.show(&source, heard),
-                Some(Ok((executor, Some(log)))) = self.asking.join_next() => self.fallen = Some((executor, log)),
-                signal = interrupt.received() => return Over::Interrupted(signal.exit_code()),
-                () = until(deadline) => return Over::TimedOut,
-                stages = next_stages(&mut self.progress) => self.voice.stages(&stages),
-                _ = judge.tick() => self.ask_for_stages(&state),
+                (source, heard) = self.logs.next() => self.handle_log(&source, heard),
+                Some(Ok((executor, Some(log)))) = self.executor_log_reads.join_next() => self.executor_log = Some((executor, log)),
+                signal = interrupt.received() => return Reason::Interrupted(signal.exit_code()),
+                () = until(deadline) => return Reason::TimedOut,
+                stages = next_stages(&mut self.stages) => self.reporter.stages(&stages),
+                _ = judge.tick() => self.watch_stages(&state),
             }
         }
     }
 
     /// Says what the cluster changed in the pod that a Job's controller made: once for all attempts that it did the same to.
-    fn tell_changes(&mut self) {
-        let observed = self.sight.observed();
+    fn note_admission_changes(&mut self) {
+        let observed = self.observer.observed();
         let Some(driver) = observed.driver.as_ref().filter(|_| observed.job.is_some()) else { return };
-        if driver.metadata.uid == self.compared {
+        if driver.metadata.uid == self.compared_driver {
             return;
         }
         let changes = state::changed_by_admission(observed);
-        self.compared = driver.metadata.uid.clone();
-        if changes.is_empty() || changes == self.changes {
+        self.compared_driver = driver.metadata.uid.clone();
+        if changes.is_empty() || changes == self.noted_changes {
             return;
         }
         let what = format!("driver pod {}", driver.metadata.name.as_deref().unwrap_or_default());
-        self.voice.note(&report::changed(&what, &changes));
-        self.changes = changes;
+        self.reporter.note(&report::changed(&what, &changes));
+        self.noted_changes = changes;
     }
 
     /// Has Spark asked for its stages while the driver runs and somebody sees them.
-    fn ask_for_stages(&mut self, state: &State) {
-        let driver = self.sight.observed().driver.as_ref().filter(|_| state.what == Status::Running);
-        let Some(driver) = driver.filter(|_| self.voice.is_live() && self.progress.is_none()).cloned() else { return };
+    fn watch_stages(&mut self, state: &State) {
+        let driver = self.observer.observed().driver.as_ref().filter(|_| state.what == Status::Running);
+        let Some(driver) = driver.filter(|_| self.reporter.is_live() && self.stages.is_none()).cloned() else { return };
         let (sender, progress) = mpsc::channel(1);
         let cluster = self.cluster.clone();
         tokio::spawn(async move {
@@ -197,23 +197,23 @@ impl<'a> Following<'a> {
                 }
             }
         });
-        self.progress = Some(progress);
+        self.stages = Some(progress);
     }
 
     /// Begins to read the logs that are wanted of containers that have been started.
     async fn begin_logs(&mut self, state: &State, interrupt: &Interrupt) {
-        self.ask_for_last_words(state);
-        if !self.options.reads_logs() && !self.voice.is_live() {
+        self.read_executor_log(state);
+        if !self.options.reads_logs() && !self.reporter.is_live() {
             return;
         }
         let is_new = |pod: &&Pod| !self.logs.has(pod.metadata.name.as_deref().unwrap_or_default());
-        let driver = self.sight.observed().driver.as_ref().filter(|_| state.driver_has_log());
+        let driver = self.observer.observed().driver.as_ref().filter(|_| state.driver_has_log());
         if let Some(driver) = driver.filter(is_new).cloned() {
             // The log of an earlier attempt is shown to its end before that of the next.
-            self.take_rest_of_logs(interrupt).await;
-            self.tail.clear();
+            self.drain_logs(interrupt).await;
+            self.log_tail.clear();
             self.logs.follow(DRIVER, &driver);
-            self.sight.log_is_followed();
+            self.observer.log_is_followed();
         }
         if self.options.logs == Some(Whose::All) {
             self.begin_logs_of_executors();
@@ -221,7 +221,7 @@ impl<'a> Following<'a> {
     }
 
     fn begin_logs_of_executors(&mut self) {
-        let Observed { driver, executors, .. } = self.sight.observed();
+        let Observed { driver, executors, .. } = self.observer.observed();
         let mut is_crowded = false;
         for (name, pod) in executors {
             if state::executor_has_log(pod) && !self.logs.has(name) {
@@ -238,95 +238,95 @@ impl<'a> Following<'a> {
         // A pod that Spark has deleted is not seen to end. The driver's own is judged by its state.
         let is_driver = |pod: &str| driver.as_ref().is_some_and(|driver| driver.metadata.name.as_deref() == Some(pod));
         self.logs.end_missing(|pod| executors.contains_key(pod) || is_driver(pod));
-        if is_crowded && !std::mem::replace(&mut self.crowd_is_told, true) {
+        if is_crowded && !std::mem::replace(&mut self.has_noted_log_limit, true) {
             let note =
                 format!("{MANY_LOGS} logs are followed at once: those of further executors come when one has ended");
-            self.voice.note(&note);
+            self.reporter.note(&note);
         }
     }
 
     /// Asks for the end of the log of an executor that has just failed.
-    fn ask_for_last_words(&mut self, state: &State) {
+    fn read_executor_log(&mut self, state: &State) {
         let Some(last) = &state.executors.telling else { return };
-        let pod = self.sight.observed().executors.get(&last.name).filter(|pod| state::executor_has_log(pod));
-        let Some(pod) = pod.filter(|_| self.asked.insert(last.name.clone())).cloned() else { return };
+        let pod = self.observer.observed().executors.get(&last.name).filter(|pod| state::executor_has_log(pod));
+        let Some(pod) = pod.filter(|_| self.executor_logs_requested.insert(last.name.clone())).cloned() else { return };
         let (cluster, name) = (self.cluster.clone(), last.name.clone());
-        self.asking.spawn(async move {
+        self.executor_log_reads.spawn(async move {
             let tail = cluster::log_tail(&cluster, &pod, LOG_TAIL).await;
             (name, tail.ok().filter(|tail| !tail.is_empty()))
         });
     }
 
-    fn show(&mut self, source: &Source, heard: LogEvent) {
+    fn handle_log(&mut self, source: &Source, heard: LogEvent) {
         let line = match heard {
             LogEvent::Line(line) => line,
-            LogEvent::Trouble(what) => return self.voice.note(&what),
+            LogEvent::Trouble(what) => return self.reporter.note(&what),
             LogEvent::End => return,
         };
         let shown = (self.options.logs == Some(Whose::All)).then_some(&**source);
         if &**source != DRIVER {
-            return self.voice.log(&line, shown);
+            return self.reporter.log(&line, shown);
         }
         let text = String::from_utf8_lossy(&line.text).into_owned();
         if let Some(has_stopped) = state::has_stopped(&text) {
-            let (now, driver) = (self.cluster.now(), self.sight.observed().driver.as_ref());
+            let (now, driver) = (self.cluster.now(), self.observer.observed().driver.as_ref());
             let stopped = driver.and_then(|driver| driver.metadata.uid.clone()).filter(|_| has_stopped);
             let at = line.at.map_or(now, |at| at.min(now));
-            self.sight.add_evidence(LookupResult::Stopped(stopped.map(|driver| Stopped { driver, at })));
+            self.observer.add_evidence(LookupResult::Stopped(stopped.map(|driver| Stopped { driver, at })));
         }
-        self.tail.push_back(text);
-        if self.tail.len() > LOG_TAIL {
-            self.tail.pop_front();
+        self.log_tail.push_back(text);
+        if self.log_tail.len() > LOG_TAIL {
+            self.log_tail.pop_front();
         }
-        self.voice.log(&line, shown);
+        self.reporter.log(&line, shown);
     }
 
-    async fn conclude(mut self, over: Over, interrupt: &Interrupt) -> ExitCode {
+    async fn finish(mut self, over: Reason, interrupt: &Interrupt) -> ExitCode {
         match over {
-            Over::Ended(state) => self.ended(*state, interrupt).await,
-            Over::OutOfSight(why) => {
+            Reason::Ended(state) => self.finish_ended(*state, interrupt).await,
+            Reason::OutOfSight(why) => {
                 let state = State { what: Status::Ended(Outcome::out_of_sight(&why)), ..self.state() };
-                self.told(&state, None)
+                self.report_result(&state, None)
             }
-            Over::Interrupted(code) => self.left("interrupted", self.options.on_interrupt, code).await,
-            Over::TimedOut => self.left("--timeout is over", self.options.on_timeout, ExitCode::TimedOut).await,
+            Reason::Interrupted(code) => self.leave("interrupted", self.options.on_interrupt, code).await,
+            Reason::TimedOut => self.leave("--timeout is over", self.options.on_timeout, ExitCode::TimedOut).await,
         }
     }
 
-    async fn ended(&mut self, state: State, interrupt: &Interrupt) -> ExitCode {
-        self.look_again(&state).await;
+    async fn finish_ended(&mut self, state: State, interrupt: &Interrupt) -> ExitCode {
+        self.read_driver_again(&state).await;
         self.begin_logs(&self.state(), interrupt).await;
-        self.take_rest_of_logs(interrupt).await;
-        self.take_last_events().await;
-        self.sight.gather_evidence_now(&state, &self.terms()).await;
+        self.drain_logs(interrupt).await;
+        self.wait_for_last_events().await;
+        self.observer.gather_evidence_now(&state, &self.limits()).await;
         // What is known of an end does not become less by what comes after it.
         let latest = self.state();
         let state = if latest.outcome().is_some() { latest } else { state };
-        let log = match failure::is_explained_by_log(&state, self.sight.observed()) {
-            true => self.end_of_log().await,
+        let log = match failure::is_explained_by_log(&state, self.observer.observed()) {
+            true => self.driver_log_end().await,
             false => None,
         };
-        self.told(&state, log)
+        self.report_result(&state, log)
     }
 
-    async fn take_rest_of_logs(&mut self, interrupt: &Interrupt) {
+    async fn drain_logs(&mut self, interrupt: &Interrupt) {
         self.logs.all_ended();
         // A pod that was taken away may have left its last lines in the stream, and none that can be asked for.
-        let last_words = self.sight.observed().gone.map(|_| Instant::now() + LAST_WORDS);
-        let mut left_alone = self.has_open_executors().then(|| Instant::now() + LEFT_ALONE);
+        let last_words = self.observer.observed().gone.map(|_| Instant::now() + LAST_WORDS);
+        let mut left_alone = self.has_open_executor_logs().then(|| Instant::now() + LEFT_ALONE);
         loop {
             tokio::select! {
                 heard = self.logs.next_remaining() => match heard {
-                    Some((source, heard)) => self.show(&source, heard),
+                    Some((source, heard)) => self.handle_log(&source, heard),
                     None => return,
                 },
                 () = until(last_words) => return,
                 // It ends soon after its driver, if nothing keeps it.
-                Ok(_) = self.sight.changed(), if left_alone.is_some() => {
-                    left_alone = left_alone.filter(|_| self.has_open_executors());
+                Ok(_) = self.observer.changed(), if left_alone.is_some() => {
+                    left_alone = left_alone.filter(|_| self.has_open_executor_logs());
                 }
                 () = until(left_alone) => {
-                    return self.voice.note("executors run on without their driver: their logs are followed no longer");
+                    return self.reporter.note("executors run on without their driver: their logs are followed no longer");
                 }
                 _ = interrupt.received() => return,
             }
@@ -334,13 +334,13 @@ impl<'a> Following<'a> {
     }
 
     /// Whether there is a log that may never come to its end, for its container goes on.
-    fn has_open_executors(&self) -> bool {
+    fn has_open_executor_logs(&self) -> bool {
         let has_open_log = |(name, pod): (&String, &Pod)| self.logs.has(name) && !state::executor_has_ended(pod);
-        self.sight.observed().executors.iter().any(has_open_log)
+        self.observer.observed().executors.iter().any(has_open_log)
     }
 
     /// A Job's end may be heard of while the watch on its pods is silent: then they are asked for.
-    async fn look_again(&mut self, state: &State) {
+    async fn read_driver_again(&mut self, state: &State) {
         let is_untold = state.outcome().is_some_and(|outcome| {
             matches!(outcome.ending, Ending::Succeeded | Ending::Failed) && outcome.driver_exit_code.is_none()
         });
@@ -348,46 +348,46 @@ impl<'a> Following<'a> {
             && let Ok(observed) = cluster::read(self.cluster, self.application).await
             && let Some(driver) = observed.driver
         {
-            self.sight.apply_driver(driver);
+            self.observer.apply_driver(driver);
         }
     }
 
     /// A lost driver's events say by whom it was taken.
-    async fn take_last_events(&mut self) {
+    async fn wait_for_last_events(&mut self) {
         let is_lost = |state: State| state.outcome().is_some_and(|outcome| outcome.ending == Ending::Lost);
         if is_lost(self.state()) {
-            let changes = async { while self.sight.changed().await.is_ok() {} };
+            let changes = async { while self.observer.changed().await.is_ok() {} };
             // Only the time that was given to it is of interest.
             let _ = tokio::time::timeout(LAST_EVENTS, changes).await;
         }
     }
 
     /// The log's last lines: from the cluster, or as they came if the pod is gone.
-    async fn end_of_log(&self) -> Option<String> {
-        let driver = state::latest_driver(self.sight.observed())?;
+    async fn driver_log_end(&self) -> Option<String> {
+        let driver = state::latest_driver(self.observer.observed())?;
         match cluster::log_tail(self.cluster, driver, LOG_TAIL).await {
             Ok(log) => Some(log),
-            Err(_) if self.tail.is_empty() => None,
-            Err(_) => Some(self.tail.iter().map(String::as_str).collect()),
+            Err(_) if self.log_tail.is_empty() => None,
+            Err(_) => Some(self.log_tail.iter().map(String::as_str).collect()),
         }
     }
 
     /// Says how it ended. Returns the exit code.
-    fn told(&mut self, state: &State, log: Option<String>) -> ExitCode {
+    fn report_result(&mut self, state: &State, log: Option<String>) -> ExitCode {
         let logs = FailureLogs {
             driver: log,
             driver_is_shown: self.options.logs.is_some(),
-            failed_init: failure::failed_init(self.sight.observed()),
-            executor: self.fallen.clone(),
+            failed_init: failure::failed_init(self.observer.observed()),
+            executor: self.executor_log.clone(),
         };
         let report = FailureReport::of(self.application, state, logs);
         let code = self.options.exit_code(&report.outcome);
-        self.voice.result(state, &report, code);
+        self.reporter.result(state, &report, code);
         code
     }
 
     /// Leaves an application that has not ended. Returns the exit code.
-    async fn left(&mut self, why: &str, leave: Leave, code: ExitCode) -> ExitCode {
+    async fn leave(&mut self, why: &str, leave: Leave, code: ExitCode) -> ExitCode {
         let state = self.state();
         let (outcome, mut lines) = match leave {
             Leave::Detach => {
@@ -407,7 +407,7 @@ impl<'a> Following<'a> {
         if leave == Leave::Detach {
             lines.extend(report::next_steps(self.application, program()));
         }
-        self.voice.left(outcome, &message, &lines, code, Some(&state));
+        self.reporter.leave(outcome, &message, &lines, code, Some(&state));
         code
     }
 }

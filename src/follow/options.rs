@@ -52,7 +52,7 @@ pub struct FollowOptions {
     #[arg(long, value_name = "WHOSE")]
     pub exit_code_from: Option<ExitCodeFrom>,
     #[command(flatten)]
-    pub papers: ResultFileOptions,
+    pub result_files: ResultFileOptions,
 }
 
 /// Whose logs to show.
@@ -75,7 +75,7 @@ impl FollowOptions {
             on_interrupt: Leave::Detach,
             on_timeout: Leave::Detach,
             exit_code_from: None,
-            papers: ResultFileOptions::default(),
+            result_files: ResultFileOptions::default(),
         }
     }
 
@@ -83,23 +83,24 @@ impl FollowOptions {
     ///
     /// # Errors
     /// That of the command.
-    pub fn told(&self, run: Result<ExitCode>) -> Result<ExitCode> {
-        run.inspect_err(|error| self.refused(error))
+    pub fn record_error(&self, run: Result<ExitCode>) -> Result<ExitCode> {
+        run.inspect_err(|error| self.record_refusal(error))
     }
 
     /// Notes an error that ended a command before there was an application to follow.
-    pub fn refused(&self, error: &anyhow::Error) {
-        let record = self.papers.refused(error);
+    pub fn record_refusal(&self, error: &anyhow::Error) {
+        let record = self.result_files.record_refusal(error);
         if self.output() == Output::Json {
             print(&record.to_string());
         }
     }
 
     /// What a script reads of an application that nobody follows: a name, or the result that it is.
-    pub fn receipt(&self, application: &Application, name: &str) {
+    pub fn report_submitted(&self, application: &Application, name: &str) {
         let message = format!("{} runs on", application.carrier.describe());
-        let record = Json::new(application).left("Submitted", &message, ExitCode::Succeeded, None, Timestamp::now());
-        self.papers.submitted(application, &message, &record);
+        let record =
+            Json::new(application).early_result("Submitted", &message, ExitCode::Succeeded, None, Timestamp::now());
+        self.result_files.record_submitted(application, &message, &record);
         match self.output() {
             Output::Json => print(&record.to_string()),
             Output::Text | Output::Quiet => print(name),
@@ -127,14 +128,14 @@ impl FollowOptions {
         let terminal = std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
         match self.progress {
             Progress::Live => terminal,
-            Progress::Auto => terminal && self.papers.ci() == Ci::None,
+            Progress::Auto => terminal && self.result_files.ci() == Ci::None,
             Progress::Plain | Progress::Json | Progress::Quiet => false,
         }
     }
 
     /// Whether logs are read as they are written, to be said or to be kept.
     pub fn reads_logs(&self) -> bool {
-        self.logs.is_some() || self.papers.log_file.is_some()
+        self.logs.is_some() || self.result_files.log_file.is_some()
     }
 }
 

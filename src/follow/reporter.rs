@@ -26,7 +26,7 @@ pub struct Reporter {
     application: Application,
     form: Form,
     ci: Ci,
-    papers: ResultFiles,
+    result_files: ResultFiles,
     /// A copy of the log, and whether it ends within a line.
     log_file: Option<(File, bool)>,
     /// Whether lines of a log are said, and not only kept.
@@ -63,12 +63,12 @@ impl Reporter {
             let file = OpenOptions::new().append(true).create(true).open(path);
             file.with_context(|| format!("creating the log file {}", path.display()))
         };
-        let ResultFileOptions { log_file, .. } = &options.papers;
+        let ResultFileOptions { log_file, .. } = &options.result_files;
         Ok(Reporter {
             application: application.clone(),
             form,
-            ci: options.papers.ci(),
-            papers: ResultFiles::of(&options.papers),
+            ci: options.result_files.ci(),
+            result_files: ResultFiles::of(&options.result_files),
             log_file: log_file.as_ref().map(open).transpose()?.map(|file| (file, false)),
             says_log: options.logs.is_some(),
             in_section: false,
@@ -164,15 +164,15 @@ impl Reporter {
             }
         }
         let end = End::of(report, &self.application.namespace, state, code);
-        self.hand_in(&record, &end);
+        self.record(&record, &end);
     }
 
     /// Leaves an application that has not ended, with what it had come to so far as that is known.
-    pub fn left(&mut self, outcome: &str, message: &str, lines: &[String], code: ExitCode, state: Option<&State>) {
+    pub fn leave(&mut self, outcome: &str, message: &str, lines: &[String], code: ExitCode, state: Option<&State>) {
         self.end_section();
         self.end_view();
         let Application { name, namespace, .. } = &self.application;
-        let record = Json::new(&self.application).left(outcome, message, code, state, Timestamp::now());
+        let record = Json::new(&self.application).early_result(outcome, message, code, state, Timestamp::now());
         let end = End {
             app: name.clone(),
             namespace: namespace.clone(),
@@ -187,14 +187,14 @@ impl Reporter {
             Form::Json(_) => self.json(&record),
             Form::Text(_) | Form::Live(_) | Form::Quiet => lines.iter().for_each(|line| messages::line(line)),
         }
-        self.hand_in(&record, &end);
+        self.record(&record, &end);
     }
 
-    fn hand_in(&self, record: &JsonLine, end: &End) {
+    fn record(&self, record: &JsonLine, end: &End) {
         if self.ci == Ci::Github {
             report::annotation(end).iter().for_each(|line| messages::line(line));
         }
-        self.papers.hand_in(record, end);
+        self.result_files.record(record, end);
     }
 
     /// Ends a view, so that what is said now remains.

@@ -40,9 +40,9 @@ impl ResultFileOptions {
     ///
     /// # Errors
     /// A file of that name cannot be written.
-    pub fn begin(&self) -> Result<()> {
+    pub fn prepare(&self) -> Result<()> {
         for path in [&self.result_file, &self.junit].into_iter().flatten().filter(|path| !leads_elsewhere(path)) {
-            begin(path).with_context(|| format!("writing {}", path.display()))?;
+            prepare(path).with_context(|| format!("writing {}", path.display()))?;
         }
         if let Some(path) = self.log_file.as_ref().filter(|path| !leads_elsewhere(path)) {
             File::create(path).with_context(|| format!("creating the log file {}", path.display()))?;
@@ -51,7 +51,7 @@ impl ResultFileOptions {
     }
 
     /// Notes an application that nobody follows.
-    pub fn submitted(&self, application: &Application, message: &str, record: &JsonLine) {
+    pub fn record_submitted(&self, application: &Application, message: &str, record: &JsonLine) {
         let end = End {
             app: application.name.clone(),
             namespace: application.namespace.clone(),
@@ -59,11 +59,11 @@ impl ResultFileOptions {
             message: message.into(),
             ..End::default()
         };
-        ResultFiles::of(self).hand_in(record, &end);
+        ResultFiles::of(self).record(record, &end);
     }
 
     /// Notes an error that ended a command before there was an application to follow. Returns the result that it is.
-    pub fn refused(&self, error: &anyhow::Error) -> JsonLine {
+    pub fn record_refusal(&self, error: &anyhow::Error) -> JsonLine {
         let code = cluster::exit_code(error);
         let (outcome, message) = (code.word(), format!("{error:#}"));
         let record = json!({
@@ -72,11 +72,11 @@ impl ResultFileOptions {
         });
         let record = JsonLine::new("result", record, Timestamp::now());
         let end = End { app: "sparkctl".into(), outcome: outcome.into(), exit_code: code, message, ..End::default() };
-        let papers = ResultFiles::of(self);
-        if papers.ci == Ci::Github {
+        let result_files = ResultFiles::of(self);
+        if result_files.ci == Ci::Github {
             report::annotation(&end).iter().for_each(|line| messages::line(line));
         }
-        papers.hand_in(&record, &end);
+        result_files.record(&record, &end);
         record
     }
 }
@@ -94,7 +94,7 @@ impl ResultFiles {
     }
 
     /// Adds an end to each file. One that cannot be written, on a full disk, is told, and changes nothing of the end.
-    pub fn hand_in(&self, record: &JsonLine, end: &End) {
+    pub fn record(&self, record: &JsonLine, end: &End) {
         let result = self.result_file.as_ref().map(|path| add(path, |before| format!("{before}{record}\n")));
         let junit = self.junit.as_ref().map(|path| add(path, |before| with_suite(before, &report::junit_suite(end))));
         let github = (self.ci == Ci::Github).then(|| {
@@ -125,7 +125,7 @@ fn leads_elsewhere(path: &Path) -> bool {
 }
 
 /// Takes a file away. What is mounted there, as a pod's /dev/termination-log is, can only be emptied.
-fn begin(path: &Path) -> io::Result<()> {
+fn prepare(path: &Path) -> io::Result<()> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() == ErrorKind::ResourceBusy => File::create(path).map(|_| ()),
         Err(error) if error.kind() == ErrorKind::NotFound => tempfile::tempfile_in(folder(path)).map(|_| ()),
@@ -198,7 +198,7 @@ mod tests {
         assert!(add(Path::new("/dev/null"), |before| format!("{before}x")).is_ok());
         assert!(leads_elsewhere(Path::new("/dev/stdout")) && leads_elsewhere(Path::new("/dev/fd/3")));
         let options = ResultFileOptions { result_file: Some("/dev/null".into()), ..ResultFileOptions::default() };
-        options.begin().unwrap();
+        options.prepare().unwrap();
         assert!(!Path::new("/dev/null").metadata().unwrap().is_file());
     }
 
@@ -206,7 +206,7 @@ mod tests {
     fn what_could_not_be_written_at_the_end_is_refused_at_the_beginning() {
         let refused = |path: &str| {
             let options = ResultFileOptions { result_file: Some(path.into()), ..ResultFileOptions::default() };
-            options.begin().unwrap_err().to_string()
+            options.prepare().unwrap_err().to_string()
         };
         assert_eq!(refused("/no/such/folder/r.json"), "writing /no/such/folder/r.json");
         assert_eq!(refused("src"), "writing src");

@@ -96,7 +96,7 @@ impl Json {
     }
 
     /// The last line of a sparkctl that leaves before the application's end, with what that had come to if it was followed.
-    pub fn left(
+    pub fn early_result(
         &self,
         outcome: &str,
         message: &str,

@@ -61,7 +61,7 @@ pub struct Submit {
     #[command(flatten)]
     follow: FollowOptions,
     #[command(flatten)]
-    place: ClusterArgs,
+    cluster_args: ClusterArgs,
 }
 
 /// How much later than this sparkctl the cluster itself ends what `--timeout` and `--on-timeout delete` limit: it
@@ -98,7 +98,7 @@ enum Submission {
 impl Submit {
     pub async fn run(mut self) -> Result<ExitCode> {
         self.sources.stay = self.local.cores().is_some();
-        self.follow.papers.begin()?;
+        self.follow.result_files.prepare()?;
         if let Some(ping) = &self.ping {
             ping.start().await;
         }
@@ -106,11 +106,11 @@ impl Submit {
         if let Some(ping) = &self.ping {
             ping.end(run.as_ref().is_ok_and(|code| *code == ExitCode::Succeeded)).await;
         }
-        self.follow.told(run)
+        self.follow.record_error(run)
     }
 
     async fn attempt(&self) -> Result<ExitCode> {
-        let mut sources = self.sources.read(self.place.namespace.as_deref())?;
+        let mut sources = self.sources.read(self.cluster_args.namespace.as_deref())?;
         if self.local.cores().is_some() {
             sources.iter_mut().for_each(Source::keep_what_matters_here);
         }
@@ -119,10 +119,10 @@ impl Submit {
             return self.local.run(&jobs, cores, &self.follow).await;
         }
         let interrupt = Interrupt::listen()?;
-        let cluster = cluster::connect(self.place.options()).await?;
+        let cluster = cluster::connect(self.cluster_args.options()).await?;
         let mut skipped = ExitCode::Succeeded;
         if self.check {
-            match doctor::check(&jobs, &self.place, &self.identity, &cluster).await? {
+            match doctor::check(&jobs, &self.cluster_args, &self.identity, &cluster).await? {
                 ExitCode::Succeeded => {}
                 code => return Ok(code),
             }
@@ -164,7 +164,7 @@ impl Submit {
                 Err(error) if applications.is_empty() => return Err(error),
                 // What was submitted before it goes on, and is spoken of.
                 Err(error) => {
-                    self.follow.refused(&error);
+                    self.follow.record_refusal(&error);
                     let code = super::report_error(&error);
                     for application in &applications {
                         report::next_steps(application, program()).iter().for_each(|step| messages::line(step));
@@ -190,12 +190,12 @@ impl Submit {
         if self.overlap.is_asked_for() {
             submission.key.get_or_insert_with(|| submission.id.clone());
         }
-        let (mut manifests, application) = manifests_of(job, &self.place, &submission)?;
+        let (mut manifests, application) = manifests_of(job, &self.cluster_args, &submission)?;
         if let (Some(timeout), Leave::Delete) = (self.follow.timeout, self.follow.on_timeout) {
             manifests.limit(timeout + DEADLINE);
         }
         if self.dry_run {
-            cluster::dry_run(cluster, &manifests, &executor_of(job, &self.place, &submission)?).await?;
+            cluster::dry_run(cluster, &manifests, &executor_of(job, &self.cluster_args, &submission)?).await?;
             let count = manifests.owned.len() + 1;
             messages::line(&format!(
                 "{}: the API server takes all {count} objects, and an executor (nothing was created)",
@@ -221,7 +221,7 @@ impl Submit {
             messages::line(&format!(
                 "submitted {} to {} ({seconds:.2}s)",
                 application.id,
-                place(cluster, &application)
+                target(cluster, &application)
             ));
             messages::line(&format!("  created {}", submitted.created.join(", ")));
             if let Some(files) = local_files::carried(&job.files.local) {
@@ -230,7 +230,7 @@ impl Submit {
             self.next_steps(&application).iter().for_each(|step| messages::line(step));
         }
         if self.detach {
-            self.follow.receipt(&application, &application.name);
+            self.follow.report_submitted(&application, &application.name);
         }
         Ok(Submission::Runs(application))
     }
@@ -240,7 +240,7 @@ impl Submit {
         if job.schedule.is_some() || job.files.local.uploaded().next().is_none() {
             return Ok(false);
         }
-        let (_, application) = manifests_of(job, &self.place, &self.identity.submission(job))?;
+        let (_, application) = manifests_of(job, &self.cluster_args, &self.identity.submission(job))?;
         let earlier = cluster::active(cluster, &application).await?;
         if !earlier.is_empty() {
             self.skip(&application, &called(&earlier))?;
@@ -252,8 +252,8 @@ impl Submit {
     fn skip(&self, application: &Application, earlier: &str) -> Result<()> {
         let message = format!("{} is skipped: an earlier run goes on ({earlier})", application.name);
         let code = self.overlap.skipped();
-        let record = report::Json::new(application).left("Skipped", &message, code, None, Timestamp::now());
-        self.follow.papers.submitted(application, &message, &record);
+        let record = report::Json::new(application).early_result("Skipped", &message, code, None, Timestamp::now());
+        self.follow.result_files.record_submitted(application, &message, &record);
         match self.follow.output() {
             Output::Json => stdout::write(&mut std::io::stdout().lock(), &format!("{record}\n")),
             Output::Text | Output::Quiet => {
@@ -325,8 +325,8 @@ impl Submit {
 }
 
 /// An executor's pod, as the driver's Spark will make it.
-fn executor_of(job: &Job, place: &ClusterArgs, submission: &manifests::Submission) -> Result<Object> {
-    let needs = Requirements::of(job, &namespace_of(job, place), submission);
+fn executor_of(job: &Job, cluster_args: &ClusterArgs, submission: &manifests::Submission) -> Result<Object> {
+    let needs = Requirements::of(job, &namespace_of(job, cluster_args), submission);
     needs.map(|needs| Object(needs.executor)).map_err(|problem| anyhow!(problem.message))
 }
 
@@ -344,6 +344,6 @@ async fn lost(turn: Option<&Lease>) -> Refusal {
     }
 }
 
-fn place(cluster: &Cluster, application: &Application) -> String {
+fn target(cluster: &Cluster, application: &Application) -> String {
     format!("namespace {} of {}", application.namespace, cluster.context)
 }
