@@ -99,7 +99,7 @@ impl ExitCode {
             ExitCode::Failed => "the application failed; with --exit-code-from driver, the driver's own code instead",
             ExitCode::Invalid => "invalid command line or job file; nothing was created",
             ExitCode::Refused => {
-                "the cluster refused: credentials, rights, quota, admission, name taken; or the store of --upload did"
+                "refused by the cluster (credentials, rights, quota, admission, name taken) or the store"
             }
             ExitCode::CouldNotStart => {
                 "it could not start: image, config map, secret, volume, or unschedulable past --start-timeout"

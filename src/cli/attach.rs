@@ -7,11 +7,11 @@ use crate::follow::follow;
 use crate::follow::options::FollowOptions;
 use crate::terminal::Interrupt;
 
-/// Follow an application that is in the cluster, to the same end and exit code as its submitter
+/// Follow an application that was submitted before, and exit with its outcome
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_long_help = exit_code::help())]
 pub struct Attach {
-    /// Name of the application, or of its driver's pod
+    /// Name of the application or its driver pod
     name: String,
     #[command(flatten)]
     cluster_args: ClusterArgs,

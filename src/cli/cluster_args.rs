@@ -4,20 +4,20 @@ use std::time::Duration;
 use crate::cluster::Options;
 use crate::time::duration;
 
-/// Which cluster, and where in it.
+/// The cluster and namespace to work on.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Cluster")]
 pub struct ClusterArgs {
-    /// Namespace, instead of the context's
+    /// Namespace to use instead of the context's
     #[arg(long, short, env = "SPARKCTL_NAMESPACE", value_name = "NAME")]
     pub namespace: Option<String>,
-    /// Context of the kubeconfig, instead of its current one
+    /// Kubeconfig context to use instead of the current one
     #[arg(long, env = "SPARKCTL_CONTEXT", value_name = "NAME")]
     pub context: Option<String>,
-    /// Kubeconfig file, instead of $KUBECONFIG or ~/.kube/config
+    /// Kubeconfig file to use instead of $KUBECONFIG or ~/.kube/config
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
-    /// How long a watch or log stream may be silent before it is taken up anew [default: 1m]
+    /// Reconnect a watch or log stream that has been silent for this long [default: 1m]
     #[arg(long, value_name = "TIME", value_parser = duration, env = "SPARKCTL_WATCH_TIMEOUT")]
     pub watch_timeout: Option<Duration>,
 }

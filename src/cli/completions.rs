@@ -4,11 +4,11 @@ use super::complete;
 use crate::exit_code::ExitCode;
 use crate::terminal::stdout;
 
-/// Print what makes a shell complete sparkctl's command lines
+/// Generate a shell completion script
 ///
-/// Names of applications, namespaces, queues and priority classes are the cluster's own, asked for when they are
-/// wanted. For bash: `source <(sparkctl completions bash)` in ~/.bashrc; zsh likewise; for fish:
-/// `sparkctl completions fish | source` in ~/.config/fish/config.fish.
+/// Names of applications, namespaces, queues and priority classes are completed from the cluster. For bash, add
+/// `source <(sparkctl completions bash)` to ~/.bashrc, and likewise for zsh; for fish, add
+/// `sparkctl completions fish | source` to ~/.config/fish/config.fish.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Completions {
     /// bash, zsh, fish, elvish or powershell

@@ -8,11 +8,11 @@ use crate::terminal::messages;
 /// Marks what the Spark operator runs.
 pub(super) const OPERATOR: &str = "sparkoperator.k8s.io/launched-by-spark-operator";
 
-/// Delete applications, running or not, with all their objects
+/// Delete applications or schedules with all their objects, even if they are running
 #[derive(Clone, Debug, clap::Args)]
 #[command(visible_alias = "kill")]
 pub struct Delete {
-    /// Names of applications or schedules, or of drivers' pods
+    /// Names of applications, schedules or driver pods
     #[arg(required = true)]
     names: Vec<String>,
     #[command(flatten)]
@@ -25,10 +25,7 @@ impl Delete {
         for name in &self.names {
             if let Some(schedule) = schedule(&cluster, name).await? {
                 delete(&cluster, &schedule.application).await?;
-                messages::line(&format!(
-                    "deleted {}, and with it all its runs",
-                    schedule.application.carrier.describe()
-                ));
+                messages::line(&format!("deleted {} and all its runs", schedule.application.carrier.describe()));
                 continue;
             }
             let found = find(&cluster, name).await?;
@@ -39,8 +36,8 @@ impl Delete {
                 ));
             }
             let existed = delete(&cluster, &found.application).await?;
-            let what = if existed { "deleted" } else { "gone already:" };
-            messages::line(&format!("{what} {}, and with it all it owned", found.application.carrier.describe()));
+            let what = if existed { "deleted" } else { "already gone:" };
+            messages::line(&format!("{what} {} and everything it owned", found.application.carrier.describe()));
         }
         Ok(ExitCode::Succeeded)
     }

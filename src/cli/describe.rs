@@ -15,10 +15,10 @@ use crate::terminal::{messages, stdout};
 /// How many of the latest events are shown.
 const EVENTS: usize = 12;
 
-/// Explain an application: what it is doing or how it ended, why, and what the cluster noted
+/// Show details of an application: its state, why it is waiting or failed, and its latest events
 #[derive(Clone, Debug, clap::Args)]
 pub struct Describe {
-    /// Name of the application, or of its driver's pod
+    /// Name of the application or its driver pod
     name: String,
     #[command(flatten)]
     cluster_args: ClusterArgs,

@@ -14,17 +14,17 @@ use crate::manifests::Requirements;
 use crate::report::{JsonLine, clean, style};
 use crate::terminal::{messages, stdout};
 
-/// Say what stands between a job and a running application, before anything is created
+/// Check whether a job can run, without creating anything
 ///
-/// The cluster is asked for all that the job needs: the server, rights, the driver's service account, the scheduler
-/// and its queue, classes, secrets, config maps and claims, nodes, quotas; and it judges every object, and an
-/// executor, without storing them. Each check passed, failed, or is not readable for you. Without a file, what any
-/// job needs is looked at. Exit code 3 if a check failed, 6 if no API server answers.
+/// Checks everything that the job needs: the API server, your rights, the driver's service account, the scheduler and
+/// its queue, classes, secrets, config maps, claims, nodes and quotas; and has the API server validate every object,
+/// and an executor pod, in a dry run. A check passes, fails, or is not readable with your rights. Without a file, checks
+/// what any job needs. Exits with code 3 if a check fails, and with 6 if the API server is unreachable.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Doctor {
     #[command(flatten)]
     sources: Sources,
-    /// How to say it: `json` is one object per check on stdout
+    /// Output format; `json` prints one object per check
     #[arg(long, short, value_enum, default_value = "text", help_heading = "Output")]
     output: Form,
     #[command(flatten)]

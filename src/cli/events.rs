@@ -11,10 +11,10 @@ use crate::report::{JsonLine, clean, span};
 use crate::state;
 use crate::terminal::{messages, stdout};
 
-/// List what the cluster has noted of an application's driver, executors and gang, the latest last
+/// List the events of an application's driver, executors and pod group, latest last
 #[derive(Clone, Debug, clap::Args)]
 pub struct Events {
-    /// Name of the application, or of its driver's pod
+    /// Name of the application or its driver pod
     name: String,
     /// Output format; with `json`, one event per line as the API server returns it
     #[arg(long, short, value_enum, default_value = "text")]
@@ -36,7 +36,7 @@ impl Events {
             }
             Form::Text if events.is_empty() => {
                 messages::line(&format!(
-                    "no events of {}: the API server keeps them for an hour, mostly",
+                    "no events for {}: the API server usually keeps them for an hour",
                     application.name
                 ));
             }

@@ -9,23 +9,23 @@ use crate::exit_code::ExitCode;
 use crate::terminal::{messages, stdout};
 use crate::time::duration;
 
-/// Delete what nobody owns: carriers of killed submissions, and what is left of applications that are gone
+/// Delete orphaned objects: drivers of interrupted submissions, and leftovers of deleted applications
 ///
-/// Whoever submitted them: executors that have ended, config maps, services, secrets, volume claims and PodGroups of
-/// Spark without an owner and without an application. What has an owner is the cluster's to delete. Most of it may
-/// be listed by administrators only; where one may not look, that is said.
+/// Leftovers are Spark's ended executors, config maps, services, secrets, volume claims and pod groups that have neither
+/// an owner nor an application, whoever submitted it; objects with an owner are deleted by the cluster. Listing some of
+/// these takes an administrator's rights; what you cannot list is reported.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Gc {
-    /// Say what would be deleted, and delete nothing
+    /// Print what would be deleted, without deleting it
     #[arg(long)]
     dry_run: bool,
-    /// Leave alone what is younger: it may belong to a submission under way
+    /// Keep younger objects, which may belong to a submission in progress
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1h")]
     older_than: Duration,
-    /// Delete applications too that ended so long ago, with their logs; a schedule's runs are kept by its own limits
+    /// Also delete applications that ended longer ago than this, with their logs, except the runs of schedules
     #[arg(long, value_name = "TIME", value_parser = duration)]
     ended: Option<Duration>,
-    /// In all namespaces
+    /// Clean up all namespaces
     #[arg(long, short = 'A')]
     all_namespaces: bool,
     #[command(flatten)]

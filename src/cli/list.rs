@@ -17,26 +17,26 @@ use crate::state::{Ending, Limits, Observed, PATIENCE, State, Status};
 use crate::terminal::{messages, stdout};
 use crate::time::duration;
 
-/// List the applications of a namespace, whoever submitted them, the latest first, and its schedules
+/// List the applications and schedules of a namespace, whoever submitted them, latest first
 ///
-/// Schedules have a table of their own below that of the applications, when nothing less than all is asked for. With
-/// -o name and -o json there are applications alone: `schedules` has the same for schedules.
+/// Schedules are in a second table, unless applications are filtered. With -o name and -o json, only applications are
+/// listed; use `schedules` for schedules.
 #[derive(Clone, Debug, clap::Args)]
 #[command(visible_alias = "ls")]
 pub struct List {
-    /// Those of all namespaces
+    /// List all namespaces
     #[arg(long, short = 'A')]
     all_namespaces: bool,
-    /// Those in one of these states
+    /// Only applications in these states
     #[arg(long, short, value_enum, value_name = "STATE", value_delimiter = ',')]
     state: Vec<Wanted>,
-    /// Those whose drivers have these labels
-    #[arg(long, short = 'l', value_name = "LABELS")]
+    /// Only applications whose driver matches this label selector
+    #[arg(long, short = 'l', value_name = "SELECTOR")]
     selector: Option<String>,
-    /// Those created within this time
+    /// Only applications created within this time
     #[arg(long, value_name = "TIME", value_parser = duration)]
     since: Option<Duration>,
-    /// In which form
+    /// Output format
     #[arg(long, short, value_enum, default_value = "table")]
     output: Form,
     #[command(flatten)]
@@ -46,13 +46,13 @@ pub struct List {
 /// Which applications.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Wanted {
-    /// The driver has not been started
+    /// The driver has not started
     Pending,
     Running,
-    /// Ended, in whatever way
+    /// Ended, with or without success
     Ended,
     Succeeded,
-    /// Ended, and not with success
+    /// Ended without success
     Failed,
 }
 
@@ -73,11 +73,11 @@ impl Wanted {
 enum Form {
     #[value(alias = "text")]
     Table,
-    /// A table with the driver, its node, who submitted it, and the application's id
+    /// A table with the driver, its node, the submitter and the application ID as well
     Wide,
-    /// One object per line
+    /// One JSON object per line
     Json,
-    /// Names only
+    /// Only names
     #[value(alias = "quiet")]
     Name,
 }
@@ -104,7 +104,7 @@ impl List {
             Form::Json => stdout::print(rows.iter().map(|row| row.json(Timestamp::now())))?,
             Form::Name => stdout::print(rows.iter().map(|row| &row.application.name))?,
             Form::Table | Form::Wide if rows.is_empty() => {
-                let such = if self.is_choosy() { "such " } else { "" };
+                let such = if self.is_choosy() { "matching " } else { "" };
                 messages::line(&format!("no {such}applications in {}", cluster.place()));
             }
             Form::Table | Form::Wide => {

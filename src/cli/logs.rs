@@ -14,24 +14,24 @@ use crate::manifests::Application;
 use crate::state::{self, Observed};
 use crate::terminal::{Interrupt, messages, stdout};
 
-/// Copy the log of an application's driver, or of an executor, to stdout
+/// Print the log of an application's driver or of an executor
 #[derive(Clone, Debug, clap::Args)]
 pub struct Logs {
-    /// Name of the application, or of its driver's pod
+    /// Name of the application or its driver pod
     name: String,
-    /// Go on until the container ends, through reconnections; a driver's with the application's exit code
+    /// Follow the log until the container ends; for the driver, exit with the application's exit code
     #[arg(long, short)]
     follow: bool,
-    /// An executor by its number or its pod's name, instead of the driver
+    /// Print the log of the executor with this ID or pod name instead of the driver's
     #[arg(long, short, value_name = "ID")]
     executor: Option<String>,
-    /// The driver of an earlier attempt, the first one being 1
+    /// Print the log of the driver of this attempt, counted from 1
     #[arg(long, value_name = "N", conflicts_with_all = ["follow", "executor"])]
     attempt: Option<NonZeroUsize>,
-    /// The log of the container's run before its present one
+    /// Print the log of the container's previous run
     #[arg(long, short, conflicts_with = "follow")]
     previous: bool,
-    /// The last lines only
+    /// Print only this many of the last lines
     #[arg(long, value_name = "LINES", conflicts_with = "follow")]
     tail: Option<u32>,
     #[command(flatten)]
@@ -52,9 +52,9 @@ impl Logs {
                 let interrupt = Interrupt::listen()?;
                 return follow(&cluster, &application, &FollowOptions::log_only(), &interrupt).await;
             }
-            let Some(driver) = &driver else { bail!("{} has no driver's pod yet, and no log", application.name) };
+            let Some(driver) = &driver else { bail!("{} has no driver pod yet, and no log", application.name) };
             if driver.spec.as_ref().is_none_or(|spec| spec.node_name.is_none()) {
-                bail!("the driver of {} has no node yet, and no log", application.name);
+                bail!("the driver of {} is not on a node yet, and has no log", application.name);
             }
             self.copy(&cluster, driver).await?;
             return Ok(ExitCode::Succeeded);
@@ -70,7 +70,7 @@ impl Logs {
 
     async fn copy(&self, cluster: &Cluster, pod: &Pod) -> Result<()> {
         if let Some(name) = state::failed_init(pod) {
-            messages::line(&format!("init container {name} failed, and Spark's own was not started: this is its log"));
+            messages::line(&format!("init container {name} failed before Spark's container started: this is its log"));
         }
         let part = Part { tail: self.tail.map(i64::from), previous: self.previous };
         let mut out = std::io::stdout().lock();
@@ -81,7 +81,7 @@ impl Logs {
 /// The driver of an attempt, as the ends of attempts are told.
 fn find_attempt<'a>(observed: &'a Observed, number: usize, application: &Application) -> Result<&'a Pod, Refusal> {
     state::driver_of_attempt(observed, number).ok_or_else(|| {
-        let failure = Failure::Missing("there is no driver of it, or its pod is gone".into());
+        let failure = Failure::Missing("it has no driver pod, or the pod is gone".into());
         Refusal::of(format!("looking for attempt {number} of {}", application.name), failure)
     })
 }
@@ -94,7 +94,11 @@ fn find_executor(observed: &Observed, wanted: &str, application: &Application) -
         return Ok(pod.clone());
     }
     let there: Vec<String> = observed.executors.values().filter_map(id).collect();
-    let there = if there.is_empty() { "there are none".into() } else { format!("there are {}", there.join(", ")) };
+    let there = if there.is_empty() {
+        "there are no executors".into()
+    } else {
+        format!("there are executors {}", there.join(", "))
+    };
     Err(Refusal {
         doing: format!("looking for executor {wanted} of {}", application.name),
         failure: Failure::Missing(there),

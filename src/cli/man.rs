@@ -4,10 +4,10 @@ use crate::exit_code::ExitCode;
 
 use anyhow::{Context, Result};
 
-/// Write manual pages, one for each command, into a folder
+/// Generate manual pages, one per command
 #[derive(clap::Args, Clone, Debug)]
 pub struct Man {
-    /// Folder for the pages; it is made if it is not there
+    /// Directory for the pages; created if it does not exist
     #[arg(value_name = "DIR")]
     folder: PathBuf,
 }

@@ -32,16 +32,16 @@ use crate::terminal::messages;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use serde_json::Value;
 
-/// Runs Apache Spark applications on Kubernetes: no JVM here, nothing installed in the cluster
+/// Run Apache Spark applications on Kubernetes, with no JVM here and nothing installed in the cluster
 #[derive(Parser, Debug)]
 #[command(name = "sparkctl", version, propagate_version = true, max_term_width = 100, after_long_help = exit_code::help())]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// When to use colours
+    /// When to use colors
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value = "auto", help_heading = "Output")]
     color: Color,
-    /// Say more of what is sent and heard (-vv: still more)
+    /// Log requests and responses (-vv for more detail)
     #[arg(long, short, global = true, action = clap::ArgAction::Count, help_heading = "Output")]
     pub verbose: u8,
 }

@@ -12,19 +12,19 @@ use crate::terminal::stdout;
 
 /// Print the objects that `submit` sends, without a cluster
 ///
-/// They are what is sent, to the byte, if `submit` is given the same --id. What only the cluster knows is added
-/// there: each object's owner, which is the driver's pod, by its uid. The driver's pod is held by a scheduling gate
-/// until all others exist; --no-hold leaves it out, for `kubectl create`.
+/// The output is byte for byte what `submit` sends with the same --id, except for owner references, which need the UID
+/// of the driver pod. A scheduling gate holds the driver pod until all other objects exist; --no-hold leaves the gate
+/// out, for `kubectl create`.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Render {
     #[command(flatten)]
     sources: Sources,
     #[command(flatten)]
     identity: Identity,
-    /// Form of the objects
+    /// Output format
     #[arg(long, short, value_enum, default_value = "yaml", help_heading = "Output")]
     output: Form,
-    /// Leave out the scheduling gate that holds the driver until `submit` releases it
+    /// Leave out the scheduling gate that holds the driver pod until `submit` releases it
     #[arg(long, help_heading = "Output")]
     no_hold: bool,
     #[command(flatten)]
@@ -37,15 +37,15 @@ enum Form {
     Json,
 }
 
-/// What makes a submission this one.
+/// The identity of a submission.
 #[derive(clap::Args, Clone, Debug, Default)]
-#[command(next_help_heading = "The submission")]
+#[command(next_help_heading = "Submission")]
 pub struct Identity {
-    /// Identity of the submission, 32 hexadecimal digits: Spark's application id is `spark-ID`
+    /// ID of the submission, 32 hexadecimal digits; Spark's application ID is `spark-ID`
     #[arg(long, value_name = "ID", value_parser = id)]
     pub id: Option<String>,
-    /// Name of this one run, such as a date or a pipeline's number. Submitted again under the same key, a run is
-    /// joined wherever it is, or its end is told; under another, another is started beside it
+    /// Key of this run, such as a date or a pipeline number. Submitting again with the same key joins the run, or
+    /// reports how it ended; another key starts another run beside it
     #[arg(long, value_name = "KEY", value_parser = key, conflicts_with = "id")]
     pub run_key: Option<String>,
 }
@@ -138,7 +138,7 @@ impl Render {
         let sources = self.sources.read(self.cluster_args.namespace.as_deref())?;
         let jobs = sources::jobs(sources)?;
         if self.identity.id.is_some() && jobs.len() > 1 {
-            bail!("--id is the identity of one submission, and here are {} jobs", jobs.len());
+            bail!("--id identifies one submission, not {} jobs", jobs.len());
         }
         let mut objects = Vec::new();
         for job in &jobs {

@@ -18,17 +18,17 @@ use crate::terminal::{Interrupt, messages, stdout};
 /// List the schedules of a namespace
 #[derive(Clone, Debug, clap::Args)]
 pub struct Schedules {
-    /// Those of all namespaces
+    /// List all namespaces
     #[arg(long, short = 'A')]
     all_namespaces: bool,
-    /// How to say it
+    /// Output format
     #[arg(long, short, value_enum, default_value = "text")]
     output: Output,
     #[command(flatten)]
     cluster_args: ClusterArgs,
 }
 
-/// Let no further run of a schedule begin; one that runs goes on
+/// Suspend a schedule: start no further runs, and leave active ones alone
 #[derive(Clone, Debug, clap::Args)]
 pub struct Suspend {
     /// Name of the schedule
@@ -37,7 +37,7 @@ pub struct Suspend {
     cluster_args: ClusterArgs,
 }
 
-/// Let a suspended schedule's runs begin again
+/// Resume a suspended schedule
 #[derive(Clone, Debug, clap::Args)]
 pub struct Resume {
     /// Name of the schedule
@@ -46,13 +46,13 @@ pub struct Resume {
     cluster_args: ClusterArgs,
 }
 
-/// Run a schedule's application now, and follow it to its end
+/// Run a schedule's application now, follow it to its end, and exit with its outcome
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_long_help = exit_code::help())]
 pub struct Run {
     /// Name of the schedule
     name: String,
-    /// Take the application from the schedule as it is in the cluster
+    /// Run the application of the schedule that is in the cluster
     #[arg(long, required = true)]
     from_schedule: bool,
     /// Return as soon as the run is created
@@ -110,8 +110,8 @@ async fn set(name: &str, cluster_args: ClusterArgs, suspended: bool) -> Result<E
     let changed = cluster::suspend(&cluster, &schedule, suspended).await?;
     let already = if changed { "" } else { "already " };
     let what = match suspended {
-        true => format!("suspended: no run begins until `{} resume`", program()),
-        false => "going by its schedule".to_owned(),
+        true => format!("suspended: no run starts until `{} resume`", program()),
+        false => "active: runs start by its schedule".to_owned(),
     };
     messages::line(&format!("{name} is {already}{what}"));
     Ok(ExitCode::Succeeded)
@@ -130,7 +130,7 @@ impl Run {
         // The last digits of such an id are random.
         let id = Uuid::now_v7().simple().to_string();
         let application = cluster::run_now(&cluster, &schedule, &id[id.len() - 8..]).await?;
-        messages::line(&format!("{} runs now: {}", self.name, application.carrier.describe()));
+        messages::line(&format!("started a run of {}: {}", self.name, application.carrier.describe()));
         if self.detach {
             self.follow.report_submitted(&application, application.carrier.name());
             return Ok(ExitCode::Succeeded);

@@ -4,7 +4,7 @@ use crate::exit_code::ExitCode;
 use crate::job::explain;
 use crate::terminal::stdout;
 
-/// Print the JSON Schema of job files, for editors
+/// Print the JSON Schema of the job file, for editors
 #[derive(clap::Args, Clone, Debug)]
 pub struct Schema {}
 

@@ -8,28 +8,28 @@ use crate::kubernetes::{names, quantity};
 use crate::manifests::{self, Submitter};
 use crate::terminal::{messages, stdout};
 
-/// Print what an administrator needs once for a namespace, or apply it
+/// Print, or apply, the objects that prepare a namespace for Spark applications
 ///
-/// The namespace, the drivers' service account with its Role, the Role of those who submit, four priority classes, and
-/// a queue of Volcano. It is what `k8s/` holds, with your names in it.
+/// For administrators: the namespace, the drivers' service account and its Role, the Role of submitters, four priority
+/// classes, and optionally a Volcano queue. These are the objects in `k8s/`, with your names.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Setup {
-    /// Service account of the drivers
+    /// Name of the drivers' service account
     #[arg(long, value_name = "NAME", default_value = "yippee-spark")]
     service_account: String,
-    /// Who may submit
+    /// Allow this user, group or service account to submit
     #[arg(long = "submitter", value_name = "user:NAME|group:NAME|account:NAMESPACE:NAME", value_parser = submitter, default_value = "group:spark-submitters")]
     submitters: Vec<Submitter>,
-    /// A queue of Volcano for the namespace's applications
+    /// Create a Volcano queue for the namespace's applications
     #[arg(long, value_name = "NAME")]
     queue: Option<String>,
-    /// How much of a resource the queue has; by default all of the cluster's
+    /// Limit a resource of the queue [default: all of the cluster's]
     #[arg(long, value_name = "RESOURCE=AMOUNT", value_parser = amount, requires = "queue")]
     capability: Vec<(String, String)>,
-    /// Apply it, instead of printing it
+    /// Apply the objects instead of printing them
     #[arg(long)]
     apply: bool,
-    /// Add `preempt` to the actions of Volcano's scheduler: priority classes take no room away without it
+    /// Add `preempt` to the actions of Volcano's scheduler; priority classes preempt nothing without it
     #[arg(long, requires = "apply")]
     preempt: bool,
     #[command(flatten)]
@@ -61,7 +61,7 @@ impl Setup {
         }
         let is_named = self.cluster_args.namespace.is_some();
         if self.apply && !is_named {
-            bail!("name the namespace to be set up: -n NAME");
+            bail!("--apply needs the namespace to set up: -n NAME");
         }
         let setup = manifests::Setup {
             namespace,
@@ -70,7 +70,7 @@ impl Setup {
             queue: self.queue,
             capability: self.capability,
         };
-        let objects = setup.objects().map_err(|error| anyhow!("reading what is built in: {error}"))?;
+        let objects = setup.objects().map_err(|error| anyhow!("reading the built-in objects: {error}"))?;
         if self.apply {
             let cluster = cluster::connect(self.cluster_args.options()).await?;
             // The namespace comes first among them.
@@ -82,7 +82,7 @@ impl Setup {
                 messages::line(if was_missing {
                     "added preempt to Volcano's actions"
                 } else {
-                    "Volcano preempts already"
+                    "Volcano's actions already include preempt"
                 });
             }
             return Ok(ExitCode::Succeeded);

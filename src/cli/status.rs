@@ -11,12 +11,12 @@ use crate::follow::failure::failure_logs;
 use crate::report::{self, FailureReport, Json, Output, Plain};
 use crate::terminal::stdout;
 
-/// Say once what an application is doing, why it waits, or how it ended
+/// Show an application's state, and why it is waiting or how it ended
 #[derive(Clone, Debug, clap::Args)]
 pub struct Status {
-    /// Name of the application, or of its driver's pod
+    /// Name of the application or its driver pod
     name: String,
-    /// How to say it
+    /// Output format
     #[arg(long, short, value_enum, default_value = "text")]
     output: Output,
     #[command(flatten)]

@@ -13,15 +13,15 @@ use crate::follow::JUDGE;
 use crate::state::{self, Limits, PATIENCE, State, Status};
 use crate::terminal::{Interrupt, messages, stdout};
 
-/// Make an application's Spark UI reachable from this machine, until Ctrl-C or its end
+/// Forward a local port to an application's Spark UI, until Ctrl-C or the application's end
 #[derive(Clone, Debug, clap::Args)]
 pub struct Ui {
-    /// Name of the application, or of its driver's pod
+    /// Name of the application or its driver pod
     name: String,
-    /// Port on this machine, 0 for any that is free
+    /// Local port; 0 picks a free one
     #[arg(long, short, default_value_t = 4040)]
     port: u16,
-    /// Print the address only, also on a terminal
+    /// Print the address without opening a browser
     #[arg(long)]
     no_open: bool,
     #[command(flatten)]
@@ -46,17 +46,17 @@ impl Ui {
         };
         if state.what != Status::Running {
             bail!(
-                "{} is {}: only a driver that runs has a Spark UI; what has ended is in a history server, if events are logged",
+                "{} is {}: only a running driver has a Spark UI; the history server shows ended applications that log events",
                 application.name,
                 state.what.word()
             );
         }
         let Some(driver) = observer.observed().driver.clone() else {
-            bail!("{} has no driver's pod", application.name);
+            bail!("{} has no driver pod", application.name);
         };
         let listener = match TcpListener::bind(("127.0.0.1", self.port)).await {
             Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
-                messages::warn(&format!("port {} of this machine is taken", self.port));
+                messages::warn(&format!("local port {} is in use", self.port));
                 TcpListener::bind(("127.0.0.1", 0)).await
             }
             bound => bound,
@@ -67,7 +67,10 @@ impl Ui {
         if std::io::stdout().is_terminal() && !self.no_open {
             open(&address);
         }
-        messages::line(&format!("the Spark UI of {}; Ctrl-C ends this, not the application", application.name));
+        messages::line(&format!(
+            "forwarding to the Spark UI of {}; Ctrl-C stops forwarding, not the application",
+            application.name
+        ));
         let target = Arc::new((cluster.clone(), driver));
         let mut judge = tokio::time::interval(JUDGE);
         loop {
@@ -83,7 +86,7 @@ impl Ui {
                 _ = judge.tick() => {
                     let limits = Limits { now: cluster.now(), patience: PATIENCE, start_timeout: None };
                     if State::of(observer.observed(), &limits).outcome().is_some() {
-                        messages::line(&format!("{} has ended, and its Spark UI with it", application.name));
+                        messages::line(&format!("{} has ended", application.name));
                         return Ok(ExitCode::Succeeded);
                     }
                 }
@@ -104,6 +107,6 @@ fn open(address: &str) {
     let program = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
     let opened = Command::new(program).arg(address).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
     if opened.is_err() {
-        messages::hint("no browser could be started: open the address yourself");
+        messages::hint("could not start a browser: open the address yourself");
     }
 }

@@ -11,18 +11,18 @@ use crate::state::{Ending, Limits, PATIENCE, State, Status};
 use crate::terminal::{Interrupt, messages};
 use crate::time::{duration, until};
 
-/// Wait for an application to run, to succeed, or to end
+/// Wait for an application to start, to succeed, or to finish
 ///
-/// Ends with 0 when it has come to what was waited for, else with the application's exit code.
+/// Exits with code 0 once the application is in the state waited for, else with the application's exit code.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_long_help = exit_code::help())]
 pub struct Wait {
-    /// Name of the application, or of its driver's pod
+    /// Name of the application or its driver pod
     name: String,
-    /// What to wait for
-    #[arg(long = "for", value_enum, value_name = "WHAT", default_value = "finished")]
+    /// State to wait for
+    #[arg(long = "for", value_enum, value_name = "STATE", default_value = "finished")]
     goal: Goal,
-    /// How long to wait at most: else exit code 124 [default: for ever]
+    /// How long to wait before exit code 124 [default: no limit]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     timeout: Option<Duration>,
     #[command(flatten)]
@@ -31,11 +31,11 @@ pub struct Wait {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Goal {
-    /// The driver runs, or has succeeded already
+    /// The driver is running, or has already succeeded
     Running,
     /// The application has succeeded
     Succeeded,
-    /// The application has ended, however
+    /// The application has ended, with or without success
     Finished,
 }
 
@@ -81,11 +81,11 @@ impl Wait {
                     }
                 },
                 signal = interrupt.received() => {
-                    messages::line(&format!("interrupted: application {} is left as it is: {}", application.name, report::words(&state).0));
+                    messages::line(&format!("interrupted: {}: {}", application.name, report::words(&state).0));
                     return Ok(signal.exit_code());
                 }
                 () = until(deadline) => {
-                    messages::line(&format!("--timeout is over: {}: {}", application.name, report::words(&state).0));
+                    messages::line(&format!("timed out: {}: {}", application.name, report::words(&state).0));
                     return Ok(ExitCode::TimedOut);
                 }
                 _ = judge.tick() => {}

@@ -41,7 +41,7 @@ impl Ping {
     async fn tell(&self, url: String) {
         let told = tokio::task::spawn_blocking(move || agent().get(&url).call().map(drop)).await;
         if let Ok(Err(error)) = told {
-            messages::warn(&format!("the heartbeat was not heard: {error}"));
+            messages::warn(&format!("sending the heartbeat failed: {error}"));
         }
     }
 }

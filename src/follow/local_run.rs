@@ -23,11 +23,11 @@ use crate::state::{self, Durations, Ending, Executors, Outcome, State, Status};
 #[derive(clap::Args, Clone, Debug, Default)]
 #[command(next_help_heading = "On this machine")]
 pub struct Local {
-    /// Run on this machine with Spark's own local master, on N cores or all; no cluster is needed
+    /// Run on this machine with Spark's local master, on N cores or all of them; no cluster is needed
     #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "0", value_parser = clap::value_parser!(u32), conflicts_with_all = ["detach", "dry_run"])]
     local: Option<u32>,
 
-    /// Where on this machine. Unless it is said: on its own Spark, else in a container, else on a fetched Spark
+    /// Where to run on this machine [default: its own Spark, else a container, else a downloaded Spark]
     #[arg(long, value_name = "WHERE", requires = "local")]
     local_in: Option<RunIn>,
 }
@@ -46,7 +46,7 @@ impl Local {
     /// # Errors
     /// There is more than one job.
     pub async fn run(&self, jobs: &[Job], cores: Option<u32>, options: &FollowOptions) -> Result<ExitCode> {
-        let [job] = jobs else { bail!("--local runs one job, and here are {}", jobs.len()) };
+        let [job] = jobs else { bail!("--local runs one job, not {}", jobs.len()) };
         let draws = std::io::stderr().is_terminal() && options.output() == Output::Text;
         let environment = Environment::of_this_process(draws)?;
         let job = LocalJob::of(job, cores, self.local_in);
@@ -148,7 +148,7 @@ impl<'a> LocalReporter<'a> {
                 let durations = Durations { queued: None, starting: signed(prepared), ran: ran.and_then(signed) };
                 match ended {
                     Ended::Interrupted(signal) => return left(&mut self, "interrupted", signal.exit_code()),
-                    Ended::TimedOut => return left(&mut self, "--timeout is over", ExitCode::TimedOut),
+                    Ended::TimedOut => return left(&mut self, "timed out", ExitCode::TimedOut),
                     Ended::Exited(code) => (exited(i32::from(code)), durations),
                     Ended::Killed(signal) => (exited(128 + signal), durations),
                 }

@@ -239,8 +239,7 @@ impl<'a> Following<'a> {
         let is_driver = |pod: &str| driver.as_ref().is_some_and(|driver| driver.metadata.name.as_deref() == Some(pod));
         self.logs.end_missing(|pod| executors.contains_key(pod) || is_driver(pod));
         if is_crowded && !std::mem::replace(&mut self.has_noted_log_limit, true) {
-            let note =
-                format!("{MANY_LOGS} logs are followed at once: those of further executors come when one has ended");
+            let note = format!("following {MANY_LOGS} logs at once: those of more executors follow as these end");
             self.reporter.note(&note);
         }
     }
@@ -289,7 +288,7 @@ impl<'a> Following<'a> {
                 self.report_result(&state, None)
             }
             Reason::Interrupted(code) => self.leave("interrupted", self.options.on_interrupt, code).await,
-            Reason::TimedOut => self.leave("--timeout is over", self.options.on_timeout, ExitCode::TimedOut).await,
+            Reason::TimedOut => self.leave("timed out", self.options.on_timeout, ExitCode::TimedOut).await,
         }
     }
 
@@ -326,7 +325,7 @@ impl<'a> Following<'a> {
                     left_alone = left_alone.filter(|_| self.has_open_executor_logs());
                 }
                 () = until(left_alone) => {
-                    return self.reporter.note("executors run on without their driver: their logs are followed no longer");
+                    return self.reporter.note("executors are still running without their driver: no longer following their logs");
                 }
                 _ = interrupt.received() => return,
             }
@@ -391,15 +390,17 @@ impl<'a> Following<'a> {
         let state = self.state();
         let (outcome, mut lines) = match leave {
             Leave::Detach => {
-                ("Detached", vec![format!("{why}: application {} runs on in the cluster", self.application.name)])
+                ("Detached", vec![format!("{why}: {} is still running in the cluster", self.application.name)])
             }
             Leave::Delete => {
                 let (outcome, what) = match cluster::delete(self.cluster, self.application).await {
-                    Ok(true) => ("Deleted", "is deleted".to_owned()),
-                    Ok(false) => ("Deleted", "was gone already".to_owned()),
-                    Err(refusal) => ("Detached", format!("may run on, for it could not be deleted: {refusal}")),
+                    Ok(true) => ("Deleted", "was deleted".to_owned()),
+                    Ok(false) => ("Deleted", "was already gone".to_owned()),
+                    Err(refusal) => {
+                        ("Detached", format!("may still be running, because deleting it failed: {refusal}"))
+                    }
                 };
-                (outcome, vec![format!("{why}: application {} {what}", self.application.name)])
+                (outcome, vec![format!("{why}: {} {what}", self.application.name)])
             }
         };
         let message = lines[0].clone();

@@ -14,12 +14,12 @@ use crate::state::{self, Ending, Outcome};
 use crate::terminal::{messages, stdout};
 use crate::time::duration;
 
-/// What becomes of an application that sparkctl leaves before its end.
+/// What to do with an application that sparkctl stops following before its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Leave {
-    /// It goes on; `attach` joins it again.
+    /// Keep it running; `attach` follows it again
     Detach,
-    /// It is deleted, with all its objects.
+    /// Delete it with all its objects
     Delete,
 }
 
@@ -27,28 +27,28 @@ pub enum Leave {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Following")]
 pub struct FollowOptions {
-    /// Copy the driver's log to stdout, or with `all` the executors' too
+    /// Copy the driver's log to stdout, or the executors' as well with `all`
     #[arg(long, value_enum, value_name = "WHOSE", num_args = 0..=1, require_equals = true, default_missing_value = "driver")]
     pub logs: Option<Whose>,
-    /// How to say what happens
+    /// How to show progress
     #[arg(long, alias = "output", value_enum, default_value = "auto", env = "SPARKCTL_PROGRESS", value_name = "HOW")]
     pub progress: Progress,
-    /// How long a missing image, config map, secret or volume is borne
+    /// How long to tolerate a missing image, config map, secret or volume
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "2m")]
     pub image_pull_timeout: Duration,
-    /// How long the driver may take to start, from its creation: else exit code 4 [default: for ever]
+    /// How long the driver may take to start after its creation, before exit code 4 [default: no limit]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub start_timeout: Option<Duration>,
-    /// How long to follow at most: else exit code 124 [default: for ever]
+    /// How long to follow the application before exit code 124 [default: no limit]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub timeout: Option<Duration>,
-    /// What becomes of the application at Ctrl-C, SIGTERM or SIGHUP
-    #[arg(long, value_enum, default_value = "detach")]
+    /// What to do with the application on Ctrl-C, SIGTERM or SIGHUP
+    #[arg(long, value_enum, default_value = "detach", value_name = "ACTION")]
     pub on_interrupt: Leave,
-    /// What becomes of the application when --timeout is over
-    #[arg(long, value_enum, default_value = "detach")]
+    /// What to do with the application when --timeout expires
+    #[arg(long, value_enum, default_value = "detach", value_name = "ACTION")]
     pub on_timeout: Leave,
-    /// Whose exit code a failed application ends with
+    /// Exit with the driver's own exit code if the application fails
     #[arg(long, value_name = "WHOSE")]
     pub exit_code_from: Option<ExitCodeFrom>,
     #[command(flatten)]
@@ -58,8 +58,9 @@ pub struct FollowOptions {
 /// Whose logs to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Whose {
+    /// Only the driver
     Driver,
-    /// Driver and executors, each line with its source before it.
+    /// Driver and executors, each line prefixed with its source
     All,
 }
 
@@ -97,7 +98,7 @@ impl FollowOptions {
 
     /// What a script reads of an application that nobody follows: a name, or the result that it is.
     pub fn report_submitted(&self, application: &Application, name: &str) {
-        let message = format!("{} runs on", application.carrier.describe());
+        let message = format!("{} keeps running", application.carrier.describe());
         let record =
             Json::new(application).early_result("Submitted", &message, ExitCode::Succeeded, None, Timestamp::now());
         self.result_files.record_submitted(application, &message, &record);

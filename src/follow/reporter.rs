@@ -122,7 +122,7 @@ impl Reporter {
         if let Some((file, is_within)) = &mut self.log_file {
             let start = new_line(std::mem::replace(is_within, !is_whole));
             if let Err(error) = file.write_all(&[start, &text].concat()) {
-                messages::warn(&format!("writing the log file: {error}: nothing more is written to it"));
+                messages::warn(&format!("writing the log file: {error}; no longer writing to it"));
                 self.log_file = None;
             }
         }
@@ -231,7 +231,7 @@ impl Reporter {
         if let Err(error) = messages::aside(write) {
             self.unheard = true;
             if error.kind() != ErrorKind::BrokenPipe {
-                messages::warn(&format!("writing to stdout: {error}: nothing more is written to it"));
+                messages::warn(&format!("writing to stdout: {error}; no longer writing to it"));
             }
         }
     }

@@ -16,16 +16,16 @@ use crate::terminal::messages;
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Results")]
 pub struct ResultFileOptions {
-    /// Write the result to a file, whatever it is: a line of JSON for each application, written whole or not at all
+    /// Write the result to a file, one line of JSON per application; the file is written atomically
     #[arg(long, value_name = "FILE")]
     pub result_file: Option<PathBuf>,
-    /// Write what happened as a JUnit test report
+    /// Write a JUnit test report
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
-    /// Copy the driver's log to a file; with --logs=all the executors' too
+    /// Copy the driver's log to a file, and the executors' as well with --logs=all
     #[arg(long, value_name = "FILE")]
     pub log_file: Option<PathBuf>,
-    /// Whose dialect to speak beside: folded logs, annotations, summaries
+    /// Which CI system to write folded logs, annotations and summaries for
     #[arg(long, value_enum, default_value = "auto", env = "SPARKCTL_CI", value_name = "SYSTEM")]
     pub ci: Ci,
 }

@@ -1,16 +1,16 @@
 use std::borrow::Cow;
 
-/// Whose dialect to speak beside the lines for people.
+/// The CI system to write for, beside the lines for people.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Ci {
-    /// That of the system that this runs in
+    /// The system that sparkctl runs in, if any
     #[default]
     Auto,
-    /// Groups, annotations, step summary and outputs of GitHub Actions
+    /// GitHub Actions: groups, annotations, step summary and outputs
     Github,
-    /// Sections of GitLab CI
+    /// GitLab CI: sections
     Gitlab,
-    /// Nobody's
+    /// No CI system
     None,
 }
 

@@ -118,7 +118,7 @@ fn heading(ending: Ending) -> &'static str {
         Ending::Failed => "failed",
         Ending::CouldNotStart => "could not start",
         Ending::Lost => "was lost",
-        Ending::Unknown => "ended in an unknown way",
+        Ending::Unknown => "has an unknown outcome",
     }
 }
 
@@ -127,7 +127,7 @@ pub fn summary(application: &Application, state: &State) -> String {
     let ending = match &state.what {
         Status::Ended(outcome) => heading(outcome.ending),
         Status::Running => "is running",
-        _ => "goes on",
+        _ => "is not running",
     };
     let again = state.attempt.as_ref().filter(|attempt| attempt.has_earlier());
     let attempt = again.and_then(|attempt| attempt.words()).map(|words| format!(" at {words}")).unwrap_or_default();

@@ -19,38 +19,38 @@ pub use json::{Json, JsonLine};
 use k8s_openapi::jiff::SignedDuration;
 pub use plain::{Plain, executor_words, words};
 
-/// In which form a command says what happens.
+/// Output format of a command.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Output {
-    /// Lines for people, on stderr.
+    /// Lines for people
     #[default]
     Text,
-    /// One JSON object per line on stdout, the last one the result.
+    /// One JSON object per line
     Json,
-    /// Nothing but warnings and failures.
+    /// Only warnings and failures
     Quiet,
 }
 
-/// How a command that follows an application says what happens.
+/// How a command that follows an application shows progress.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Progress {
-    /// Live where stderr is a terminal, plain elsewhere
+    /// `live` if stderr is a terminal, `plain` otherwise
     #[default]
     #[value(alias = "text")]
     Auto,
-    /// A view on the terminal that is drawn anew
+    /// A view that is redrawn on the terminal
     Live,
-    /// A line on stderr for each change
+    /// One line on stderr per change
     Plain,
-    /// A JSON object for each change on stdout, the last one the result
+    /// One JSON object on stdout per change; the last one is the result
     Json,
-    /// Nothing but warnings and failures
+    /// Only warnings and failures
     Quiet,
 }
 
 /// What admission changed in an object.
 pub fn changed(what: &str, changes: &[String]) -> String {
-    format!("a webhook or another rule of the cluster changed {what}: {}", changes.join("; "))
+    format!("a webhook or admission policy changed {what}: {}", changes.join("; "))
 }
 
 /// `41s`, `7m 12s`, `2h 3m`.

@@ -113,7 +113,7 @@ impl Topic {
         let due = next_reminder(said.duration_since(since));
         if remind && now.duration_since(since) >= due {
             self.said = Some(now);
-            return Some(format!(" (for {} now)", span(now.duration_since(since))));
+            return Some(format!(" (for {})", span(now.duration_since(since))));
         }
         None
     }

@@ -65,7 +65,7 @@ fn what_a_rule_of_the_cluster_changes_in_a_jobs_pods_is_told_once() {
     let path = job(&ns, "changed", &retries(1), "echo trying; exit 7");
     let _rule = Rule::new(&ns);
     let change = "spec.terminationGracePeriodSeconds is 60, and in its Job 2";
-    let said = "a webhook or another rule of the cluster changed driver pod changed-0-";
+    let said = "a webhook or admission policy changed driver pod changed-0-";
     let told = contains(said).count(1).and(contains(change).count(1));
     // Twice the same.
     ns.submitter().arg("submit").arg(&path).assert().code(1).stderr(told.and(contains("(attempt 2 of 2)")));

@@ -152,7 +152,7 @@ fn a_log_can_be_read_in_part_and_that_there_is_none_is_said() {
     assert_eq!((first.as_str(), output.status.code(), output.stderr.as_slice()), ("1\n", Some(0), &b""[..]));
     let unplaced = job_with(&ns, "unplaced", "true", &json!({"nodeSelector": {"pool": "nowhere"}}));
     ns.sparkctl().args(["submit", "--detach"]).arg(unplaced).assert().code(0);
-    ns.sparkctl().args(["logs", "unplaced"]).assert().code(2).stderr(contains("has no node yet, and no log"));
+    ns.sparkctl().args(["logs", "unplaced"]).assert().code(2).stderr(contains("is not on a node yet, and has no log"));
 }
 
 #[test]
@@ -180,7 +180,7 @@ fn a_wait_that_is_left_says_what_for() {
         conditions.as_array()?.iter().any(|condition| condition["reason"] == "Unschedulable").then_some(())
     });
     let run = ns.sparkctl().args(["wait", "unplaced", "--timeout", "5s"]).assert();
-    run.code(124).stderr(contains("--timeout is over: unplaced: waiting  Unschedulable"));
+    run.code(124).stderr(contains("timed out: unplaced: waiting  Unschedulable"));
     let mut wait = ns.command();
     let mut wait = hearing_signals(wait.args(["wait", "unplaced"])).stderr(Stdio::piped()).spawn().expect("wait");
     let mut talk = BufReader::new(wait.stderr.take().expect("stderr"));
@@ -190,7 +190,7 @@ fn a_wait_that_is_left_says_what_for() {
     signal(&wait, Signal::INT);
     talk.read_to_string(&mut said).expect("the rest");
     assert_eq!(wait.wait().expect("its end").code(), Some(130), "{said}");
-    assert!(said.contains("interrupted: application unplaced is left as it is: waiting  Unschedulable"), "{said}");
+    assert!(said.contains("interrupted: unplaced: waiting  Unschedulable"), "{said}");
 }
 
 #[test]

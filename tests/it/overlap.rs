@@ -39,7 +39,7 @@ fn of_two_wrappers_at_the_same_second_one_runs() {
     let mut submitter = ns.submitter();
     submitter.arg("submit").arg(&path).args(["--overlap", "forbid", "--detach"]).assert().code(0);
     let skipped = ns.sparkctl().arg("submit").arg(&path).args(["--overlap", "forbid", "--skip-ok"]).assert().code(0);
-    skipped.stderr(contains("hourly is skipped: an earlier run goes on (driver pod hourly-"));
+    skipped.stderr(contains("hourly is skipped: an earlier run is still active (driver pod hourly-"));
     ns.sparkctl().arg("submit").arg(&path).args(["--overlap", "queue", "--queue-timeout", "1s"]).assert().code(9);
     let second = ns.wait_for("the second driver", || running(&|_| true));
     let replacing = submit(&["--overlap", "replace", "--keep", "on-failure"]);
@@ -47,7 +47,7 @@ fn of_two_wrappers_at_the_same_second_one_runs() {
     let replaced = replacing.wait_with_output().expect("its end");
     let told = String::from_utf8_lossy(&replaced.stderr);
     assert_eq!(replaced.status.code(), Some(0), "{told}");
-    assert!(told.contains("hourly replaces an earlier run") && told.contains("--keep says so"), "{told}");
+    assert!(told.contains("hourly: replacing an earlier run") && told.contains("(--keep)"), "{told}");
     // The first was to be kept, the second was replaced, the third was not to be kept.
     ns.wait_for("the first one alone", || (drivers(&ns).len() == 1).then_some(()));
 }

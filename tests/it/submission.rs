@@ -178,7 +178,7 @@ fn a_refusal_half_way_leaves_nothing() {
     let run = ns.sparkctl().args(["submit", "examples/python-pi.yaml"]).assert();
     run.code(3).stderr(
         contains("exceeded quota: no-services")
-            .and(contains("deleted driver pod python-pi-driver, and everything it owned"))
+            .and(contains("deleted driver pod python-pi-driver and everything it owned"))
             .and(contains("kubectl describe quota")),
     );
     ns.wait_for("nothing left", || ns.left().is_empty().then_some(()));

@@ -166,7 +166,7 @@ fn who_leaves_between_attempts_is_told_of_those_so_far() {
     submit.arg("submit").arg(&path).args(["--timeout", "60s", "--on-timeout", "delete", "--result-file"]).arg(&result);
     let run = submit.arg("--junit").arg(&junit).assert().code(124);
     let first = "attempt 1  Failed: the driver exited with code 7\n";
-    run.stderr(contains("--timeout is over: application slow is deleted\n").and(contains(first)));
+    run.stderr(contains("timed out: slow was deleted\n").and(contains(first)));
     let result = std::fs::read_to_string(result).expect("a result");
     let result: Value = serde_json::from_str(&result).expect("JSON");
     assert_eq!((&result["outcome"], &result["attempt"]["earlier"][0]["exitCode"]), (&json!("Deleted"), &json!(7)));
@@ -217,7 +217,7 @@ fn an_attempt_whose_pod_is_gone_is_told_of_as_far_as_the_job_knows() {
     ns.sparkctl().args(["describe", first]).assert().code(0).stdout(contains(gone).and(contains("2 of 2")));
     ns.sparkctl().args(["logs", first, "--attempt", "2"]).assert().code(0).stdout("trying\n");
     let missing = ns.sparkctl().args(["logs", first, "--attempt", "1"]).assert();
-    missing.failure().stderr(contains("attempt 1 of first: there is no driver of it, or its pod is gone"));
+    missing.failure().stderr(contains("attempt 1 of first: it has no driver pod, or the pod is gone"));
 
     // What is left of the other is an earlier attempt's, and not taken for the end.
     ns.wait_for("the last driver gone", || (failed(last).len() == 1).then_some(()));
@@ -238,7 +238,7 @@ fn the_same_key_is_the_same_run() {
     };
     submit(&["--logs"]).code(1).stdout("once\n");
     // Its end is told again, and it does not run again.
-    submit(&[]).code(1).stderr(contains("is joined").and(contains("the driver exited with code 4")));
+    submit(&[]).code(1).stderr(contains("joining run").and(contains("the driver exited with code 4")));
     assert_eq!(drivers(&ns).len(), 1);
     submit(&["--conf", "spark.x=2"]).code(3).stderr(contains("another specification: `spark.x=2` is asked for now"));
     assert_eq!(drivers(&ns).len(), 1);
@@ -265,7 +265,7 @@ fn a_submission_that_was_refused_for_want_of_room_is_tried_again() {
     let told = waiting.stderr.take().expect("stderr");
     let mut lines = BufReader::new(told).lines().map_while(Result::ok);
     let line = lines.find(|line| line.contains("exceeded quota")).expect("a word of the refusal");
-    assert!(line.contains("submitting again in 2 s (1 of 20)"), "{line}");
+    assert!(line.contains("retrying in 2 s (1 of 20)"), "{line}");
     // Meanwhile another run of the name may have its turn.
     let leases = cluster().api.items(&ns.group("coordination.k8s.io/v1", "leases"));
     assert!(leases.is_empty(), "{leases:?}");
@@ -294,7 +294,7 @@ fn signals_leave_the_application_or_delete_it_as_asked() {
     for (which, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
         let (left_with, told) = attached(which, &[]);
         assert_eq!(left_with, Some(code), "{told}");
-        assert!(told.contains("lasting runs on in the cluster"), "{told}");
+        assert!(told.contains("lasting is still running in the cluster"), "{told}");
     }
     ns.wait_for("the driver still running", || {
         drivers(&ns).iter().any(|pod| pod["status"]["phase"] == "Running").then_some(())

@@ -82,7 +82,7 @@ fn a_view_is_out_of_the_way_of_ctrl_z_and_ctrl_c() {
     terminal.types("\x03");
     ns.wait_for("the shell", || terminal.has_prompt().then_some(()));
     assert_eq!(left_over(&terminal, "stopped"), Vec::<String>::new());
-    assert_eq!(terminal.count("interrupted: application stopped runs on in the cluster"), 1);
+    assert_eq!(terminal.count("interrupted: stopped is still running in the cluster"), 1);
     // Once when it was submitted, once to come back.
     assert_eq!(terminal.count("attach  sparkctl attach stopped -n "), 2);
     assert!(terminal.shows_cursor());

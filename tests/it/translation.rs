@@ -13,7 +13,7 @@ fn the_api_server_takes_every_way_in_which_people_write_a_job() {
     let said = ns.sparkctl().args(["submit", "--dry-run", file]).assert().code(0).get_output().stderr.clone();
     let said = String::from_utf8(said).unwrap();
     let jobs = std::fs::read_to_string(file).unwrap().matches("\nkind: ").count();
-    assert_eq!(said.matches("the API server takes all").count(), jobs, "{said}");
+    assert_eq!(said.matches("the API server accepts all").count(), jobs, "{said}");
 }
 
 /// Says what it sees, as JSON: the driver, and one executor.

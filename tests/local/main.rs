@@ -228,5 +228,5 @@ fn keeps_to_its_time() {
     let folder = tempfile::tempdir().expect("a folder");
     let run = run_of(folder.path(), "import time\ntime.sleep(1000)\n", &["--timeout", "4s"]).output().expect("running");
     assert_eq!(run.status.code(), Some(124));
-    assert!(text(&run.stderr).contains("--timeout is over: here was stopped"), "{}", text(&run.stderr));
+    assert!(text(&run.stderr).contains("timed out: here was stopped"), "{}", text(&run.stderr));
 }

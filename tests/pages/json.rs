@@ -36,7 +36,8 @@ fn commands() -> Vec<String> {
 
 /// Whether a flag of the command takes `json`.
 fn has_json(command: &str) -> bool {
-    let help = sparkctl(&[command, "-h"]).replace('\n', " ");
+    // Help is wrapped anywhere.
+    let help = sparkctl(&[command, "-h"]).split_whitespace().collect::<Vec<_>>().join(" ");
     let values = help.split("[possible values: ").skip(1).filter_map(|rest| rest.split(']').next());
     values.into_iter().any(|values| values.split(", ").any(|value| value.trim() == "json"))
 }

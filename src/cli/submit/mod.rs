@@ -28,10 +28,10 @@ use crate::report::{self, Output};
 use crate::terminal::{Interrupt, Signal, messages, stdout};
 use crate::upload;
 
-/// Run an application: submit it, say what happens until its end, and exit with its outcome
+/// Submit an application, follow it to its end, and exit with its outcome
 ///
-/// The driver's pod is created held, everything else as its property, and then it is released: interrupted at any
-/// moment, a submission leaves an application that runs, or nothing that does.
+/// The driver pod is created on hold; everything else is owned by it; then it is released. If interrupted, nothing
+/// half-submitted keeps running.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_long_help = exit_code::help())]
 pub struct Submit {
@@ -42,16 +42,16 @@ pub struct Submit {
     /// Return as soon as the application is submitted
     #[arg(long, conflicts_with = "logs")]
     detach: bool,
-    /// Have the API server judge all objects, and create none
+    /// Have the API server validate all objects, without creating any
     #[arg(long)]
     dry_run: bool,
-    /// Look first at what stands between the job and a running application, as the command `doctor` does
+    /// Check first whether the job can run, as `doctor` does, and submit it only if no check fails
     #[arg(long)]
     check: bool,
-    /// Which ended applications stay in the cluster, with their logs
+    /// Which ended applications to keep in the cluster, with their logs
     #[arg(long, value_enum, default_value = "always", value_name = "WHICH", conflicts_with = "detach")]
     keep: Keep,
-    /// Tell a watcher of the run: URL/start is asked for at its start, URL after a success, URL/fail after a failure
+    /// Report the run to a monitoring service: request URL/start at the start, URL on success, URL/fail on failure
     #[arg(long, value_name = "URL", value_parser = ping, conflicts_with = "detach", env = "SPARKCTL_PING", hide_env_values = true)]
     ping: Option<Ping>,
     #[command(flatten)]
@@ -71,9 +71,11 @@ const DEADLINE: Duration = Duration::from_secs(60);
 /// Which ended applications are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Keep {
+    /// All of them
     Always,
-    /// Those that did not succeed
+    /// Only those that did not succeed
     OnFailure,
+    /// None of them
     Never,
 }
 
@@ -146,7 +148,7 @@ impl Submit {
             }
             for job in &mut jobs {
                 if self.sources.upload_signed && job.schedule.is_some() {
-                    bail!("--upload-signed: the addresses are good for a day, and a schedule goes on for longer");
+                    bail!("--upload-signed: signed addresses expire after a day, which is too soon for a schedule");
                 }
                 let uploads = upload::upload(&mut job.files.local, self.sources.upload_signed, draws, say);
                 tokio::select! {
@@ -178,7 +180,7 @@ impl Submit {
         for application in applications.iter().filter(followed).filter(|_| !self.detach && !self.dry_run) {
             let code = follow(&cluster, application, &self.follow, &interrupt).await?;
             if self.keep.deletes(code) && cluster::delete(&cluster, application).await? {
-                messages::line(&format!("deleted {}: --keep says so", application.carrier.describe()));
+                messages::line(&format!("deleted {} (--keep)", application.carrier.describe()));
             }
             worst = if worst == ExitCode::Succeeded { code } else { worst };
         }
@@ -198,7 +200,7 @@ impl Submit {
             cluster::dry_run(cluster, &manifests, &executor_of(job, &self.cluster_args, &submission)?).await?;
             let count = manifests.owned.len() + 1;
             messages::line(&format!(
-                "{}: the API server takes all {count} objects, and an executor (nothing was created)",
+                "{}: the API server accepts all {count} objects and an executor pod (nothing was created)",
                 application.name
             ));
             return Ok(Submission::Runs(application));
@@ -214,7 +216,7 @@ impl Submit {
         if let Some(since) = submitted.since {
             let key = self.identity.run_key.as_deref().unwrap_or_default();
             if self.follow.output() == Output::Text {
-                messages::line(&format!("run {key} of {} was submitted at {since}, and is joined", application.name));
+                messages::line(&format!("joining run {key} of {}, which was submitted at {since}", application.name));
             }
         } else if self.follow.output() == Output::Text {
             let seconds = start.elapsed().as_secs_f64();
@@ -250,7 +252,7 @@ impl Submit {
 
     /// Says that the run does not begin, because of earlier ones.
     fn skip(&self, application: &Application, earlier: &str) -> Result<()> {
-        let message = format!("{} is skipped: an earlier run goes on ({earlier})", application.name);
+        let message = format!("{} is skipped: an earlier run is still active ({earlier})", application.name);
         let code = self.overlap.skipped();
         let record = report::Json::new(application).early_result("Skipped", &message, code, None, Timestamp::now());
         self.follow.result_files.record_submitted(application, &message, &record);
@@ -297,17 +299,13 @@ impl Submit {
             if let Some(turn) = turn
                 && let Some(failure) = turn.release().await
             {
-                messages::warn(&format!("the next run of {} has to wait a minute: {failure}", application.name));
+                messages::warn(&format!("the next run of {} must wait for a minute: {failure}", application.name));
             }
             let refusal = match submitted {
                 Err(refusal) if tried < retries && refusal.may_pass() => refusal,
                 settled => return Ok(Some(settled?)),
             };
-            messages::warn(&format!(
-                "{refusal}; submitting again in {} s ({} of {retries})",
-                interval.as_secs(),
-                tried + 1
-            ));
+            messages::warn(&format!("{refusal}; retrying in {} s ({} of {retries})", interval.as_secs(), tried + 1));
             tokio::select! {
                 () = tokio::time::sleep(interval) => {}
                 signal = interrupt.received() => return Err(cluster::interrupted(signal.exit_code()).into()),
@@ -332,7 +330,7 @@ fn executor_of(job: &Job, cluster_args: &ClusterArgs, submission: &manifests::Su
 
 /// What of an upload stays where it was sent, and is no harm.
 fn left_an_upload(signal: Signal) -> Refusal {
-    let undone = vec!["nothing was submitted; the same command goes on with the parts that a store has".to_owned()];
+    let undone = vec!["nothing was submitted; run the same command again to resume the upload".to_owned()];
     Refusal { undone, ..Refusal::of("uploading", Failure::Interrupted(signal.exit_code())) }
 }
 

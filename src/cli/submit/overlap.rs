@@ -16,14 +16,14 @@ const LOOK: Duration = Duration::from_secs(2);
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Policy {
-    /// It runs beside it, if it has another name
+    /// Run beside it, if the names differ
     #[default]
     Allow,
-    /// It does not run: exit code 9
+    /// Skip the new run, with exit code 9
     Forbid,
-    /// The earlier run is deleted
+    /// Delete the earlier run first
     Replace,
-    /// It waits for the end of the earlier run
+    /// Wait until the earlier run has ended
     Queue,
 }
 
@@ -31,14 +31,14 @@ pub enum Policy {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Overlap")]
 pub struct Overlap {
-    /// What happens while an earlier run of the same name goes on, on whatever host it was submitted. With any but
-    /// `allow`, each run has objects of its own names, so that an ended one is not in the way
+    /// What to do if an earlier run of the same name is still active, whatever host submitted it. With any policy but
+    /// `allow`, each run gets object names of its own, so that an ended run is not in the way
     #[arg(long, value_enum, default_value = "allow", value_name = "POLICY", env = "SPARKCTL_OVERLAP")]
     pub overlap: Policy,
-    /// Exit code 0 instead of 9 for a run that is skipped
+    /// Exit with code 0 instead of 9 if the run is skipped
     #[arg(long)]
     pub skip_ok: bool,
-    /// How long `--overlap queue` waits for the earlier run: then this one is skipped [default: for ever]
+    /// How long to wait for the earlier run with `--overlap queue` before skipping this one [default: no limit]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub queue_timeout: Option<Duration>,
 }
@@ -70,10 +70,10 @@ impl Overlap {
             return Ok(Entry::Granted(None));
         }
         if job.schedule.is_some() {
-            bail!("--overlap is for runs, and this is a schedule: say it by concurrencyPolicy");
+            bail!("--overlap does not apply to a schedule: set concurrencyPolicy instead");
         }
         if let Name::Generated(_) = job.name {
-            bail!("--overlap goes by the name of the application: give it one by metadata.name or --name");
+            bail!("--overlap needs the name of the application: set metadata.name or --name");
         }
         let start = Instant::now();
         let mut told = false;
@@ -102,8 +102,8 @@ impl Overlap {
                 return Ok(Entry::Skipped(called));
             }
             if !told {
-                let what = if self.overlap == Policy::Replace { "replaces an" } else { "waits for the end of an" };
-                messages::line(&format!("{} {what} earlier run: {called}", application.name));
+                let what = if self.overlap == Policy::Replace { "replacing" } else { "waiting for" };
+                messages::line(&format!("{}: {what} an earlier run: {called}", application.name));
                 told = true;
             }
             tokio::time::sleep(LOOK).await;
