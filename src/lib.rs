@@ -22,6 +22,7 @@ mod manifests;
 mod program;
 mod redaction;
 mod report;
+mod scheduler;
 mod spark;
 mod state;
 mod terminal;

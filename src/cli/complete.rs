@@ -8,6 +8,7 @@ use clap_complete::env::{CompleteEnv, Shells};
 
 use super::cluster_args::ClusterArgs;
 use crate::cluster::{self, Cluster};
+use crate::scheduler::{self, Rules};
 
 /// The variable by which a shell asks for completions.
 const ASKED: &str = "SPARKCTL_COMPLETE";
@@ -32,12 +33,18 @@ pub fn registration(shell: &str) -> Result<String, String> {
     String::from_utf8(script).map_err(|error| error.to_string())
 }
 
+/// The queues that are the whole cluster's.
+fn queues() -> Vec<CompletionCandidate> {
+    let queues = scheduler::all().filter_map(Rules::queues).filter(|queues| !queues.is_namespaced);
+    queues.flat_map(|queues| asked(&format!("/apis/{}/{}", queues.version, queues.plural))).collect()
+}
+
 /// The command with completers at those of its arguments that name things of the cluster.
 fn with_names(command: Command) -> Command {
     let named = |id: &str, of_application: bool| {
         let names: fn() -> Vec<CompletionCandidate> = match id {
             "namespace" => || asked("/api/v1/namespaces"),
-            "queue" => || asked("/apis/scheduling.volcano.sh/v1beta1/queues"),
+            "queue" => queues,
             "priority_class" => || asked("/apis/scheduling.k8s.io/v1/priorityclasses"),
             "name" | "names" if of_application => applications,
             _ => return None,
@@ -54,7 +61,7 @@ fn with_names(command: Command) -> Command {
     })
 }
 
-fn asked(path: &'static str) -> Vec<CompletionCandidate> {
+fn asked(path: &str) -> Vec<CompletionCandidate> {
     candidates(async move |cluster| cluster::names(&cluster, path).await.unwrap_or_default())
 }
 

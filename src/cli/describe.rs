@@ -91,7 +91,7 @@ fn rows(application: &Application, observed: &Observed, state: &State) -> Vec<St
     if !changes.is_empty() {
         row("changed", &report::changed("the driver's pod", &changes));
     }
-    row("pod group", application.pod_group.as_deref().unwrap_or_default());
+    row("pod group", application.pod_group.as_ref().map_or("", |group| group.name.as_str()));
     row("created", &observed.created().map(|time| time.to_string()).unwrap_or_default());
     row("node", state.node.as_deref().unwrap_or_default());
     row("state", state.what.word());

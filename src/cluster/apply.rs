@@ -8,6 +8,7 @@ use super::paths;
 use super::request::Call;
 use crate::kubernetes::Object;
 use crate::manifests::with_preempt;
+use crate::scheduler::volcano::CONFIGURATION;
 
 /// Applies an object server-side, and returns its name for messages. Fields that another manager has set differently
 /// are a conflict, which the server refuses.
@@ -24,9 +25,6 @@ pub async fn apply(cluster: &Cluster, object: &Object) -> Result<String, Refusal
     cluster.send_until_answered(&doing, &call).await.result.map_err(refusal)?;
     Ok(name)
 }
-
-/// Namespace and name of the scheduler's configuration in an installation of Volcano.
-const CONFIGURATION: (&str, &str) = ("volcano-system", "volcano-scheduler-configmap");
 
 /// Adds `preempt` to the actions of Volcano's scheduler. Returns whether it was missing.
 ///

@@ -8,6 +8,7 @@ use kube::client::AuthError;
 use kube::core::Status;
 
 use crate::exit_code::ExitCode;
+use crate::scheduler;
 use crate::state::refusal_hint;
 
 /// Why a request failed.
@@ -142,8 +143,9 @@ impl Refusal {
 
     /// Whether the same submission may be accepted later: the quota or queue was full, or a webhook was down.
     pub fn may_pass(&self) -> bool {
-        let passing = ["exceeded quota", "failed calling webhook", "can only submit PodGroup to queue"];
-        self.failure.may_pass() || passing.iter().any(|words| self.failure.contains(words))
+        let passing = ["exceeded quota", "failed calling webhook"];
+        let of_scheduler = || scheduler::all().any(|rules| rules.may_pass(self.failure.message()));
+        self.failure.may_pass() || passing.iter().any(|words| self.failure.contains(words)) || of_scheduler()
     }
 
     pub fn exit_code(&self) -> ExitCode {

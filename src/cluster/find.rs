@@ -14,15 +14,14 @@ use super::list::{self, Effort, items};
 use super::paths::{self, encoded};
 use super::request::Call;
 use crate::kubernetes::names;
-use crate::manifests::{Application, Carrier, JOB_NAME, NAME_ANNOTATION, SUBMISSION};
+use crate::manifests::{Application, Carrier, JOB_NAME, NAME_ANNOTATION, PodGroup, SUBMISSION};
 use crate::program::program;
+use crate::scheduler;
 use crate::state::{Observed, event_time};
 use crate::terminal::messages;
 
 /// Labels with an application's name: the Spark operator's, which sparkctl sets too, and Spark's own.
 const NAME_LABELS: [&str; 2] = ["sparkoperator.k8s.io/app-name", "spark-app-name"];
-/// Volcano's annotation with the name of a pod's PodGroup.
-const POD_GROUP: &str = "scheduling.k8s.io/group-name";
 
 /// An application in the cluster, found by its driver pod or its Job.
 #[derive(Clone, Debug)]
@@ -118,7 +117,7 @@ pub async fn read(cluster: &Cluster, application: &Application) -> Result<Observ
     }
     let group_waits = observed.pod_group.as_ref().is_some_and(is_pending);
     if let Some(group) = application.pod_group.as_ref().filter(|_| group_waits) {
-        observed.events.extend(events(group).await);
+        observed.events.extend(events(&group.name).await);
     }
     Ok(observed)
 }
@@ -165,8 +164,9 @@ fn about(mut all: Vec<Event>, application: &Application, observed: &Observed) ->
         }
         let is_executor =
             || prefixes.iter().any(|prefix| name.strip_prefix(prefix).is_some_and(|rest| rest.starts_with("-exec-")));
-        let is_own =
-            name == application.carrier.name() || Some(name) == application.pod_group.as_deref() || is_executor();
+        let is_own = name == application.carrier.name()
+            || application.pod_group.as_ref().is_some_and(|group| group.name == name)
+            || is_executor();
         is_own && event_time(event).is_none_or(|at| from.is_none_or(|from| at >= from - CLOCK_SKEW))
     });
     all.sort_by_key(order);
@@ -191,8 +191,9 @@ async fn objects(cluster: &Cluster, application: &Application) -> Result<Observe
     let query = format!("labelSelector={}", selector.collect::<Vec<_>>().join(","));
     let pods = pods_where(cluster, namespace, &query);
     let group = async {
-        let groups = paths::in_namespace("scheduling.volcano.sh/v1beta1", "podgroups", namespace);
-        cluster.send(&Call::get(format!("{groups}/{}", encoded(application.pod_group.as_ref()?)))).await.ok()
+        let PodGroup { name, api } = application.pod_group.as_ref()?;
+        let groups = paths::in_namespace(api, "podgroups", namespace);
+        cluster.send(&Call::get(format!("{groups}/{}", encoded(name)))).await.ok()
     };
     let (pods, pod_group, job) = tokio::join!(pods, group, job_of(cluster, application));
     let mut observed = Observed { pod_group, ..Observed::default() };
@@ -202,9 +203,10 @@ async fn objects(cluster: &Cluster, application: &Application) -> Result<Observe
         observed.job_is_gone = observed.job.is_none();
     }
     observed.relist_pods(pods?);
-    if let Some(group) = observed.pod_group.as_ref().filter(|group| is_pending(group)) {
+    let pending = observed.pod_group.as_ref().filter(|group| is_pending(group));
+    if let (Some(group), Some(PodGroup { api, .. })) = (pending, &application.pod_group) {
         let queue = group.pointer("/spec/queue").and_then(Value::as_str).unwrap_or("default");
-        let queues = paths::in_namespace("scheduling.volcano.sh/v1beta1", "queues", "");
+        let queues = paths::in_namespace(api, "queues", "");
         observed.queue = cluster.send(&Call::get(format!("{queues}/{}", encoded(queue)))).await.ok();
     }
     Ok(observed)
@@ -319,7 +321,8 @@ pub(super) fn application(metadata: &ObjectMeta, pod: &ObjectMeta, carrier: Carr
         namespace: metadata.namespace.clone()?,
         id: label("spark-app-selector")?,
         carrier,
-        pod_group: pod.annotations.as_ref().and_then(|all| all.get(POD_GROUP).cloned()),
+        pod_group: scheduler::explaining_group(pod.labels.as_ref(), pod.annotations.as_ref())
+            .map(|(name, api)| PodGroup { name: name.clone(), api }),
         executors: None,
     })
 }

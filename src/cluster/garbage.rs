@@ -12,9 +12,10 @@ use super::list::items;
 use super::paths;
 use crate::manifests::HOLD;
 use crate::report::span;
+use crate::scheduler::{self, Rules};
 
 /// The kinds to look at: version, kind, plural, and the label that marks an object as Spark's.
-const KINDS: [(&str, &str, &str, &str); 8] = [
+const KINDS: [(&str, &str, &str, &str); 7] = [
     ("v1", "Pod", "pods", "spark-app-selector"),
     ("batch/v1", "Job", "jobs", "spark-app-selector"),
     ("batch/v1", "CronJob", "cronjobs", "spark-app-selector"),
@@ -22,7 +23,6 @@ const KINDS: [(&str, &str, &str, &str); 8] = [
     ("v1", "Service", "services", "spark-app-selector"),
     ("v1", "Secret", "secrets", "spark-app-selector"),
     ("v1", "PersistentVolumeClaim", "persistentvolumeclaims", "spark-app-selector"),
-    ("scheduling.volcano.sh/v1beta1", "PodGroup", "podgroups", "spark-app-selector"),
 ];
 
 /// An object that nobody needs.
@@ -58,7 +58,9 @@ pub struct Retention {
 pub async fn find_garbage(cluster: &Cluster, retention: Retention) -> Result<Found, Refusal> {
     let mut found = Found::default();
     let mut all = Vec::new();
-    let kinds = KINDS.into_iter().map(async |(version, kind, plural, label)| {
+    let groups = scheduler::all().filter(|rules| rules.explains_waits()).filter_map(Rules::api);
+    let groups = groups.map(|api| (api, "PodGroup", "podgroups", "spark-app-selector"));
+    let kinds = KINDS.into_iter().chain(groups).map(async |(version, kind, plural, label)| {
         let doing = format!("listing {plural}");
         let query = format!("labelSelector={label}");
         let listed = items::<Value>(cluster, &doing, (version, plural), &cluster.namespace, &query).await;
@@ -67,7 +69,7 @@ pub async fn find_garbage(cluster: &Cluster, retention: Retention) -> Result<Fou
     for (version, kind, plural, listed) in join_all(kinds).await {
         match listed {
             Ok(objects) => all.extend(objects.into_iter().map(|object| (version, kind, plural, object))),
-            // Volcano is not installed.
+            // The scheduler is not installed.
             Err(refusal) if refusal.failure.code() == 404 => {}
             // Without the pods, garbage cannot be distinguished from what is in use.
             Err(refusal) if refusal.failure.code() == 403 && plural != "pods" => {

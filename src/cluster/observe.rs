@@ -42,7 +42,8 @@ pub struct Observer {
     looked_up: BTreeSet<Lookup>,
     cluster: Cluster,
     events: Api<Event>,
-    queues: Api<DynamicObject>,
+    /// Queues of the scheduler, if it has PodGroups.
+    queues: Option<Api<DynamicObject>>,
     /// Whether the queue is watched: only from when it keeps the PodGroup waiting.
     watches_queue: bool,
     timeout: Duration,
@@ -105,9 +106,9 @@ pub fn observe(cluster: &Cluster, application: &Application) -> Observer {
     if let Some(group) = &application.pod_group {
         watches.spawn(
             Watch {
-                api: Api::namespaced_with(client(), namespace, &volcano_kind("PodGroup")),
+                api: Api::namespaced_with(client(), namespace, &kind_of(group.api, "PodGroup")),
                 labels: None,
-                fields: Some(format!("metadata.name={group}")),
+                fields: Some(format!("metadata.name={}", group.name)),
                 timeout,
                 wrap: Incoming::PodGroup,
                 sender: sender.clone(),
@@ -115,6 +116,7 @@ pub fn observe(cluster: &Cluster, application: &Application) -> Observer {
             .run(),
         );
     }
+    let queues = application.pod_group.as_ref().map(|group| kind_of(group.api, "Queue"));
     let mut observer = Observer {
         observed,
         updates,
@@ -124,7 +126,7 @@ pub fn observe(cluster: &Cluster, application: &Application) -> Observer {
         looked_up: BTreeSet::new(),
         cluster: cluster.clone(),
         events: Api::namespaced(client(), namespace),
-        queues: Api::all_with(client(), &volcano_kind("Queue")),
+        queues: queues.map(|queues| Api::all_with(client(), &queues)),
         watches_queue: false,
         timeout,
         sender,
@@ -133,9 +135,10 @@ pub fn observe(cluster: &Cluster, application: &Application) -> Observer {
     observer
 }
 
-/// A kind of Volcano's API.
-fn volcano_kind(kind: &str) -> ApiResource {
-    ApiResource::from_gvk(&GroupVersionKind::gvk("scheduling.volcano.sh", "v1beta1", kind))
+/// A kind of a scheduler's API.
+fn kind_of(api: &str, kind: &str) -> ApiResource {
+    let (group, version) = api.split_once('/').unwrap_or(("", api));
+    ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind))
 }
 
 impl Observer {
@@ -290,9 +293,9 @@ impl Observer {
         Some(Change::Objects)
     }
 
-    /// Starts to watch the events about a PodGroup and its queue, once Volcano has not admitted it: they say why.
+    /// Starts to watch the events about a PodGroup and its queue, once it is not admitted: they say why.
     fn watch_queue(&mut self) {
-        let Some(group) = &self.observed.pod_group else { return };
+        let (Some(group), Some(queues)) = (&self.observed.pod_group, self.queues.clone()) else { return };
         let text = |pointer: &str| group.pointer(pointer).and_then(Value::as_str);
         let is_refused = text("/status/phase") == Some("Pending") && group.pointer("/status/conditions").is_some();
         if self.watches_queue || !is_refused {
@@ -304,7 +307,7 @@ impl Observer {
         self.watch_events(&name);
         self.watches.spawn(
             Watch {
-                api: self.queues.clone(),
+                api: queues,
                 labels: None,
                 fields: Some(format!("metadata.name={queue}")),
                 timeout: self.timeout,

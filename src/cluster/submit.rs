@@ -15,6 +15,7 @@ use crate::exit_code::ExitCode;
 use crate::kubernetes::{Object, difference};
 use crate::manifests::{HOLD, Manifests, RUN_KEY, SPECIFICATION, STAYS_SUSPENDED};
 use crate::program::program;
+use crate::scheduler::volcano::NO_POD_GROUP;
 use crate::terminal::messages;
 
 /// How long a request under way may still take when the user interrupts: if it were dropped, nobody would know whether
@@ -90,9 +91,6 @@ pub async fn dry_run(cluster: &Cluster, manifests: &Manifests, executor: &Object
     let answers = manifests.owned.iter().chain([executor]).map(|object| submission.post(object, Some(&owner), true));
     join_all(answers).await.into_iter().find_map(Result::err).map_or(Ok(()), Err)
 }
-
-/// The message with which Volcano 1.11 and older refuse a pod that is created before its PodGroup.
-const NO_POD_GROUP: &str = "failed to get PodGroup for pod";
 
 /// The words of a difference between what exists and what would be sent, or was sent.
 const WOULD_BE: &str = "and would be";

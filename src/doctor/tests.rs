@@ -185,7 +185,7 @@ fn faults() -> Vec<(&'static str, Answer, &'static str, &'static str)> {
         ("queue", missing(), "queue", "there is no queue etl"),
         ("queue", queue("Closed", "8"), "queue", "is closed"),
         ("queue", queue("", "8"), "queue", "has no state"),
-        ("queue", queue("Open", "2"), "queue", "has cpu 2 in all, and the application needs 3"),
+        ("queue", queue("Open", "2"), "queue", "has cpu 2 in total, and the application needs 3"),
         (
             "configuration of Volcano",
             Ok(json!({"data": {"c": "actions: \"enqueue, allocate\""}})),

@@ -2,17 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use super::overrides::PREEMPTABLE;
 use super::restart::{CarrierKind, Restart};
 use super::role::RoleSpec;
 use super::schedule::Concurrency;
-use super::scheduling::{KUEUE_QUEUE, Scheduler};
 use super::settings::{self, Known};
 use super::spec::Mode;
 use super::{Job, Name, local_files, placement};
 use crate::diagnostic::{Problem, nearest};
 use crate::kubernetes::{names, quantity};
 use crate::redaction;
+use crate::scheduler::{self, Rules, Scheduler};
 use crate::spark::catalog::Accepts;
 use crate::spark::{
     Change, Conf, EXECUTOR_PREFIX, Language, Role, Version, catalog, containers, labels, memory, resources,
@@ -276,21 +275,20 @@ fn without_effect(job: &Job, problems: &mut Vec<Problem>) {
         );
     }
     let options = &spec.batch_scheduler_options;
-    let scheduler = Scheduler::of(job);
+    let scheduler = job.scheduler();
     let queue = options.queue.is_some() || !options.resources.is_empty();
-    let scheduled = scheduler != Scheduler::Default;
+    let scheduled = scheduler.rules().is_some();
     warn(queue && !scheduled, "spec.batchSchedulerOptions", "no effect without `batchScheduler`");
-    let has_queue = !matches!(scheduler, Scheduler::Coscheduling(_));
+    let has_queues = scheduler.rules().is_none_or(Rules::has_queues);
     warn(
-        options.queue.is_some() && !has_queue,
+        options.queue.is_some() && !has_queues,
         "spec.batchSchedulerOptions.queue",
         "no effect: this scheduler has no queues",
     );
-    let has_group = matches!(scheduler, Scheduler::Volcano | Scheduler::Coscheduling(_));
     warn(
-        !options.resources.is_empty() && scheduled && !has_group,
+        !options.resources.is_empty() && scheduled && !scheduler.has_pod_groups(),
         "spec.batchSchedulerOptions.resources",
-        "no effect: this scheduler reckons by the pods",
+        "no effect: this scheduler sizes the gang from its pods",
     );
     warn(
         job.schedule.is_some() && job.spec.restart_policy.kind == Some(Restart::Always),
@@ -304,13 +302,11 @@ fn schedule(job: &Job) -> Vec<Problem> {
     let Some(schedule) = &job.schedule else {
         return Vec::new();
     };
-    let gang = matches!(Scheduler::of(job), Scheduler::Volcano | Scheduler::Coscheduling(_));
-    let overlap = gang && matches!(schedule.concurrency_policy, Some(Concurrency::Allow) | None);
+    let overlap =
+        job.scheduler().has_pod_groups() && matches!(schedule.concurrency_policy, Some(Concurrency::Allow) | None);
     let shared = overlap.then(|| {
-        Problem::warning(
-            "runs that overlap share one PodGroup, which has room for one of them: Forbid and Replace have no such trouble",
-        )
-        .at_field("spec.concurrencyPolicy")
+        Problem::warning("overlapping runs share one PodGroup, which has room for one of them: use Forbid or Replace")
+            .at_field("spec.concurrencyPolicy")
     });
     shared.into_iter().chain(schedule.when().err()).collect()
 }
@@ -555,15 +551,27 @@ fn ports(job: &Job, problems: &mut Vec<Problem>) {
     }
 }
 
+/// The annotation by which a scheduler spares the driver, where another scheduler has it.
+fn protection_without_effect(job: &Job, scheduler: &Scheduler, rules: &dyn Rules) -> Option<Problem> {
+    let ((key, _), name) = (rules.driver_protection()?, rules.name()?);
+    let driver = &job.spec.driver.role;
+    let is_its = scheduler.is(name) || driver.scheduler_name.as_deref() == Some(name);
+    (driver.annotations.contains_key(key) && !is_its).then(|| {
+        Problem::warning(format!(
+            "no effect: only {} knows this annotation, and the scheduler is another",
+            rules.title()
+        ))
+        .at_field(format!("spec.driver.annotations.{key}"))
+        .help(format!("--scheduler {name}, or leave --protect-driver out"))
+    })
+}
+
 fn scheduling(job: &Job, problems: &mut Vec<Problem>) {
     let spec = &job.spec;
     if let Some(scheduler) = spec.batch_scheduler.as_deref() {
-        let known = ["volcano", "yunikorn", "kueue"];
-        if !known.contains(&scheduler)
-            && let Some(word) = nearest(scheduler, known)
-        {
+        if let Some(word) = nearest(scheduler, scheduler::names()).filter(|word| *word != scheduler) {
             problems.push(
-                Problem::error(format!("`{scheduler}` is taken for the name of a scheduler of yours"))
+                Problem::error(format!("unknown scheduler `{scheduler}`: it is used as a custom schedulerName"))
                     .at_field("spec.batchScheduler")
                     .help(format!("did you mean `{word}`?")),
             );
@@ -581,25 +589,11 @@ fn scheduling(job: &Job, problems: &mut Vec<Problem>) {
             }
         }
     }
-    if spec.batch_scheduler.as_deref() == Some("kueue")
-        && spec.batch_scheduler_options.queue.is_none()
-        && !job.labels.contains_key(KUEUE_QUEUE)
-    {
-        problems.push(
-            Problem::error("Kueue needs the name of a LocalQueue")
-                .at_field("spec.batchScheduler")
-                .help("set batchSchedulerOptions.queue, or --queue"),
-        );
+    let scheduler = job.scheduler();
+    if let Some((message, help)) = scheduler.rules().and_then(|rules| rules.missing_option(job.queue().is_some())) {
+        problems.push(Problem::error(message).at_field("spec.batchScheduler").help(help));
     }
-    let is_volcanos =
-        Scheduler::of(job) == Scheduler::Volcano || spec.driver.role.scheduler_name.as_deref() == Some("volcano");
-    if spec.driver.role.annotations.contains_key(PREEMPTABLE) && !is_volcanos {
-        problems.push(
-            Problem::warning("no effect: only Volcano goes by it, and its scheduler is another")
-                .at_field(format!("spec.driver.annotations.{PREEMPTABLE}"))
-                .help("--scheduler volcano, or leave --protect-driver out"),
-        );
-    }
+    problems.extend(scheduler::all().filter_map(|rules| protection_without_effect(job, &scheduler, rules)));
     for (path, class) in [
         ("spec.batchSchedulerOptions.priorityClassName", &spec.batch_scheduler_options.priority_class_name),
         ("spec.driver.priorityClassName", &spec.driver.role.priority_class_name),

@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 use super::kubernetes_type::Embedded;
 use super::quantities::Quantity;
 use super::role::RoleSpec;
-use super::scheduling::Scheduler;
 use super::schema::Whole;
 use super::spec::PullPolicy;
 use super::{Job, Name};
 use crate::diagnostic::Problem;
 use crate::kubernetes::{names, quantity};
+use crate::scheduler::{self, Rules};
 use crate::spark::Language;
 use crate::spark::{Memory, catalog, memory};
 
@@ -131,9 +131,6 @@ pub struct Overrides {
     pub arguments: Vec<String>,
 }
 
-/// Annotation that tells Volcano whether it may preempt a pod. Without it, it may.
-pub const PREEMPTABLE: &str = "volcano.sh/preemptable";
-
 impl Job {
     /// Applies the flags to the job.
     pub fn with(mut self, overrides: Overrides) -> Self {
@@ -249,7 +246,8 @@ impl Job {
         self.spread.extend(spread);
         let (driver, executor) = (&mut spec.driver.role, &mut spec.executor.role);
         if protect_driver {
-            driver.annotations.insert(PREEMPTABLE.into(), "false".into());
+            let protections = scheduler::all().filter_map(Rules::driver_protection);
+            driver.annotations.extend(protections.map(|(key, value)| (key.to_owned(), value.to_owned())));
         }
         require_nodes(driver, node_affinity.iter().chain(&driver_node_affinity));
         require_nodes(executor, node_affinity.iter().chain(&executor_node_affinity));
@@ -294,7 +292,7 @@ impl Job {
 
     /// Removes the label that names the queue to the scheduler, because `--queue` wins over it.
     fn displace_queue_label(&mut self) {
-        if let Some(label) = Scheduler::of(self).queue_label() {
+        if let Some(label) = self.scheduler().rules().and_then(Rules::queue_label) {
             self.displace("--label", label);
             self.spec.driver.role.labels.remove(label);
             self.spec.executor.role.labels.remove(label);

@@ -14,6 +14,7 @@ use super::ui::{DriverIngress, SparkUi};
 use super::volumes::Volumes;
 use super::yaml::Node;
 use crate::kubernetes::pod::Pod;
+use crate::scheduler::{self, Rules};
 use crate::spark::{Conf, Language, Role, Version};
 
 section! {
@@ -194,11 +195,12 @@ impl Spec {
     }
 
     /// Labels of the pods beside those of their role, `metadata.labels` of the file among them:
-    /// Kueue's stay with the object that it manages.
+    /// Those of a queue stay with the object that it manages.
     pub fn propagated(labels: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let own_labels = || scheduler::all().filter_map(Rules::own_labels);
         labels
             .iter()
-            .filter(|(key, _)| !key.starts_with("kueue.x-k8s.io/"))
+            .filter(|(key, _)| !own_labels().any(|beginning| key.starts_with(beginning)))
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect()
     }

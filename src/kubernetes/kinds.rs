@@ -1,7 +1,7 @@
 //! Where the API server keeps each kind. A table, because asking it costs two requests for each submission.
 
 /// `apiVersion`, `kind` and the plural in the path, for all that sparkctl creates or looks at.
-pub const KINDS: [(&str, &str, &str); 19] = [
+pub const KINDS: [(&str, &str, &str); 16] = [
     ("v1", "Pod", "pods"),
     ("v1", "Service", "services"),
     ("v1", "ConfigMap", "configmaps"),
@@ -10,8 +10,6 @@ pub const KINDS: [(&str, &str, &str); 19] = [
     ("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
     ("networking.k8s.io/v1", "Ingress", "ingresses"),
     ("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
-    ("scheduling.volcano.sh/v1beta1", "PodGroup", "podgroups"),
-    ("scheduling.x-k8s.io/v1alpha1", "PodGroup", "podgroups"),
     ("batch/v1", "Job", "jobs"),
     ("batch/v1", "CronJob", "cronjobs"),
     ("storage.k8s.io/v1", "StorageClass", "storageclasses"),
@@ -21,5 +19,7 @@ pub const KINDS: [(&str, &str, &str); 19] = [
     ("rbac.authorization.k8s.io/v1", "Role", "roles"),
     ("rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings"),
     ("scheduling.k8s.io/v1", "PriorityClass", "priorityclasses"),
-    ("scheduling.volcano.sh/v1beta1", "Queue", "queues"),
 ];
+
+/// The kinds of schedulers, in an API version of each scheduler's own: kind and plural.
+pub const SCHEDULERS_KINDS: [(&str, &str); 2] = [("PodGroup", "podgroups"), ("Queue", "queues")];

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::kinds::KINDS;
+use super::kinds::{KINDS, SCHEDULERS_KINDS};
 
 /// One Kubernetes object as it is sent.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
@@ -26,10 +26,13 @@ impl Object {
         self.0.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// API version and plural of its kind, if that is in the table.
-    pub fn place(&self) -> Option<(&'static str, &'static str)> {
+    /// API version and plural of its kind, if that is known.
+    pub fn place(&self) -> Option<(&str, &'static str)> {
         let version = self.0["apiVersion"].as_str()?;
-        let (version, _, plural) = KINDS.iter().find(|known| known.0 == version && known.1 == self.kind())?;
+        let plural = match KINDS.iter().find(|known| known.0 == version && known.1 == self.kind()) {
+            Some((_, _, plural)) => plural,
+            None => SCHEDULERS_KINDS.iter().find(|(kind, _)| *kind == self.kind() && version.contains('/'))?.1,
+        };
         Some((version, plural))
     }
 }

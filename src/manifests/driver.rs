@@ -57,7 +57,7 @@ fn spark(plan: &Plan, pod: &mut Pod) -> Result<(), Problem> {
     let scheduler =
         conf.given("spark.kubernetes.driver.scheduler.name").or(conf.given("spark.kubernetes.scheduler.name"));
     let scheduler = scheduler.filter(|_| plan.version.has(Change::SchedulerName));
-    pod.set_some("schedulerName", plan.scheduler.name().or(scheduler));
+    pod.set_some("schedulerName", plan.scheduler.pods_name.as_deref().or(scheduler));
     if let Some(account) = conf.given("spark.kubernetes.authenticate.driver.serviceAccountName") {
         pod.set("serviceAccountName", account);
         pod.set("serviceAccount", account);
@@ -220,10 +220,10 @@ fn mounts(plan: &Plan, pod: &mut Pod) -> Result<(), Problem> {
 /// The gang's marks on the pod beside those that Spark's settings make.
 fn scheduling(plan: &Plan, pod: &mut Pod) -> Result<(), Problem> {
     super::pod_priority(plan.job, pod);
-    if plan.scheduler.name().is_none() {
+    if plan.scheduler.pods_name.is_none() {
         pod.set_some("schedulerName", role(plan).scheduler_name.clone());
     }
-    super::yunikorn::annotate(plan, pod)
+    super::gang::mark_driver(plan, pod)
 }
 
 fn role<'a>(plan: &'a Plan) -> &'a RoleSpec {

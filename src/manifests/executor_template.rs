@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use super::plan::Plan;
 use super::{pod_priority, shared_overlay};
 use crate::job::Job;
-use crate::job::scheduling::Scheduler;
 use crate::kubernetes::Object;
 use crate::kubernetes::pod::Pod;
 use crate::spark::{Change, Role, containers, labels};
@@ -64,8 +63,8 @@ fn pod(job: &Job, name: &str) -> Pod {
     let spec = &job.spec;
     pod_priority(job, &mut pod);
     if !version.has(Change::SchedulerName) {
-        let scheduler = Scheduler::of(job);
-        pod.set_some("schedulerName", scheduler.name().or(spec.executor.role.scheduler_name.as_deref()));
+        let scheduler = job.scheduler();
+        pod.set_some("schedulerName", scheduler.pods_name.as_deref().or(spec.executor.role.scheduler_name.as_deref()));
     }
     shared_overlay(job, &mut pod);
     spec.overlay(Role::Executor, version, &mut pod);

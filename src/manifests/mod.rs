@@ -8,12 +8,12 @@ mod cron_job;
 pub mod driver;
 pub mod executor_template;
 mod files;
+mod gang;
 pub mod hadoop;
 mod labels;
 mod names;
 mod network_policy;
 mod plan;
-mod pod_group;
 mod properties;
 mod requirements;
 mod scratch;
@@ -22,7 +22,6 @@ mod setup;
 mod ui;
 #[cfg(test)]
 mod version_changes;
-pub mod yunikorn;
 
 use std::time::Duration;
 
@@ -40,10 +39,10 @@ use crate::job::Job;
 pub use crate::job::Submission;
 use crate::job::restart::CarrierKind;
 use crate::job::schedule::Schedule;
-use crate::job::scheduling::Scheduler;
 pub use crate::kubernetes::kinds::KINDS;
 use crate::kubernetes::pod::Pod;
 use crate::kubernetes::{Object, names as kubernetes_names};
+use crate::scheduler;
 use crate::spark::labels as spark_labels;
 
 /// Everything that a submission creates. It runs whole or not at all: the carrier is created
@@ -65,10 +64,23 @@ pub struct Application {
     /// Spark's application id; label `spark-app-selector` of its pods. Attempts have ids of their own.
     pub id: String,
     pub carrier: Carrier,
-    /// Name of the PodGroup, when Volcano schedules the gang.
-    pub pod_group: Option<String>,
+    /// The PodGroup, where it tells why the application waits.
+    pub pod_group: Option<PodGroup>,
     /// How many executors are asked for at the start, when it is known.
     pub executors: Option<u32>,
+}
+
+/// A PodGroup by its name and API version, which is its scheduler's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodGroup {
+    pub name: String,
+    pub api: &'static str,
+}
+
+impl PodGroup {
+    fn of(group: &Object) -> Option<Self> {
+        Some(Self { name: group.name().to_owned(), api: scheduler::of_group(&group.0)?.api()? })
+    }
 }
 
 /// What an application stands and falls with: deleted, it takes all else with it.
@@ -147,8 +159,7 @@ pub fn of(job: &Job, namespace: &str, submission: &Submission) -> Result<(Manife
 
 fn objects(job: &Job, namespace: &str, submission: &Submission) -> Result<(Manifests, Application), Problem> {
     let plan = Plan::of(job, namespace, submission);
-    let pod_group = pod_group::gang(&plan)?;
-    let volcano = pod_group.as_ref().filter(|_| plan.scheduler == Scheduler::Volcano);
+    let pod_group = gang::pod_group(&plan)?;
     let application = Application {
         name: plan.name.clone(),
         namespace: namespace.to_owned(),
@@ -160,7 +171,7 @@ fn objects(job: &Job, namespace: &str, submission: &Submission) -> Result<(Manif
                 Carrier::CronJob { name: plan.names.carrier.clone(), submission: submission.uuid() }
             }
         },
-        pod_group: volcano.map(|group| group.name().to_owned()),
+        pod_group: pod_group.as_ref().and_then(PodGroup::of),
         executors: Some(plan.executors),
     };
     let carrier = match plan.carrier {

@@ -5,8 +5,8 @@ use super::labels::Labels;
 use super::names::Names;
 use super::{properties, scratch};
 use crate::job::restart::CarrierKind;
-use crate::job::scheduling::{KUEUE_QUEUE, Scheduler};
 use crate::job::{Files, Job, Submission};
+use crate::scheduler::Scheduler;
 use crate::spark::{Conf, Role, Version, containers};
 
 /// A job, ready to become objects. It is data: what is decided about a submission is decided in [`Plan::of`].
@@ -57,7 +57,7 @@ impl<'a> Plan<'a> {
             job,
             submission,
             version: job.version(),
-            scheduler: Scheduler::of(job),
+            scheduler: job.scheduler(),
             carrier: job.carrier(),
             labels: Labels::of(job, submission, &conf),
             local_dirs: scratch::directories(job, submission, &conf, &driver_container),
@@ -74,16 +74,6 @@ impl<'a> Plan<'a> {
     pub fn files(&self) -> &Files {
         &self.job.files
     }
-
-    /// The queue that the job names.
-    pub fn queue(&self) -> Option<&String> {
-        queue(self.job)
-    }
-}
-
-/// The queue that the job names: by its field, or by Kueue's label among the document's.
-pub fn queue(job: &Job) -> Option<&String> {
-    job.spec.batch_scheduler_options.queue.as_ref().or(job.labels.get(KUEUE_QUEUE))
 }
 
 /// The number of executors at the start.

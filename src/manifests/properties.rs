@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use super::executor_template::{ExecutorTemplate, TEMPLATE_PATH};
 use super::names::Names;
-use super::{credentials, files, hadoop, labels, plan, yunikorn};
+use super::{credentials, files, hadoop, labels};
 use crate::job::restart::CarrierKind;
-use crate::job::scheduling::{KUEUE_QUEUE, Scheduler};
 use crate::job::spec::Spec;
 use crate::job::{Job, Submission};
+use crate::scheduler::{Mark, Rules};
 use crate::spark::{Change, Conf, Ports, Role, memory};
+
+const ROLES: [Role; 2] = [Role::Driver, Role::Executor];
 
 /// All settings as they are written into `spark.properties`.
 ///
@@ -47,39 +49,34 @@ pub fn of(job: &Job, submission: &Submission, names: &Names, template: &Executor
 
 /// The scheduler of the pods, and what connects them to their gang.
 fn scheduling(job: &Job, submission: &Submission, names: &Names, conf: &mut Conf) {
-    let scheduler = Scheduler::of(job);
+    let scheduler = job.scheduler();
+    if let Some(name) = &scheduler.pods_name {
+        ROLES
+            .iter()
+            .for_each(|role| conf.set(format!("spark.kubernetes.{}.scheduler.name", role.word()), name.as_str()));
+    }
+    let Some(rules) = scheduler.rules() else { return };
     // A PodGroup that the user named is the user's; otherwise both roles are in ours.
-    if let Some(link) = group_link(&scheduler).filter(|_| !has_own_group(job)) {
-        for role in ["driver", "executor"] {
-            conf.set(format!("spark.kubernetes.{role}.{link}"), names.pod_group.as_str());
+    if let Some(mark) = rules.group_mark().filter(|_| !has_own_group(job)) {
+        ROLES.iter().for_each(|role| conf.set(mark.setting(*role), names.pod_group.as_str()));
+    }
+    for (mark, value) in rules.executor_marks(job.spec.batch_scheduler_options.queue.as_deref()) {
+        let key = mark.setting(Role::Executor);
+        if !job.conf.contains_key(&key) {
+            conf.set(key, value);
         }
     }
-    if scheduler == Scheduler::YuniKorn {
-        for (key, value) in yunikorn::settings(job.spec.batch_scheduler_options.queue.as_ref()) {
-            if !job.conf.contains_key(&key) {
-                conf.set(key, value);
-            }
-        }
-    }
-    if let Some(name) = scheduler.name() {
-        conf.set("spark.kubernetes.driver.scheduler.name", name);
-        conf.set("spark.kubernetes.executor.scheduler.name", name);
-    }
-    // Attempts have ids of their own in Spark's label, by which YuniKorn would take executors for another application.
-    if scheduler == Scheduler::YuniKorn && job.carrier() != CarrierKind::Pod {
-        for role in ["driver", "executor"] {
-            let key = format!("spark.kubernetes.{role}.annotation.{}", yunikorn::APPLICATION);
-            conf.set_default(&key, submission.application());
-        }
+    // Attempts have ids of their own in Spark's label, by which the executors would be another application's.
+    if let Some(key) = rules.application_annotation().filter(|_| job.carrier() != CarrierKind::Pod) {
+        let mark = Mark::Annotation(key);
+        ROLES.iter().for_each(|role| conf.set_default(&mark.setting(*role), submission.application()));
     }
 }
 
 /// Labels of both roles' pods beside those that their role has in the job file.
 fn pod_labels(job: &Job, submission: &Submission, conf: &mut Conf) {
     let mut all: BTreeMap<String, String> = Spec::propagated(&job.labels);
-    // Kueue admits pods one by one, so each has the label of the queue.
-    let kueue_queue = plan::queue(job).filter(|_| Scheduler::of(job) == Scheduler::Kueue);
-    all.extend(kueue_queue.map(|queue| (KUEUE_QUEUE.to_owned(), queue.clone())));
+    all.extend(queue_label(job));
     all.extend(labels::own(job, submission));
     for role in ["driver", "executor"] {
         for (key, value) in &all {
@@ -127,32 +124,19 @@ fn main_jar(job: &Job, conf: &mut Conf) {
     }
 }
 
-/// What connects a pod to its PodGroup, as Spark's settings have it behind the role.
-fn group_link(scheduler: &Scheduler) -> Option<String> {
-    match scheduler {
-        Scheduler::Volcano => Some(format!("annotation.{GROUP_NAME}")),
-        Scheduler::Coscheduling(_) => Some(format!("label.{COSCHEDULING_GROUP}")),
-        Scheduler::Default | Scheduler::YuniKorn | Scheduler::Kueue => None,
-    }
+/// The label that names the queue on each pod, for a scheduler that admits pods one by one.
+fn queue_label(job: &Job) -> Option<(String, String)> {
+    let label = job.scheduler().rules().filter(|rules| rules.admits_by_label())?.queue_label()?;
+    Some((label.to_owned(), job.queue()?.clone()))
 }
-
-/// Volcano's annotation for a pod's PodGroup.
-const GROUP_NAME: &str = "scheduling.k8s.io/group-name";
-/// The coscheduling plugin's label for the same.
-const COSCHEDULING_GROUP: &str = "scheduling.x-k8s.io/pod-group";
 
 /// Whether the user put the driver into an existing PodGroup.
 pub fn has_own_group(job: &Job) -> bool {
-    let scheduler = Scheduler::of(job);
-    let driver = &job.spec.driver.role;
-    let setting = group_link(&scheduler).map(|link| format!("spark.kubernetes.{}.{link}", Role::Driver.word()));
-    let by_setting = setting.is_some_and(|key| job.spec.spark_conf.contains_key(&key) || job.conf.contains_key(&key));
-    by_setting
-        || match scheduler {
-            Scheduler::Volcano => driver.annotations.contains_key(GROUP_NAME),
-            Scheduler::Coscheduling(_) => driver.labels.contains_key(COSCHEDULING_GROUP),
-            Scheduler::Default | Scheduler::YuniKorn | Scheduler::Kueue => false,
-        }
+    let Some(mark) = job.scheduler().rules().and_then(Rules::group_mark) else { return false };
+    let (driver, setting) = (&job.spec.driver.role, mark.setting(Role::Driver));
+    job.spec.spark_conf.contains_key(&setting)
+        || job.conf.contains_key(&setting)
+        || mark.of(Some(&driver.labels), Some(&driver.annotations)).is_some()
 }
 
 /// A number as Java prints a double: `0.1`, `1.0`, and below a thousandth or from ten million on `1.0E-4`.

@@ -2,13 +2,13 @@
 
 use serde_json::{Map, Value, json};
 
+use super::gang::{of_application, of_pod, quantities};
 use super::plan::Plan;
-use super::pod_group::{of_application, of_pod, quantities};
 use super::{Manifests, Submission};
 use crate::diagnostic::Problem;
 use crate::job::Job;
-use crate::job::scheduling::Scheduler;
 use crate::kubernetes::{Object, names};
+use crate::scheduler::Scheduler;
 use crate::spark::{Role, containers, resources};
 
 /// What has to be there for an application to run.
@@ -51,7 +51,7 @@ impl Requirements {
             name: application.name,
             namespace: namespace.to_owned(),
             scheduler: plan.scheduler.clone(),
-            queue: plan.queue().cloned(),
+            queue: job.queue().cloned(),
             executors: plan.executors,
             driver: driver(&manifests.carrier),
             executor: executor(&plan, &of_executor),

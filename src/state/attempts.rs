@@ -11,6 +11,7 @@ use super::{
     Ending, Limits, Observed, Outcome, Status, clamp_time, has_passed, missing, of_driver, refusal_hint, scheduling,
 };
 use crate::manifests::{FAILURES, HOLD, IGNORED_FAILURES, LOSS_LIMIT, LOSSES, TERMINATED};
+use crate::scheduler::{self, Rules};
 
 /// The finalizer by which the Job controller keeps a pod until it has counted it.
 const TRACKING: &str = "batch.kubernetes.io/job-tracking";
@@ -373,7 +374,7 @@ fn suspended() -> Waiting {
     Waiting {
         reason: Reason::Suspended,
         message: "its Job is suspended, by somebody or by a queue".into(),
-        hint: Some("a queue such as Kueue's lets it go when there is room: kubectl get workloads".into()),
+        hint: scheduler::all().find_map(Rules::suspended_hint).map(str::to_owned),
         since: None,
     }
 }

@@ -6,6 +6,7 @@ use k8s_openapi::jiff::Timestamp;
 use super::container::{self, Role};
 use super::meaning::exit_code_meaning;
 use super::{Limits, Observed, evidence, has_passed, memory, outcome, reachability, scheduling};
+use crate::scheduler::{self, Rules};
 use crate::spark::Conf;
 
 /// What the executors are doing, counted.
@@ -83,15 +84,18 @@ impl Executors {
 /// A driver holds its room while no executor finds any: several such drivers block each other for ever.
 fn starvation(starved: Option<&Pod>, observed: &Observed) -> Option<String> {
     let executor = starved?;
-    let way = match observed.pod_group.is_some() {
-        true => "ask for fewer or smaller executors, or wait for other work to end",
-        false => {
-            "ask for fewer or smaller executors, or let a gang scheduler start the application only when all of it has room (batchScheduler: volcano)"
-        }
+    let gang = scheduler::all().filter(|rules| rules.explains_waits()).find_map(Rules::name);
+    let remedy = match gang.filter(|_| observed.pod_group.is_none()) {
+        None => "wait for other work to end".to_owned(),
+        Some(name) => format!(
+            "have a gang scheduler start the application only when there is room for all of it (batchScheduler: {name})"
+        ),
     };
     let why =
         evidence::no_node(executor, Role::Executor, &observed.around).map(|why| format!("; {why}")).unwrap_or_default();
-    Some(format!("the driver holds its room, and no executor has found any: {way}{why}"))
+    Some(format!(
+        "the driver holds its resources, and no executor has found any: request fewer or smaller executors, or {remedy}{why}"
+    ))
 }
 
 /// What keeps the executor that failed last from its driver, as far as was looked at.

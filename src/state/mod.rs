@@ -16,7 +16,6 @@ mod memory;
 mod missing;
 mod observed;
 mod outcome;
-pub mod queue;
 mod reachability;
 mod refused;
 mod scheduling;

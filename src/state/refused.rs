@@ -1,6 +1,7 @@
 //! What to do about an object that the API server refuses, whoever wanted to make it.
 
 use crate::program::program;
+use crate::scheduler;
 
 /// What to try, by the words that the API server's parts use. Each is quoted from Kubernetes' source.
 pub fn refusal_hint(message: &str, namespace: &str) -> Option<String> {
@@ -22,8 +23,8 @@ pub fn refusal_hint(message: &str, namespace: &str) -> Option<String> {
         )
     } else if says("no PriorityClass with name") {
         format!("see what there is with: kubectl get priorityclasses; {} setup makes those of the examples", program())
-    } else if says("can only submit PodGroup to queue") || says("unable to find queue") || says("failed to get queue") {
-        "see the queues and their state with: kubectl get queues.scheduling.volcano.sh".into()
+    } else if let Some(hint) = scheduler::all().find_map(|rules| rules.refusal_hint(message)) {
+        hint.into()
     } else if says("failed calling webhook") {
         "a webhook of the cluster does not answer: tell its administrator".into()
     } else if says("denied the request") {
@@ -40,7 +41,7 @@ pub fn refusal_hint(message: &str, namespace: &str) -> Option<String> {
     } else if says("namespaces \"") && says("not found") {
         format!("choose another namespace with -n, or create it: kubectl create namespace {namespace}")
     } else if says("could not find the requested resource") || says("404 page not found") {
-        "the cluster does not know this kind: is Volcano installed (for batchScheduler: volcano), or the coscheduling plugin (for any other name)?".into()
+        "the cluster does not know this kind: is the scheduler of the job's batchScheduler installed?".into()
     } else {
         return None;
     })

@@ -2,19 +2,15 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{ContainerStateWaiting, ContainerStatus, Event, Pod};
 use k8s_openapi::jiff::Timestamp;
-use serde_json::Value;
 
-use super::{Limits, Observed, clamp_time, container, evidence, has_passed, missing, queue, scheduling};
+use super::{Limits, Observed, clamp_time, container, evidence, has_passed, missing, scheduling};
 use crate::diagnostic::nearest;
+use crate::scheduler::{self, Rules};
 
 /// A scheduler that is there answers within a second or so.
 const NO_ANSWER: Duration = Duration::from_secs(10);
 /// A PodGroup made beside a held pod is "unschedulable" until the pod is released.
 const POD_GROUP_SETTLES: Duration = Duration::from_secs(3);
-/// How Volcano begins what it says of a pod whose gang it has not placed.
-const GANG_NOT_READY: &str = "pod group is not ready";
-/// Names that schedulers usually have.
-const SCHEDULERS: [&str; 3] = ["volcano", "yunikorn", "default-scheduler"];
 /// A mount that fails once usually succeeds at the next try.
 const MOUNT_SETTLES: Duration = Duration::from_secs(10);
 
@@ -31,9 +27,9 @@ pub struct Waiting {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// Another's scheduling gate, such as Kueue's.
+    /// A scheduling gate of somebody else, such as a queue.
     Gated,
-    /// Volcano has not let the gang into its queue, or cannot place all of it.
+    /// The gang is not admitted to its queue, or cannot be placed as a whole.
     PodGroup,
     Unschedulable,
     /// No scheduler has looked at the pod at all.
@@ -90,14 +86,18 @@ impl Waiting {
             return Some(gated(&gates));
         }
         match scheduling::unschedulable(driver) {
-            // Volcano's word for a pod whose gang it has not come to; why, the PodGroup knows.
-            Some(message) if message.contains(GANG_NOT_READY) && observed.pod_group.is_some() => {
-                pod_group_trouble(driver, observed, terms)
-            }
+            // The PodGroup knows why.
+            Some(message) if is_about_gang(&message, observed) => pod_group_trouble(driver, observed, terms),
             Some(message) => Some(with_autoscaler(unschedulable(driver, message, observed), observed)),
             None => pod_group_trouble(driver, observed, terms).or_else(|| no_scheduler(driver, observed, terms)),
         }
     }
+}
+
+/// Whether a scheduler only says that the pod's gang is not scheduled, and there is its PodGroup to ask.
+fn is_about_gang(message: &str, observed: &Observed) -> bool {
+    let rules = observed.pod_group.as_ref().and_then(scheduler::of_group);
+    rules.is_some_and(|rules| rules.is_about_gang(message))
 }
 
 /// What is being done for a driver that waits for nothing in particular.
@@ -113,11 +113,12 @@ pub(super) fn step(driver: &Pod, observed: &Observed) -> String {
 }
 
 fn gated(gates: &[&str]) -> Waiting {
-    let kueue = gates.iter().any(|gate| gate.starts_with("kueue"));
+    let is_there = |beginning: &str| gates.iter().any(|gate| gate.starts_with(beginning));
+    let known = scheduler::all().filter_map(Rules::gate).find(|(beginning, _)| is_there(beginning));
     Waiting {
         reason: Reason::Gated,
         message: format!("held by scheduling gate {}", gates.join(", ")),
-        hint: kueue.then(|| "Kueue admits it when its queue has room: kubectl get workloads".into()),
+        hint: known.map(|(_, hint)| hint.into()),
         since: None,
     }
 }
@@ -165,33 +166,10 @@ fn pod_group_trouble(driver: &Pod, observed: &Observed, terms: &Limits) -> Optio
     if !has_passed(created(driver)?, POD_GROUP_SETTLES, terms) {
         return None;
     }
-    let text = |pointer: &str| group.pointer(pointer).and_then(Value::as_str);
-    let name = text("/spec/queue").unwrap_or("default");
-    let condition = group.pointer("/status/conditions").and_then(Value::as_array).and_then(|all| {
-        let unschedulable = |condition: &&Value| condition["type"] == "Unschedulable" && condition["status"] == "True";
-        all.iter().rev().find(unschedulable)
-    });
-    let (message, hint) = match text("/status/phase").unwrap_or("Pending") {
-        "Pending" => {
-            let events = observed.pod_group_events().filter(|event| event.type_.as_deref() == Some("Normal"));
-            let said = events.max_by_key(|event| event_time(event)).and_then(|event| event.message.as_deref());
-            queue::not_let_in(name, group, observed.queue.as_ref(), said)
-        }
-        "Inqueue" => {
-            let said = condition?["message"].as_str().unwrap_or_default();
-            let message = joined("Volcano cannot place the whole application", said);
-            (message, queue::who_has_the_room(name))
-        }
-        _ => return None,
-    };
+    let events = observed.pod_group_events().filter(|event| event.type_.as_deref() == Some("Normal"));
+    let latest = events.max_by_key(|event| event_time(event)).and_then(|event| event.message.as_deref());
+    let (message, hint) = scheduler::of_group(group)?.wait(group, observed.queue.as_ref(), latest)?;
     Some(Waiting { reason: Reason::PodGroup, message, hint: Some(hint), since: created(driver) })
-}
-
-pub(super) fn joined(text: &str, said: &str) -> String {
-    match said {
-        "" => text.to_owned(),
-        said => format!("{text}: {said}"),
-    }
 }
 
 fn no_scheduler(driver: &Pod, observed: &Observed, terms: &Limits) -> Option<Waiting> {
@@ -204,7 +182,7 @@ fn no_scheduler(driver: &Pod, observed: &Observed, terms: &Limits) -> Option<Wai
     Some(Waiting {
         reason: Reason::NoScheduler,
         message: format!("no scheduler `{name}` has answered"),
-        hint: Some(match nearest(name, SCHEDULERS).filter(|word| *word != name) {
+        hint: Some(match nearest(name, scheduler::pods_names()).filter(|word| *word != name) {
             Some(word) => format!("did you mean `{word}`? It is the job file's batchScheduler or schedulerName"),
             None => format!(
                 "is `{name}` installed, and is that its name? It is the job file's batchScheduler or schedulerName"

@@ -175,14 +175,14 @@ fn a_queue_that_is_closed_or_too_small() {
     };
     wait_for("Open");
     let arguments = [JOB, "--scheduler", "volcano", "--queue", &name];
-    finds(ns.sparkctl(), &arguments, ("queue", "has cpu 1 in all, and the application needs 3"));
+    finds(ns.sparkctl(), &arguments, ("queue", "has cpu 1 in total, and the application needs 3"));
     let close = json!({
         "apiVersion": "bus.volcano.sh/v1alpha1", "kind": "Command", "metadata": {"name": "close"},
         "action": "CloseQueue", "target": {"apiVersion": version, "kind": "Queue", "name": name, "uid": ""},
     });
     cluster().api.create(&ns.group("bus.volcano.sh/v1alpha1", "commands"), &close).expect("closing the queue");
     wait_for("Closed");
-    finds(ns.sparkctl(), &arguments, ("queue", "is closed: it lets nothing in"));
+    finds(ns.sparkctl(), &arguments, ("queue", "is closed: it admits nothing"));
     cluster().api.delete(&path).expect("deleting the queue");
 }
 

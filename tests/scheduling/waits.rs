@@ -39,7 +39,7 @@ fn more_than_a_queue_or_the_cluster_has_is_said() {
     large["spec"]["executor"]["coreRequest"] = "2000".into();
     let by_cluster = Submit::begin(&ns, &large, &["--scheduler", "volcano", "--timeout", SOON]);
     let never =
-        format!("queue {} has cpu 1 in all, and the application needs 2010m: it will never be let in", small.name);
+        format!("queue {} has cpu 1 in total, and the application needs 2010m: it will never be admitted", small.name);
     for (run, why) in
         [(by_queue, never.as_str()), (by_cluster, "the cluster has no room for the whole application (too little cpu)")]
     {

@@ -361,7 +361,7 @@ fn a_queue_that_is_too_small_for_ever_is_told_so() {
     assert_eq!(wait.reason, Reason::PodGroup);
     assert_eq!(
         wait.message,
-        "queue rec-small has cpu 1 in all, and the application needs 2010m: it will never be let in"
+        "queue rec-small has cpu 1 in total, and the application needs 2010m: it will never be admitted"
     );
 }
 

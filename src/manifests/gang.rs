@@ -1,51 +1,82 @@
-//! The PodGroup: what Volcano, or the coscheduling plugin of kube-scheduler, schedules as a gang.
+//! The gang of an application: what its pods request together, and how its scheduler knows it.
 
-use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
 
 use super::plan::Plan;
 use super::properties;
 use crate::diagnostic::Problem;
 use crate::job::role::RoleSpec;
-use crate::job::scheduling::Scheduler;
 use crate::kubernetes::Object;
 use crate::kubernetes::pod::Pod;
 use crate::kubernetes::requests::{self, Amounts};
+use crate::scheduler::{Gang, Mark, Member};
 use crate::spark::{Language, Role, containers, memory, resources};
 
-/// The PodGroup of driver and executors.
+/// The PodGroup of driver and executors, for schedulers that have PodGroups.
 ///
-/// `minMember` is 1, for executors do not exist before their driver runs, and schedulers count
-/// pods that exist. What keeps drivers from starting where their executors cannot is
-/// `minResources`: the queue lets the gang in only when all of it has room.
-pub fn gang(plan: &Plan) -> Result<Option<Object>, Problem> {
+/// Its `minMember` is 1, because executors do not exist before their driver runs, and schedulers count pods that exist.
+/// What keeps drivers from starting where their executors cannot is `minResources`: the queue admits the gang only when
+/// there is room for all of it.
+pub fn pod_group(plan: &Plan) -> Result<Option<Object>, Problem> {
+    let Some(rules) = plan.scheduler.rules().filter(|rules| rules.group_mark().is_some()) else { return Ok(None) };
     if properties::has_own_group(plan.job) {
         return Ok(None);
     }
-    let options = &plan.job.spec.batch_scheduler_options;
-    let mut spec = json!({"minMember": 1, "minResources": resources(plan)?});
-    let version = match &plan.scheduler {
-        Scheduler::Volcano => {
-            if let Some(queue) = &options.queue {
-                spec["queue"] = queue.as_str().into();
-            }
-            if let Some(class) = &options.priority_class_name {
-                spec["priorityClassName"] = class.as_str().into();
-            }
-            "scheduling.volcano.sh/v1beta1"
-        }
-        Scheduler::Coscheduling(_) => "scheduling.x-k8s.io/v1alpha1",
-        Scheduler::Default | Scheduler::YuniKorn | Scheduler::Kueue => return Ok(None),
-    };
-    Ok(Some(Object(json!({
-        "apiVersion": version,
-        "kind": "PodGroup",
-        "metadata": {
+    let group = rules.pod_group(&gang(plan)?).map(|mut group| {
+        group["metadata"] = serde_json::json!({
             "name": plan.names.pod_group,
             "namespace": plan.names.namespace,
             "labels": plan.labels.objects,
-        },
-        "spec": spec,
-    }))))
+        });
+        Object(group)
+    });
+    Ok(group)
+}
+
+/// Sets the annotations and labels by which the driver's pod describes its gang.
+pub fn mark_driver(plan: &Plan, pod: &mut Pod) -> Result<(), Problem> {
+    let Some(rules) = plan.scheduler.rules().filter(|rules| rules.needs_gang()) else { return Ok(()) };
+    for (mark, value) in rules.driver_marks(&gang(plan)?) {
+        match mark {
+            Mark::Annotation(key) => pod.metadata.set_at(&["annotations", key], value),
+            Mark::Label(key) => pod.metadata.set_at(&["labels", key], value),
+        }
+    }
+    Ok(())
+}
+
+fn gang<'a>(plan: &'a Plan) -> Result<Gang<'a>, Problem> {
+    let options = &plan.job.spec.batch_scheduler_options;
+    let mut members = vec![member(plan, Role::Driver, 1)?];
+    if plan.executors > 0 {
+        members.push(member(plan, Role::Executor, plan.executors)?);
+    }
+    Ok(Gang {
+        queue: options.queue.as_deref(),
+        priority_class: options.priority_class_name.as_deref(),
+        resources: resources(plan)?,
+        members,
+    })
+}
+
+fn member(plan: &Plan, role: Role, count: u32) -> Result<Member, Problem> {
+    let spec = plan.job.spec.role(role);
+    Ok(Member {
+        role,
+        count,
+        request: quantities(&of_pod(plan, role)?),
+        node_selector: node_selector(plan, spec, role),
+        tolerations: spec.tolerations.iter().map(|toleration| toleration.json.clone()).collect(),
+        affinity: spec.affinity.as_ref().map(|affinity| affinity.json.clone()),
+    })
+}
+
+fn node_selector(plan: &Plan, spec: &RoleSpec, role: Role) -> BTreeMap<String, String> {
+    let by_settings = resources::node_selector(&plan.conf, role, plan.version).into_iter();
+    let by_settings = by_settings.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    by_settings.chain(spec.node_selector.iter().map(|(key, value)| (key.clone(), value.clone()))).collect()
 }
 
 /// What the whole gang requests at its start, unless the job file gives it.
@@ -144,13 +175,13 @@ mod tests {
         group.unwrap_or_else(|| panic!("no PodGroup among {all:?}")).0.clone()
     }
 
-    /// What Volcano is told that this needs.
+    /// The resources of the gang of a job for Volcano.
     fn least(spec: &str) -> Value {
         group(&format!("  batchScheduler: volcano\n{spec}"))["spec"]["minResources"].clone()
     }
 
-    /// Whether the driver's settings or the executors' template say this.
-    fn said_to_executors(objects: &[Object], part: &str) -> bool {
+    /// Whether the driver's settings or the executors' template contain this.
+    fn is_for_executors(objects: &[Object], part: &str) -> bool {
         let texts = objects.iter().filter_map(|object| object.0["data"].as_object()).flat_map(|data| data.values());
         texts.filter_map(Value::as_str).any(|text| text.replace("\\:", ":").contains(part))
     }
@@ -169,13 +200,13 @@ mod tests {
         let jvm = "  driver: {memory: 4g}\n  executor: {memory: 4g}\n  sparkConf: {spark.memory.offHeap.enabled: \"true\", \
                    spark.memory.offHeap.size: 1g, spark.executor.pyspark.memory: 512m}\n";
         assert_eq!(least(jvm), json!({"cpu": "2", "memory": format!("{}Mi", 2 * (4096 + 409) + 1024)}));
-        // Python and R keep four tenths beside the heap, the JVM one tenth.
+        // Python and R have four tenths beside the heap, the JVM one tenth.
         let python = least(&format!("  type: Python\n{jvm}"));
         assert_eq!(python, json!({"cpu": "2", "memory": format!("{}Mi", 2 * (4096 + 1638) + 1024 + 512)}));
     }
 
     #[test]
-    fn more_than_any_cluster_has_is_reckoned_too() {
+    fn more_than_any_cluster_has_is_calculated_too() {
         let vast = "  driver: {memory: 512m}\n  executor: {instances: 2147483647, coreRequest: 9Ei, memory: 8191p, memoryOverhead: 0}\n";
         assert_eq!(least(vast)["memory"], format!("{}Mi", u64::MAX));
         assert_eq!(least(vast)["cpu"], format!("{}m", u64::MAX));
@@ -246,7 +277,7 @@ mod tests {
         let link = format!("spark.kubernetes.executor.annotation.scheduling.k8s.io/group-name={}", group.name());
         let scheduler = "spark.kubernetes.executor.scheduler.name=volcano";
         for expected in [link.as_str(), scheduler, r#""priorityClassName": "urgent""#] {
-            assert!(said_to_executors(&all, expected), "{expected} in {all:?}");
+            assert!(is_for_executors(&all, expected), "{expected} in {all:?}");
         }
     }
 
@@ -259,10 +290,7 @@ mod tests {
         assert_eq!(group["spec"], json!({"minMember": 1, "minResources": {"cpu": "2", "memory": "1792Mi"}}));
         assert_eq!(all[0].0["spec"]["schedulerName"], "gangs");
         assert_eq!(all[0].0["metadata"]["labels"]["scheduling.x-k8s.io/pod-group"], group["metadata"]["name"]);
-        assert!(
-            said_to_executors(&all, "spark.kubernetes.executor.label.scheduling.x-k8s.io/pod-group=pi-"),
-            "{all:?}"
-        );
+        assert!(is_for_executors(&all, "spark.kubernetes.executor.label.scheduling.x-k8s.io/pod-group=pi-"), "{all:?}");
     }
 
     #[test]
@@ -272,7 +300,7 @@ mod tests {
         assert!(all.iter().all(|object| object.kind() != "PodGroup"));
         assert_eq!(all[0].0["metadata"]["labels"]["kueue.x-k8s.io/queue-name"], "team");
         assert_eq!(all[0].0["spec"]["schedulerName"], Value::Null);
-        assert!(said_to_executors(&all, "spark.kubernetes.executor.label.kueue.x-k8s.io/queue-name=team"), "{all:?}");
+        assert!(is_for_executors(&all, "spark.kubernetes.executor.label.kueue.x-k8s.io/queue-name=team"), "{all:?}");
     }
 
     #[test]
@@ -297,8 +325,8 @@ mod tests {
         ]);
         assert_eq!(serde_json::from_str::<Value>(groups).unwrap(), expected);
         let executor = "spark.kubernetes.executor.annotation.yunikorn.apache.org/task-group-name=spark-executor";
-        assert!(said_to_executors(&all, executor), "{all:?}");
-        assert!(!said_to_executors(&all, "yunikorn.apache.org/app-id"), "{all:?}");
+        assert!(is_for_executors(&all, executor), "{all:?}");
+        assert!(!is_for_executors(&all, "yunikorn.apache.org/app-id"), "{all:?}");
     }
 
     #[test]
@@ -310,6 +338,6 @@ mod tests {
         let application = driver["annotations"]["yunikorn.apache.org/app-id"].as_str().unwrap();
         assert_eq!(driver["labels"]["spark-app-selector"], application);
         let executor = format!("spark.kubernetes.executor.annotation.yunikorn.apache.org/app-id={application}");
-        assert!(said_to_executors(&all, &executor), "{all:?}");
+        assert!(is_for_executors(&all, &executor), "{all:?}");
     }
 }
