@@ -93,7 +93,7 @@ const PAINS: [(&str, &[&str]); 30] = [
     (
         "logs are lost",
         &[
-            "repeats_nothing_that_was_shown",
+            "repeats_no_line",
             "loses_nothing_that_came_out_of_order",
             "executors_are_counted_and_the_failed_ones_remembered",
         ],
