@@ -57,8 +57,8 @@ fn many_keys_and_many_documents() {
 
 #[test]
 fn what_is_no_text() {
-    assert!(refusal(b"a: \xff\xfe").contains("stdin:1:4: this is not a text in UTF-8"));
-    assert!(refusal(b"a: caf\xe9\n").contains("byte 0xe9: if it was written in Windows-1252"));
+    assert!(refusal(b"a: \xff\xfe").contains("stdin:1:4: this is not valid UTF-8"));
+    assert!(refusal(b"a: caf\xe9\n").contains("byte 0xe9: if it is in Windows-1252"));
     assert!(refusal(b"\xff\xfea\0:\0").contains("it is in UTF-16"));
     assert!(refusal(b"a: 1\nb: \0\n").contains("stdin:2:4: a NUL character"));
     assert!(refusal(b"").contains("there is no job in it"));

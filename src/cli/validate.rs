@@ -36,7 +36,7 @@ impl Validate {
                     stdout::print(problems.map(|problem| JsonLine::new("problem", problem, now)))?;
                 }
                 Form::Text => {
-                    source.tell();
+                    source.print_problems();
                     if !source.has_errors() {
                         let jobs = match source.jobs.len() {
                             1 => "a valid job".to_owned(),

@@ -1,4 +1,4 @@
-//! Files of configuration that a job speaks of: templates, certificates, directories.
+//! Reads the configuration files that a job names: templates, certificates, directories.
 
 use std::path::{Path, PathBuf};
 
@@ -8,10 +8,10 @@ use crate::job::{Files, Job, annotation};
 use crate::manifests::{credentials, hadoop};
 use crate::spark::{Conf, conf_dir};
 
-/// Directories whose files go with the job.
+/// Directories whose files are submitted with the job.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct Directories {
-    /// Directory with files for the driver beside its settings, such as log4j2.properties; spark-defaults.conf is not read
+    /// Directory with files for the driver besides its settings, such as log4j2.properties; spark-defaults.conf is ignored
     #[arg(long, value_name = "DIR")]
     pub spark_conf_dir: Option<PathBuf>,
     /// Directory with Hadoop's configuration, such as core-site.xml
@@ -19,7 +19,7 @@ pub struct Directories {
     pub hadoop_conf_dir: Option<PathBuf>,
 }
 
-/// The files, and what is wrong with them.
+/// Reads the files. A file that cannot be read is a problem.
 pub fn read(job: &Job, directories: &Directories) -> (Files, Vec<Problem>) {
     let mut reader = Reader { job, settings: job.settings("default"), problems: Vec::new() };
     let mut files = Files { environment: reader.environment(), ..Files::default() };
@@ -48,7 +48,7 @@ impl Reader<'_> {
         self.problems.push(self.job.setting_problem(key, problem));
     }
 
-    /// The variables of this process that settings refer to.
+    /// The environment variables that settings refer to.
     fn environment(&self) -> std::collections::BTreeMap<String, String> {
         let references = self.settings.iter().flat_map(|(_, value)| value.split("${env:").skip(1));
         references
@@ -65,11 +65,11 @@ impl Reader<'_> {
     fn bytes(&mut self, key: &str, path: &str) -> Option<Vec<u8>> {
         let path = path.strip_prefix("file://").unwrap_or(path);
         if let Some((scheme, _)) = path.split_once("://") {
-            let template = "download it and name the copy, or write it into the job file as";
+            let template = "download it and name the copy, or write it in the job file as";
             let help = match key {
                 "spark.kubernetes.driver.podTemplateFile" => format!("{template} `driver.template`"),
                 "spark.kubernetes.executor.podTemplateFile" => format!("{template} `executor.template`"),
-                _ => "download it, and name the copy".to_owned(),
+                _ => "download it and name the copy".to_owned(),
             };
             let remote = format!("`{path}` is not a local file, and nothing can be read by {scheme}");
             self.problem(key, Problem::error(remote).help(help));
@@ -81,7 +81,7 @@ impl Reader<'_> {
 
     fn text(&mut self, key: &str, path: &str) -> Option<String> {
         let text = String::from_utf8(self.bytes(key, path)?);
-        text.map_err(|_| self.problem(key, Problem::error(format!("{path} is not a text in UTF-8")))).ok()
+        text.map_err(|_| self.problem(key, Problem::error(format!("{path} is not valid UTF-8")))).ok()
     }
 
     fn templates(&mut self, files: &mut Files) {
@@ -128,7 +128,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The files in a directory, if the flag or the job file names one.
+    /// The files of a directory, if the flag or the job file names one.
     fn directory(&mut self, flag: Option<&Path>, annotation: &str) -> Option<Vec<(String, Vec<u8>)>> {
         let path = flag.or(self.job.annotations.get(annotation).map(Path::new))?;
         let entries = std::fs::read_dir(path).map(|entries| {
@@ -137,9 +137,9 @@ impl Reader<'_> {
                 .filter_map(|file| Some((file.file_name().into_string().ok()?, std::fs::read(file.path()).ok()?)))
                 .collect()
         });
-        // Spark goes on without the directory as well, with an empty ConfigMap for Hadoop.
+        // Spark also continues without the directory, with an empty ConfigMap for Hadoop.
         Some(entries.unwrap_or_else(|error| {
-            let missing = Problem::warning(format!("nothing goes with the job: reading {}: {error}", path.display()));
+            let missing = Problem::warning(format!("the directory is ignored: reading {}: {error}", path.display()));
             self.problems.push(self.job.located(missing.at_field(format!("metadata.annotations.{annotation}"))));
             Vec::new()
         }))
@@ -147,7 +147,7 @@ impl Reader<'_> {
 
     fn skipped(&mut self, annotation: &str, reasons: &[String]) {
         for reason in reasons {
-            let skipped = Problem::warning(format!("a file does not go with the job: {reason}"));
+            let skipped = Problem::warning(format!("a file is ignored: {reason}"));
             self.problems.push(self.job.located(skipped.at_field(format!("metadata.annotations.{annotation}"))));
         }
     }
@@ -157,13 +157,13 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// A pod template of a file.
+/// Parses a pod template.
 fn template(text: &str) -> Result<serde_json::Value, String> {
     let documents = documents(text, &mut Vec::new()).map_err(|problem| problem.message)?;
     let template = documents.first().map(Node::json).unwrap_or_default();
     match template.get("kind").and_then(serde_json::Value::as_str) {
         None | Some("Pod") if template.is_object() => Ok(template),
         Some(kind) if kind != "Pod" => Err(format!("expected a Pod, found a {kind}")),
-        _ => Err("expected a Pod, found nothing of it".into()),
+        _ => Err("expected a Pod, found something else".into()),
     }
 }

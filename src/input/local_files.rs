@@ -1,4 +1,4 @@
-//! Reads the submitter's files that travel with an application.
+//! Reads the local files that are submitted with an application.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -15,14 +15,14 @@ use crate::job::named_files::{Field, Named};
 use crate::job::{Job, Overrides};
 use crate::spark::stores;
 
-/// Spark's own name for `--upload`.
+/// Spark's setting for `--upload`.
 pub const UPLOAD_PATH: &str = "spark.kubernetes.file.upload.path";
 
-/// Where relative paths begin.
+/// The folders that relative paths are resolved in.
 pub struct Folders {
-    /// The job file's folder, for what the file names.
+    /// The job file's folder, for paths in the file.
     of_file: PathBuf,
-    /// What flags name, which is found from the working directory.
+    /// The paths in flags, which are resolved in the working directory.
     of_flags: BTreeSet<String>,
 }
 
@@ -39,7 +39,7 @@ impl Folders {
     }
 }
 
-/// The local files of a job. What cannot be read is a problem of its field.
+/// Reads the local files of a job. A file that cannot be read is a problem of its field.
 pub fn read(job: &Job, folders: &Folders) -> (LocalFiles, Vec<Problem>) {
     let (mut files, mut problems) = (LocalFiles::default(), Vec::new());
     for named in job.named_files().into_iter().filter(|named| local_files::is_local(&named.uri)) {
@@ -53,67 +53,67 @@ pub fn read(job: &Job, folders: &Folders) -> (LocalFiles, Vec<Problem>) {
             continue;
         }
         let path = folders.path(&named.uri);
-        let mut doubts = Vec::new();
+        let mut found = Vec::new();
         let read = match path.is_dir() {
-            true => folder(&path, &named, &files, &mut doubts),
+            true => folder(&path, &named, &files, &mut found),
             false => file(&path),
         };
         match read {
             Ok(file) => files.insert(&named.uri, file),
-            Err(problem) => doubts.push(problem),
+            Err(problem) => found.push(problem),
         }
-        problems.extend(doubts.into_iter().map(|problem| job.field_problem(&named.field, problem)));
+        problems.extend(found.into_iter().map(|problem| job.field_problem(&named.field, problem)));
     }
     (files, problems)
 }
 
-/// A folder of Python modules, packed. Nothing else takes a folder.
-fn folder(path: &Path, named: &Named, others: &LocalFiles, doubts: &mut Vec<Problem>) -> Result<LocalFile, Problem> {
+/// Packs a folder of Python modules. Only `pyFiles` may be folders.
+fn folder(path: &Path, named: &Named, others: &LocalFiles, problems: &mut Vec<Problem>) -> Result<LocalFile, Problem> {
     if named.list != Some(PY_FILES) {
-        return Err(Problem::error(format!("{} is a folder, which Spark does not take", path.display()))
+        return Err(Problem::error(format!("{} is a folder, and Spark needs a file", path.display()))
             .help(instead_of_folder(path, named)));
     }
     let name = python_zip::name(path);
-    // Spark takes one file of a name.
+    // Spark accepts only one file of each name.
     let names = [format!("{name}.zip")].into_iter().chain((2..).map(|n| format!("{name}-{n}.zip")));
     let free = names.into_iter().find(|name| !others.has_name(name)).unwrap_or_default();
     let Packed { folder, zip, compiled } = python_zip::pack(path, &free)?;
     if let Some(compiled) = compiled {
-        let message = format!("{}: Python imports no compiled module from a zip", compiled.display());
-        doubts
-            .push(Problem::warning(message).help("take such packages along in `archives`, or put them into the image"));
+        let message = format!("{}: Python cannot import a compiled module from a zip", compiled.display());
+        problems.push(Problem::warning(message).help("ship such packages in `archives`, or put them into the image"));
     }
     Ok(LocalFile { _packed: Some(Arc::new(folder)), ..file(&zip)? })
 }
 
-/// What to name in place of a folder.
+/// What to name instead of a folder.
 fn instead_of_folder(path: &Path, named: &Named) -> String {
     let (uri, name) = (named.uri.trim_end_matches('/'), python_zip::name(path));
     match named.list {
-        None => "name the file in it that is run".into(),
+        None => "name the file in it to run".into(),
         Some("spark.jars") => format!("name the jars in it: {uri}/*.jar"),
         Some(_) => format!(
-            "pack it, `tar -C {} -czf {name}.tar.gz .`, and name `{name}.tar.gz#{name}` in `archives`, which is unpacked as {name}",
+            "pack it, `tar -C {} -czf {name}.tar.gz .`, and name `{name}.tar.gz#{name}` in `archives`: it is unpacked as {name}",
             path.display()
         ),
     }
 }
 
-/// The files that a pattern stands for, sorted; none, where it is the name of a file.
+/// The files that match a pattern, sorted; empty for the name of a file.
 fn matching(pattern: &Path) -> Vec<PathBuf> {
     let pattern = pattern.to_string_lossy();
     if !pattern.contains(['*', '?', '[']) || Path::new(pattern.as_ref()).exists() {
         return Vec::new();
     }
-    // A pattern that is none is the name of a file that is not there.
+    // An invalid pattern is the name of a missing file.
     let found = glob::glob(&pattern).into_iter().flatten().flatten();
     found.filter(|path| path.is_file()).collect()
 }
 
+/// Reads and hashes a file.
 fn file(path: &Path) -> Result<LocalFile, Problem> {
     let refused = |error: std::io::Error| {
         Problem::error(format!("reading {}: {error}", path.display()))
-            .help("a path without `local://` is one of this machine; `local:///path` is one in the image")
+            .help("a path without `local://` is on this machine; `local:///path` is in the image")
     };
     let path = &std::path::absolute(path).map_err(refused)?;
     let size = fs::metadata(path).map_err(refused)?;
@@ -121,7 +121,7 @@ fn file(path: &Path) -> Result<LocalFile, Problem> {
     let mut file = LocalFile { path: path.clone(), size: size.len(), ..LocalFile::default() };
     let mut hash = Sha256::new();
     if file.size <= CONFIG_MAP_LIMIT {
-        // A file that grows meanwhile is not read for ever.
+        // The file may be growing.
         opened.take(CONFIG_MAP_LIMIT + 1).read_to_end(&mut file.content).map_err(refused)?;
         file.size = file.content.len() as u64;
         hash.update(&file.content);
@@ -135,7 +135,7 @@ fn file(path: &Path) -> Result<LocalFile, Problem> {
     Ok(file)
 }
 
-/// Refuses what no ConfigMap can carry, at the field of the largest file.
+/// The problem, at the field of the largest file, if the files are too large for a ConfigMap.
 pub fn too_large(job: &Job) -> Option<Problem> {
     let files = &job.files.local;
     let carried: u64 = files.carried().iter().map(|carried| carried.file.size).sum();
@@ -146,7 +146,7 @@ pub fn too_large(job: &Job) -> Option<Problem> {
     let largest = named.max_by_key(|named| files.size_of(&named.uri));
     let largest_size = largest.as_ref().map_or(0, |named| files.size_of(&named.uri));
     let message = format!(
-        "the local files are {} together, and a ConfigMap takes {}; this one is {}",
+        "the local files are {} in total, and a ConfigMap holds {}; this one is {}",
         bytes(files.size()),
         bytes(CONFIG_MAP_LIMIT),
         bytes(largest_size)
@@ -156,13 +156,14 @@ pub fn too_large(job: &Job) -> Option<Problem> {
     Some(job.field_problem(&largest.map_or(Field::Path(String::new()), |named| named.field), problem))
 }
 
-/// What travels in the ConfigMap, in words: `job.py (1.2 KiB), util.py (300 B)`.
+/// Describes the files in the ConfigMap: `job.py (1.2 KiB), util.py (300 B)`.
 pub fn carried(files: &LocalFiles) -> Option<String> {
     let carried = files.carried();
     let words = carried.iter().map(|carried| format!("{} ({})", carried.file.name(), bytes(carried.file.size)));
     (!carried.is_empty()).then(|| words.collect::<Vec<_>>().join(", "))
 }
 
+/// A size with its unit, such as `1.2 KiB`.
 pub fn bytes(size: u64) -> String {
     indicatif::BinaryBytes(size).to_string()
 }
@@ -180,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn finds_files_from_the_job_files_folder_and_flags_files_from_here() {
+    fn resolves_paths_in_the_job_files_folder_and_those_of_flags_in_the_working_directory() {
         let overrides = Overrides { jars: vec!["a.jar".into()], ..Overrides::default() };
         let folders = Folders::of(Some(Path::new("jobs/pi.yaml")), &overrides);
         let path = |uri: &str| folders.path(uri).display().to_string();
@@ -191,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_what_is_there_and_tells_where_the_rest_is_named() {
+    fn reads_files_and_reports_missing_ones_at_their_field() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("job.py"), "print()").unwrap();
         let job = job("  mainApplicationFile: ./job.py\n  deps:\n    files: [missing.csv, \"local:///x\"]\n");
@@ -205,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_all_files_of_a_pattern() {
+    fn reads_all_files_that_match_a_pattern() {
         let folder = tempfile::tempdir().unwrap();
         for name in ["a.jar", "b.jar", "c.txt"] {
             fs::write(folder.path().join(name), name).unwrap();
@@ -219,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn packs_folders_of_python_modules_and_says_what_to_name_for_others() {
+    fn packs_folders_of_python_modules_and_has_a_hint_for_others() {
         let folder = tempfile::tempdir().unwrap();
         for name in ["a/lib/one.py", "b/lib/two.py", "b/lib/fast.so"] {
             fs::create_dir_all(folder.path().join(name).parent().unwrap()).unwrap();
@@ -235,25 +236,25 @@ mod tests {
         assert_eq!(files.uri_in_driver("./b/lib/"), "file:///mnt/sparkctl/files/lib-2.zip");
         let zip = files.uri_here("a/lib");
         assert_eq!(fs::read(&zip).unwrap(), files.get("a/lib").unwrap().content);
-        let told: Vec<_> = problems.iter().map(|problem| (&*problem.path, problem.help.as_deref().unwrap())).collect();
+        let hints: Vec<_> = problems.iter().map(|problem| (&*problem.path, problem.help.as_deref().unwrap())).collect();
         let tar = format!(
-            "pack it, `tar -C {}/b/lib -czf lib.tar.gz .`, and name `lib.tar.gz#lib` in `archives`, which is unpacked as lib",
+            "pack it, `tar -C {}/b/lib -czf lib.tar.gz .`, and name `lib.tar.gz#lib` in `archives`: it is unpacked as lib",
             folder.path().display()
         );
         let expected = [
-            ("spec.mainApplicationFile", "name the file in it that is run"),
+            ("spec.mainApplicationFile", "name the file in it to run"),
             ("spec.deps.jars[0]", "name the jars in it: a/*.jar"),
             ("spec.deps.files[0]", &tar),
-            ("spec.deps.pyFiles[1]", "take such packages along in `archives`, or put them into the image"),
+            ("spec.deps.pyFiles[1]", "ship such packages in `archives`, or put them into the image"),
         ];
-        assert_eq!(told, expected);
+        assert_eq!(hints, expected);
         assert_eq!(problems.iter().filter(|problem| problem.is_error()).count(), 3);
         drop(files);
         assert!(!Path::new(&zip).exists());
     }
 
     #[test]
-    fn refuses_what_a_config_map_cannot_carry() {
+    fn refuses_files_that_are_too_large_for_a_config_map() {
         let mut job = job("  mainApplicationFile: job.py\n  deps:\n    jars: [big.jar]\n");
         let sized = |name: &str, size| LocalFile { path: name.into(), size, ..LocalFile::default() };
         job.files.local.insert("job.py", sized("job.py", 1000));
@@ -263,7 +264,7 @@ mod tests {
         assert_eq!(problem.path, "spec.deps.jars[0]");
         assert_eq!(
             problem.message,
-            "the local files are 5.00 MiB together, and a ConfigMap takes 1.00 MiB; this one is 5.00 MiB"
+            "the local files are 5.00 MiB in total, and a ConfigMap holds 1.00 MiB; this one is 5.00 MiB"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Where a job comes from: job files, stdin and flags, and the files of this machine that a job names.
+//! The sources of jobs: job files, stdin and flags, and the files on this machine that a job names.
 
 mod configuration_directories;
 pub mod local_files;

@@ -1,4 +1,4 @@
-//! A folder of Python modules as a zip, the form in which Spark takes one along.
+//! Packs a folder of Python modules as a zip, which Spark can ship.
 
 use std::fs::{self, File};
 use std::io;
@@ -11,23 +11,24 @@ use zip::{DateTime, ZipWriter};
 use super::local_files::bytes;
 use crate::diagnostic::Problem;
 
-/// What a folder may hold. More is hardly ever meant: a virtual environment, data, a whole checkout.
-const MOST_BYTES: u64 = 256 << 20;
-const MOST_FILES: usize = 10_000;
+/// The limits of a folder. A larger one is most likely a mistake: a virtual environment, data, a checkout.
+const MAX_BYTES: u64 = 256 << 20;
+const MAX_FILES: usize = 10_000;
 
-/// A zip in a temporary folder, which is there as long as this is.
+/// A zip in a temporary folder.
 pub struct Packed {
+    /// Removed on drop, with the zip.
     pub folder: TempDir,
     pub zip: PathBuf,
     /// A module in it that Python cannot import from a zip.
     pub compiled: Option<PathBuf>,
 }
 
-/// Packs a folder: a package (it has an `__init__.py`) under its own name, of any other what is in it. The
-/// same content gives the same zip, so that it is uploaded once.
+/// Packs a folder: a package (with an `__init__.py`) under its own name, otherwise the content of the folder. The same
+/// content always results in the same zip, so that it is uploaded once.
 ///
 /// # Errors
-/// There is nothing to import in it or more than is meant, it cannot be read, or it leads out of itself.
+/// The folder has no module, is too large, cannot be read, or has a link that leads out of it.
 pub fn pack(folder: &Path, file_name: &str) -> Result<Packed, Problem> {
     let root = fs::canonicalize(folder).map_err(|error| failure("reading", folder, &error))?;
     let mut content = Content { root: root.clone(), entries: Vec::new(), files: 0, bytes: 0 };
@@ -35,9 +36,9 @@ pub fn pack(folder: &Path, file_name: &str) -> Result<Packed, Problem> {
         true => format!("{}/", name(folder)),
         false => String::new(),
     };
-    content.take(folder, &inside, &mut vec![root])?;
+    content.add(folder, &inside, &mut vec![root])?;
     if !content.entries.iter().any(|(name, _)| name.ends_with(".py")) {
-        return Err(Problem::error(format!("{} holds no Python module", folder.display())));
+        return Err(Problem::error(format!("{} contains no Python module", folder.display())));
     }
     let compiled = content.entries.iter().find(|(name, _)| name.ends_with(".so") || name.ends_with(".pyd"));
     let compiled = compiled.map(|(_, path)| path.clone());
@@ -48,27 +49,26 @@ pub fn pack(folder: &Path, file_name: &str) -> Result<Packed, Problem> {
     Ok(Packed { folder: packed, zip, compiled })
 }
 
-/// The name that a package is imported by.
+/// The name under which a package is imported.
 pub fn name(folder: &Path) -> String {
-    let whole = || fs::canonicalize(folder).ok()?.file_name().map(ToOwned::to_owned);
-    let name = folder.file_name().map(ToOwned::to_owned).or_else(whole);
+    let resolved = || fs::canonicalize(folder).ok()?.file_name().map(ToOwned::to_owned);
+    let name = folder.file_name().map(ToOwned::to_owned).or_else(resolved);
     name.unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// What goes into the zip.
+/// The content of the zip.
 struct Content {
     root: PathBuf,
-    /// By their names in the zip, those of folders with a slash at the end: without an entry of its own Python
-    /// takes no folder for a namespace package.
+    /// Names in the zip, with the paths of their files. Names of folders end with a slash: Python only recognizes a namespace
+    /// package that has an entry of its own.
     entries: Vec<(String, PathBuf)>,
     files: usize,
     bytes: u64,
 }
 
 impl Content {
-    /// Takes what is in a folder, which is known in the zip as `inside`. `above` are the real paths from the
-    /// root down to it.
-    fn take(&mut self, folder: &Path, inside: &str, above: &mut Vec<PathBuf>) -> Result<(), Problem> {
+    /// Adds the content of a folder under the name `inside`. `above` are the real paths of the folder and its parents.
+    fn add(&mut self, folder: &Path, inside: &str, above: &mut Vec<PathBuf>) -> Result<(), Problem> {
         let unread = |error| failure("reading", folder, &error);
         let at = self.entries.len();
         if !inside.is_empty() {
@@ -80,7 +80,7 @@ impl Content {
         for path in paths {
             let name = path.file_name().unwrap_or_default();
             let name = name.to_str().ok_or_else(|| refusal(&path, "has a name that is not in UTF-8"))?;
-            if is_left_out(name) {
+            if is_ignored(name) {
                 continue;
             }
             let real = fs::canonicalize(&path).map_err(|error| failure("reading", &path, &error))?;
@@ -97,37 +97,37 @@ impl Content {
                     return Err(refusal(&path, "is a link to a folder that it is in"));
                 }
                 above.push(real);
-                self.take(&path, &format!("{inside}/"), above)?;
+                self.add(&path, &format!("{inside}/"), above)?;
                 above.pop();
             } else if about.is_file() {
-                self.file(inside, path, about.len())?;
+                self.add_file(inside, path, about.len())?;
             } else {
                 return Err(refusal(&path, "is neither a file nor a folder"));
             }
         }
         if self.entries.len() == at + 1 && !inside.is_empty() {
-            // There is nothing in it.
+            // The folder is empty.
             self.entries.pop();
         }
         Ok(())
     }
 
-    fn file(&mut self, inside: String, path: PathBuf, size: u64) -> Result<(), Problem> {
+    fn add_file(&mut self, inside: String, path: PathBuf, size: u64) -> Result<(), Problem> {
         self.entries.push((inside, path));
         self.files += 1;
         self.bytes += size;
-        let much = match () {
-            () if self.bytes > MOST_BYTES => bytes(MOST_BYTES),
-            () if self.files > MOST_FILES => format!("{MOST_FILES} files"),
+        let limit = match () {
+            () if self.bytes > MAX_BYTES => bytes(MAX_BYTES),
+            () if self.files > MAX_FILES => format!("{MAX_FILES} files"),
             () => return Ok(()),
         };
-        Err(refusal(&self.root, &format!("holds more than {much}"))
-            .help("name a folder that has the modules alone, or a zip of your own making"))
+        Err(refusal(&self.root, &format!("contains more than {limit}"))
+            .help("name a folder with only the modules, or a zip"))
     }
 }
 
-/// What Python writes itself, and what is hidden: `.git`, `.venv`, `.env` and their like.
-fn is_left_out(name: &str) -> bool {
+/// Whether a file is ignored: Python's caches, and hidden files such as `.git`, `.venv` and `.env`.
+fn is_ignored(name: &str) -> bool {
     name.starts_with('.') || name == "__pycache__" || name.ends_with(".pyc")
 }
 
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn packs_a_package_under_its_name_and_else_what_is_in_a_folder() {
+    fn packs_a_package_under_its_name_and_the_content_of_other_folders() {
         let (_folder, package) = lib(&["__init__.py", "b.py", "a/data.csv"]);
         assert_eq!(names(&package), ["lib/", "lib/__init__.py", "lib/a/", "lib/a/data.csv", "lib/b.py"]);
         let (_folder, modules) = lib(&["b.py", "a/__init__.py"]);
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn leaves_out_what_nobody_imports() {
+    fn ignores_caches_and_hidden_files() {
         let junk = ["a.pyc", "__pycache__/a.pyc", ".git/hook.py", ".env", "venv/pyvenv.cfg", "venv/lib/b.py"];
         let (_folder, lib) = lib(&[&junk[..], &["a.py"]].concat());
         fs::create_dir(lib.join("empty")).unwrap();
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn follows_a_link_within_the_folder_only() {
+    fn follows_links_within_the_folder_only() {
         let (folder, lib) = lib(&["a.py", "b/c.py"]);
         symlink("a.py", lib.join("same.py")).unwrap();
         symlink("b", lib.join("d")).unwrap();
@@ -232,17 +232,17 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_cannot_be_meant() {
-        assert_eq!(refused(&lib(&[]).1), "lib holds no Python module");
+    fn refuses_folders_without_modules_and_large_ones() {
+        assert_eq!(refused(&lib(&[]).1), "lib contains no Python module");
         let (_folder, data) = lib(&["data.csv"]);
-        assert_eq!(refused(&data), "lib holds no Python module");
+        assert_eq!(refused(&data), "lib contains no Python module");
         let (_folder, large) = lib(&["a.py", "data.bin"]);
-        File::create(large.join("data.bin")).unwrap().set_len(MOST_BYTES).unwrap();
-        assert_eq!(refused(&large), "lib holds more than 256.00 MiB");
+        File::create(large.join("data.bin")).unwrap().set_len(MAX_BYTES).unwrap();
+        assert_eq!(refused(&large), "lib contains more than 256.00 MiB");
     }
 
     #[test]
-    fn knows_a_compiled_module() {
+    fn finds_a_compiled_module() {
         let (_folder, lib) = lib(&["a.py", "b/fast.cpython-311-x86_64-linux-gnu.so"]);
         let compiled = pack(&lib, "lib.zip").unwrap().compiled;
         assert_eq!(compiled, Some(lib.join("b/fast.cpython-311-x86_64-linux-gnu.so")));

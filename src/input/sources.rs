@@ -1,4 +1,4 @@
-//! From files and flags to jobs: read, checked, every problem told.
+//! Reads jobs from files and flags, and checks them.
 
 use std::collections::{BTreeMap, HashSet};
 use std::io::{IsTerminal, Read};
@@ -18,16 +18,16 @@ use crate::report::style;
 use crate::spark::stores;
 use crate::terminal::messages;
 
-/// Where jobs come from.
+/// The sources of jobs.
 #[derive(Args, Clone, Debug)]
 pub struct Sources {
-    /// Job files; `-` is stdin. Without one, flags describe the job
+    /// Job files; `-` is stdin. Without a file, flags describe the job
     #[arg(value_name = "FILE")]
     pub job_files: Vec<PathBuf>,
-    /// Value of `${NAME}` in the file's values
+    /// Set the variable `${NAME}` of the job file
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = pair)]
     pub set: Vec<(String, String)>,
-    /// An environment variable that the file may use as `${NAME}`; those called SPARKCTL_VAR_NAME it always may
+    /// Let the job file use an environment variable as `${NAME}`; SPARKCTL_VAR_NAME can always be used
     #[arg(long, value_name = "NAME")]
     pub set_env: Vec<String>,
     #[command(flatten)]
@@ -43,11 +43,11 @@ pub struct Sources {
         help = upload_help()
     )]
     pub upload: Option<String>,
-    /// Have the pods read uploaded files by signed https addresses, good for a day: for images that cannot read the
-    /// store, or have no rights to
+    /// Let the pods read uploaded files by signed https URLs, valid for a day: for images without a client of the store or
+    /// without the right to read it
     #[arg(long, help_heading = "Local files")]
     pub upload_signed: bool,
-    /// Whether the jobs run on this machine, where no file is too large to travel
+    /// Whether the jobs run on this machine, where local files need not be shipped
     #[arg(skip)]
     pub stay: bool,
 }
@@ -60,26 +60,26 @@ fn upload_help() -> String {
     )
 }
 
-/// A text that jobs are read from.
+/// A job file, or the flags.
 pub struct Source {
-    /// As it is called in messages.
+    /// Its name in messages.
     pub name: String,
     pub text: String,
     pub jobs: Vec<Job>,
     pub problems: Vec<Problem>,
 }
 
-/// Environment variables whose names begin so are variables of job files.
+/// Environment variables with this prefix are variables of job files.
 const PREFIX: &str = "SPARKCTL_VAR_";
 
-/// How many problems of a source are told to people.
-const MOST_TOLD: usize = 50;
+/// How many problems of a source are printed.
+const MAX_PRINTED: usize = 50;
 
 impl Sources {
     /// Reads all sources, applies the flags, and checks every job.
     ///
     /// # Errors
-    /// A source cannot be read. What is wrong in it is among its problems.
+    /// A source cannot be read. Mistakes in it are among its problems.
     pub fn read(&self, namespace: Option<&str>) -> Result<Vec<Source>> {
         let variables = self.variables()?;
         let mut sources = Vec::new();
@@ -88,7 +88,7 @@ impl Sources {
         }
         if sources.is_empty() {
             if self.overrides == Overrides::default() {
-                bail!("no job: name a job file, or describe the job by flags (--name, --image, --main-file, …)");
+                bail!("no job: name a job file, or describe the job with flags (--name, --image, --main-file, …)");
             }
             sources.push(Source {
                 name: "flags".into(),
@@ -103,16 +103,16 @@ impl Sources {
             for job in std::mem::take(&mut source.jobs) {
                 let job = source.completed(job.with(self.overrides.clone()), &folders, self);
                 let namespace = namespace.or(job.namespace.as_deref()).unwrap_or("default");
-                // A field that could not be read has its problem already; what follows from it would only confuse.
+                // A field with an error needs no further problem, which would only follow from it.
                 let checked = source.without_consequences(job.check(namespace));
                 source.problems.extend(checked);
                 source.jobs.push(job);
             }
             source.problems.sort_by_key(|problem| problem.place);
-            // What both roles are refused for is one mistake.
+            // A mistake that concerns both roles is reported once.
             source.problems.dedup();
         }
-        tell_repeated(&mut sources, namespace);
+        check_repeated(&mut sources, namespace);
         Ok(sources)
     }
 
@@ -128,8 +128,8 @@ impl Sources {
     }
 }
 
-/// Tells applications whose names others before them have: only the first could be created.
-fn tell_repeated(sources: &mut [Source], namespace: Option<&str>) {
+/// Adds a problem for each application whose name an earlier one has: only the first could be created.
+fn check_repeated(sources: &mut [Source], namespace: Option<&str>) {
     let mut seen = HashSet::new();
     for source in sources {
         for job in &source.jobs {
@@ -137,8 +137,8 @@ fn tell_repeated(sources: &mut [Source], namespace: Option<&str>) {
             let namespace = namespace.or(job.namespace.as_deref()).unwrap_or_default();
             let carrier = std::mem::discriminant(&job.carrier());
             if !name.is_empty() && !seen.insert((namespace.to_owned(), name.clone(), carrier)) {
-                let twice = Problem::error(format!("an application before it is called `{name}` too"));
-                let help = "give each a name of its own, or metadata.generateName";
+                let twice = Problem::error(format!("an earlier application is also named `{name}`"));
+                let help = "give each its own name, or use metadata.generateName";
                 source.problems.push(job.located(twice.at_field("metadata.name").help(help)));
             }
         }
@@ -159,10 +159,10 @@ impl Source {
         let text = match String::from_utf8(bytes) {
             Ok(text) => text,
             Err(error) => {
-                let good = error.utf8_error().valid_up_to();
-                let text = String::from_utf8_lossy(&error.as_bytes()[..good]).into_owned();
-                let problem = Problem::error("this is not a text in UTF-8").at(place_in(&text, good));
-                let problem = problem.help(encoding(error.as_bytes(), good));
+                let valid = error.utf8_error().valid_up_to();
+                let text = String::from_utf8_lossy(&error.as_bytes()[..valid]).into_owned();
+                let problem = Problem::error("this is not valid UTF-8").at(place_in(&text, valid));
+                let problem = problem.help(encoding(error.as_bytes(), valid));
                 return Ok(Self { name, text, jobs: Vec::new(), problems: vec![problem] });
             }
         };
@@ -170,7 +170,7 @@ impl Source {
         Ok(Self { name, text, jobs, problems })
     }
 
-    /// The job with the files of this machine that it speaks of.
+    /// Adds the files on this machine that the job names.
     fn completed(&mut self, mut job: Job, folders: &Folders, sources: &Sources) -> Job {
         let (files, problems) = configuration_directories::read(&job, &sources.directories);
         self.problems.extend(problems);
@@ -189,26 +189,27 @@ impl Source {
         job
     }
 
-    /// The problems but those of fields that have an error already.
+    /// The problems, without those of fields that already have an error.
     fn without_consequences(&self, problems: Vec<Problem>) -> Vec<Problem> {
         let errors = self.problems.iter().filter(|problem| problem.is_error() && !problem.path.is_empty());
         let wrong: HashSet<&str> = errors.map(|problem| problem.path.as_str()).collect();
         problems.into_iter().filter(|problem| !wrong.contains(problem.path.as_str())).collect()
     }
 
-    /// Leaves out what is wrong with fields that one machine has no use for, and says so of.
-    pub fn keep_what_matters_here(&mut self) {
+    /// Removes the warnings about fields that have no effect on one machine.
+    pub fn retain_local_problems(&mut self) {
         let matters = |problem: &Problem| self.jobs.iter().all(|job| local::has_effect(job, &problem.path));
         self.problems.retain(|problem| problem.is_error() || matters(problem));
     }
 
+    /// Whether it cannot be submitted.
     pub fn has_errors(&self) -> bool {
         self.problems.iter().any(Problem::is_error)
     }
 
-    /// Tells the problems. A warning is told once, an error too; a file that is none of a job has thousands.
-    pub fn tell(&self) {
-        for problem in self.problems.iter().take(MOST_TOLD) {
+    /// Prints the problems, up to a limit: a file that is not a job file has thousands.
+    pub fn print_problems(&self) {
+        for problem in self.problems.iter().take(MAX_PRINTED) {
             let text = problem.text(&self.name, &self.text);
             let (style, word) = match problem.severity {
                 Severity::Error => (style::BAD, "error:"),
@@ -216,18 +217,22 @@ impl Source {
             };
             messages::line(&format!("{style}{word}{style:#}{}", text.strip_prefix(word).unwrap_or(&text)));
         }
-        if let Some(rest) = self.problems.len().checked_sub(MOST_TOLD).filter(|rest| *rest > 0) {
-            messages::line(&format!("{}: {rest} more, which `{} validate --output json` tells", self.name, program()));
+        if let Some(rest) = self.problems.len().checked_sub(MAX_PRINTED).filter(|rest| *rest > 0) {
+            messages::line(&format!(
+                "{}: {rest} more problems; `{} validate --output json` lists all",
+                self.name,
+                program()
+            ));
         }
     }
 }
 
-/// The jobs of all sources, their problems told.
+/// Prints the problems of all sources, and returns their jobs.
 ///
 /// # Errors
-/// One of the sources is not a job.
+/// A source has an error.
 pub fn jobs(sources: Vec<Source>) -> Result<Vec<Job>> {
-    sources.iter().for_each(Source::tell);
+    sources.iter().for_each(Source::print_problems);
     let bad: Vec<&str> =
         sources.iter().filter(|source| source.has_errors()).map(|source| source.name.as_str()).collect();
     if !bad.is_empty() {
@@ -236,15 +241,15 @@ pub fn jobs(sources: Vec<Source>) -> Result<Vec<Job>> {
     Ok(sources.into_iter().flat_map(|source| source.jobs).collect())
 }
 
-/// What a text that is not in UTF-8 may be in, and how it comes to be in UTF-8; `good` bytes are.
-fn encoding(bytes: &[u8], good: usize) -> String {
+/// The hint for text that is not UTF-8 after `valid` bytes: its likely encoding, and how to convert it.
+fn encoding(bytes: &[u8], valid: usize) -> String {
     match bytes {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
             "it is in UTF-16, as PowerShell's `>` writes it: iconv -f UTF-16 -t UTF-8".into()
         }
         _ => format!(
-            "byte {:#04x}: if it was written in Windows-1252 or Latin-1: iconv -f WINDOWS-1252 -t UTF-8",
-            bytes.get(good).copied().unwrap_or_default()
+            "byte {:#04x}: if it is in Windows-1252 or Latin-1: iconv -f WINDOWS-1252 -t UTF-8",
+            bytes.get(valid).copied().unwrap_or_default()
         ),
     }
 }
@@ -252,7 +257,7 @@ fn encoding(bytes: &[u8], good: usize) -> String {
 fn from_stdin() -> Result<Vec<u8>> {
     let mut stdin = std::io::stdin();
     if stdin.is_terminal() {
-        messages::hint("reading the job file from the terminal; Ctrl-D ends it");
+        messages::hint("reading the job file from the terminal; end it with Ctrl-D");
     }
     let mut bytes = Vec::new();
     stdin.read_to_end(&mut bytes).context("reading the job file from stdin")?;

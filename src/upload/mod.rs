@@ -1,11 +1,11 @@
-//! Files of the submitter that are too large for a ConfigMap: into a store, once.
+//! Uploads the submitter's files that are too large for a ConfigMap to a store, each content once.
 
 #[cfg(feature = "upload")]
 mod aws;
 #[cfg(feature = "upload")]
-mod journal;
+mod error;
 #[cfg(feature = "upload")]
-mod refused;
+mod journal;
 #[cfg(feature = "upload")]
 mod store;
 #[cfg(feature = "upload")]
@@ -15,17 +15,17 @@ use anyhow::Result;
 
 use crate::job::local_files::LocalFiles;
 
-/// Uploads what belongs into a store and is not there yet; with `signed`, has the driver read it by
-/// signed addresses. What happens is told to `say`.
+/// Uploads the files that the store does not have yet. With `signed`, the driver reads them by signed URLs. Messages go to
+/// `say`; with `draws`, progress bars are drawn.
 ///
 /// # Errors
-/// The store cannot be reached, or refuses.
+/// The store cannot be reached, or refuses the upload.
 #[cfg(feature = "upload")]
 pub async fn upload(files: &mut LocalFiles, signed: bool, draws: bool, say: impl Fn(&str)) -> Result<()> {
     store::upload(files, signed, draws, say).await
 }
 
-/// Refuses what belongs into a store: this program was built without the clients of stores.
+/// Refuses to upload: this program was built without the clients of stores.
 ///
 /// # Errors
 /// There is something to upload.

@@ -1,3 +1,5 @@
+//! The clients of stores, and uploads by them.
+
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,64 +24,66 @@ use reqwest::Url;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
 use super::aws;
-use super::journal::{Journal, Torn};
-use super::refused;
+use super::error::explain;
+use super::journal::{Interrupted, Journal};
 use super::web;
 use crate::job::local_files::{LocalFile, LocalFiles};
 use crate::spark::stores;
 
-/// How long a signed address is good: an application may wait for its place and start executors late.
+/// How long a signed URL is valid: an application may be queued for long, and start executors late.
 const SIGNED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Parts of an upload: 5 MiB at least in S3, 10,000 of them at most.
+/// The size of an upload's parts. S3 requires 5 MiB.
 const PART: u64 = 8 << 20;
-const MOST_PARTS: u64 = 10_000;
+/// The number of parts that S3 allows.
+const MAX_PARTS: u64 = 10_000;
 
-/// How long a store's first answer may take with nothing said.
+/// A store that has not answered after this is reported as slow: its client retries for a minute.
 const SLOW: Duration = Duration::from_secs(5);
 
-/// Parts that are under way at the same time.
+/// Parts that are uploaded at the same time.
 const PARALLEL: usize = 4;
 
-/// Files that a store is asked for at the same time.
-const QUESTIONS: usize = 8;
+/// Files that are looked up at the same time.
+const LOOKUPS: usize = 8;
 
 pub async fn upload(files: &mut LocalFiles, signed: bool, draws: bool, say: impl Fn(&str)) -> Result<()> {
-    // Err only says that a provider is installed already.
+    // An error only means that a provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let placed: Vec<(String, LocalFile, String)> =
         files.uploaded().map(|(uri, file, place)| (uri.to_owned(), file.clone(), place.to_owned())).collect();
-    // They all go below one address.
+    // All files have the same store.
     let Some((_, first, place)) = placed.first() else { return Ok(()) };
-    let store = Store::of(place).await.map_err(|error| refused(first, place, error))?;
-    let questions = placed.iter().map(|(_, file, place)| async {
+    let store = Store::of(place).await.map_err(|error| refusal(first, place, error))?;
+    let lookups = placed.iter().map(|(_, file, place)| async {
         let answer = store.has(file, place).await;
-        answer.map_err(|error| refused(file, place, error))
+        answer.map_err(|error| refusal(file, place, error))
     });
-    let answers = stream::iter(questions).buffered(QUESTIONS).try_collect::<Vec<bool>>();
-    let answers = patiently(answers, || say(&format!("the store of {place} has not answered yet; trying on"))).await?;
-    for ((uri, file, place), is_there) in placed.iter().zip(answers) {
+    let answers = stream::iter(lookups).buffered(LOOKUPS).try_collect::<Vec<bool>>();
+    let answers =
+        report_if_slow(answers, || say(&format!("no answer yet from the store of {place}, retrying"))).await?;
+    for ((uri, file, place), exists) in placed.iter().zip(answers) {
         let size = BinaryBytes(file.size);
-        if is_there {
-            say(&format!("{} ({size}) is at {place} already", file.name()));
+        if exists {
+            say(&format!("{} ({size}) is already at {place}", file.name()));
         } else {
-            store.put(file, place, draws, &say).await.map_err(|error| refused(file, place, error))?;
+            store.put(file, place, draws, &say).await.map_err(|error| refusal(file, place, error))?;
             say(&format!("uploaded {} ({size}) to {place}", file.name()));
         }
         if signed {
-            let address = store.signed(place).await.map_err(|error| refused(file, place, error))?;
+            let address = store.signed(place).await.map_err(|error| refusal(file, place, error))?;
             files.read_by(uri, address);
         }
     }
     Ok(())
 }
 
-fn refused(file: &LocalFile, place: &str, error: anyhow::Error) -> anyhow::Error {
-    refused::told(format!("uploading {} to {place}", file.name()), place, error)
+fn refusal(file: &LocalFile, place: &str, error: anyhow::Error) -> anyhow::Error {
+    explain(format!("uploading {} to {place}", file.name()), place, error)
 }
 
-/// Waits, and says so once: a client tries again for a minute before it gives up.
-async fn patiently<T>(answer: impl Future<Output = T>, say: impl FnOnce()) -> T {
+/// Waits for an answer, and reports once that it is slow.
+async fn report_if_slow<T>(answer: impl Future<Output = T>, say: impl FnOnce()) -> T {
     let mut answer = pin!(answer);
     match tokio::time::timeout(SLOW, &mut answer).await {
         Ok(answer) => answer,
@@ -90,62 +94,63 @@ async fn patiently<T>(answer: impl Future<Output = T>, say: impl FnOnce()) -> T 
     }
 }
 
-/// A store, and what it can do.
+/// A client of a store, and what it can do.
 struct Store {
     client: Arc<dyn ObjectStore>,
     signer: Option<Arc<dyn Signer>>,
-    /// Of those that keep the parts of an upload that was torn.
-    keeper: Option<Arc<dyn MultipartStore>>,
-    /// WebDAV and its like take a file whole.
+    /// For stores that keep the parts of an interrupted upload.
+    multipart: Option<Arc<dyn MultipartStore>>,
+    /// Whether files are uploaded in parts: WebDAV servers accept a file only as a whole.
     takes_parts: bool,
 }
 
 impl Store {
-    /// The store of an address. Credentials and the rest are those of the environment (`AWS_…`, `GOOGLE_…`,
-    /// `AZURE_…`), and of the AWS CLI's profile.
+    /// The store of a URL. Its settings are in the environment (`AWS_…`, `GOOGLE_…`, `AZURE_…`) and the AWS CLI's profile.
     async fn of(place: &str) -> Result<Self> {
-        let url = Url::parse(place).context("reading the address")?;
+        let url = Url::parse(place).context("parsing the URL")?;
         let (scheme, _) = ObjectStoreScheme::parse(&url)?;
         let mut signer: Option<Arc<dyn Signer>> = None;
-        let mut keeper: Option<Arc<dyn MultipartStore>> = None;
+        let mut multipart: Option<Arc<dyn MultipartStore>> = None;
         let client: Arc<dyn ObjectStore> = match scheme {
             ObjectStoreScheme::AmazonS3 => {
                 let client = Arc::new(amazon().await?.with_url(place).build()?);
                 signer = Some(client.clone());
-                keeper = Some(client.clone());
+                multipart = Some(client.clone());
                 client
             }
             ObjectStoreScheme::GoogleCloudStorage => {
                 let client = Arc::new(GoogleCloudStorageBuilder::from_env().with_url(place).build()?);
                 signer = Some(client.clone());
-                keeper = Some(client.clone());
+                multipart = Some(client.clone());
                 client
             }
             ObjectStoreScheme::MicrosoftAzure => {
                 let client = Arc::new(MicrosoftAzureBuilder::from_env().with_url(place).build()?);
                 signer = Some(client.clone());
-                keeper = Some(client.clone());
+                multipart = Some(client.clone());
                 client
             }
             ObjectStoreScheme::Http => {
                 let mut base = url.clone();
                 base.set_path("");
                 let options = ClientOptions::new().with_allow_http(url.scheme() == "http");
-                Arc::new(HttpBuilder::new().with_url(base).with_client_options(options).with_retry(soon()).build()?)
+                Arc::new(
+                    HttpBuilder::new().with_url(base).with_client_options(options).with_retry(few_retries()).build()?,
+                )
             }
             ObjectStoreScheme::Local => Arc::new(LocalFileSystem::new()),
             _ => bail!("expected {}", stores::upload_schemes()),
         };
         let takes_parts = !matches!(scheme, ObjectStoreScheme::Http);
-        Ok(Self { client, signer, keeper, takes_parts })
+        Ok(Self { client, signer, multipart, takes_parts })
     }
 
-    /// Whether the file is there: its address is made of its content.
+    /// Whether the store has the file, whose URL depends on its content.
     async fn has(&self, file: &LocalFile, place: &str) -> Result<bool> {
         match self.client.head(&path(place)?).await {
             Ok(found) => Ok(found.size == file.size),
             Err(object_store::Error::NotFound { .. }) => Ok(false),
-            // Who may write and not list is told nothing else of what is not there.
+            // Without the right to list, a missing object is answered with 403.
             Err(object_store::Error::PermissionDenied { .. }) => Ok(false),
             Err(error) => Err(error.into()),
         }
@@ -153,19 +158,19 @@ impl Store {
 
     async fn put(&self, file: &LocalFile, place: &str, draws: bool, say: &impl Fn(&str)) -> Result<()> {
         let (path, bar) = (&path(place)?, bar(file, draws));
-        if let Some(keeper) = self.keeper.as_ref().filter(|_| file.size > PART) {
-            let journal = crate::local::cache().and_then(|cache| Journal::of(&cache.join("uploads"), place));
-            return Parts { keeper: keeper.as_ref(), path, file, bar: &bar }.put(journal, say).await;
+        if let Some(multipart) = self.multipart.as_ref().filter(|_| file.size > PART) {
+            let journal = crate::local::cache().and_then(|cache| Journal::open(&cache.join("uploads"), place));
+            return Parts { multipart: multipart.as_ref(), path, file, bar: &bar }.put(journal, say).await;
         }
         let reading = || format!("reading {}", file.path.display());
-        // One request is all that one part is worth.
+        // A file of one part needs only one request.
         if file.size <= PART {
             let content = tokio::fs::read(&file.path).await.with_context(reading)?;
             self.client.put(path, content.into()).await?;
             return Ok(());
         }
         if !self.takes_parts {
-            // Makes the folders above it.
+            // Creates the parent folders.
             self.client.put(path, PutPayload::default()).await?;
             return web::put(file, place, &bar).await;
         }
@@ -186,14 +191,14 @@ impl Store {
     }
 
     async fn signed(&self, place: &str) -> Result<String> {
-        let Some(signer) = &self.signer else { bail!("this store signs no addresses: leave out --upload-signed") };
+        let Some(signer) = &self.signer else { bail!("this store has no signed URLs: leave out --upload-signed") };
         Ok(signer.signed_url(Method::GET, &path(place)?, SIGNED_FOR).await?.to_string())
     }
 }
 
-/// An upload by parts, which goes on after it was torn.
+/// An upload in parts, which can be resumed.
 struct Parts<'a> {
-    keeper: &'a dyn MultipartStore,
+    multipart: &'a dyn MultipartStore,
     path: &'a Path,
     file: &'a LocalFile,
     bar: &'a ProgressBar,
@@ -201,35 +206,35 @@ struct Parts<'a> {
 
 impl Parts<'_> {
     async fn put(&self, mut journal: Option<Journal>, say: &impl Fn(&str)) -> Result<()> {
-        if let Some(torn) = journal.as_mut().and_then(Journal::torn) {
-            let (have, all) = (torn.parts.len(), self.file.size.div_ceil(torn.part.max(1)));
-            match self.rest(torn, &mut journal).await {
+        if let Some(interrupted) = journal.as_mut().and_then(Journal::interrupted) {
+            let (have, all) = (interrupted.parts.len(), self.file.size.div_ceil(interrupted.part.max(1)));
+            match self.complete(interrupted, &mut journal).await {
                 Ok(()) => {
                     say(&format!(
-                        "went on with an upload of {} that was torn: {have} of {all} parts were there",
+                        "resumed an interrupted upload of {}: {have} of {all} parts were there",
                         self.file.name()
                     ));
                     journal.into_iter().for_each(Journal::end);
                     return Ok(());
                 }
-                // It was forgotten, or ended by somebody else.
+                // The upload has expired, or somebody else completed it.
                 Err(error) if is_refused(&error) => self.bar.set_position(0),
                 Err(error) => return Err(error),
             }
         }
-        let part = PART.max(self.file.size.div_ceil(MOST_PARTS));
-        let id = self.keeper.create_multipart(self.path).await?;
+        let part = PART.max(self.file.size.div_ceil(MAX_PARTS));
+        let id = self.multipart.create_multipart(self.path).await?;
         if let Some(journal) = &mut journal {
             journal.begin(&id, part)?;
         }
-        self.rest(Torn { id, part, ..Torn::default() }, &mut journal).await?;
+        self.complete(Interrupted { id, part, ..Interrupted::default() }, &mut journal).await?;
         journal.into_iter().for_each(Journal::end);
         Ok(())
     }
 
-    /// Sends the parts that are missing, and has the store put all together.
-    async fn rest(&self, torn: Torn, journal: &mut Option<Journal>) -> Result<()> {
-        let Torn { id, part, mut parts } = torn;
+    /// Uploads the missing parts, and completes the upload.
+    async fn complete(&self, upload: Interrupted, journal: &mut Option<Journal>) -> Result<()> {
+        let Interrupted { id, part, mut parts } = upload;
         let missing: Vec<u64> = (0..self.file.size.div_ceil(part)).filter(|index| !parts.contains_key(index)).collect();
         let length = |index: u64| part.min(self.file.size - index * part);
         self.bar.inc(parts.keys().map(|index| length(*index)).sum());
@@ -237,7 +242,7 @@ impl Parts<'_> {
             let id = &id;
             async move {
                 let piece = self.piece(index * part, length(index)).await?;
-                let sent = self.keeper.put_part(self.path, id, usize::try_from(index)?, piece.into()).await?;
+                let sent = self.multipart.put_part(self.path, id, usize::try_from(index)?, piece.into()).await?;
                 self.bar.inc(length(index));
                 anyhow::Ok((index, sent.content_id))
             }
@@ -245,13 +250,13 @@ impl Parts<'_> {
         let mut sent = stream::iter(missing).map(send).buffer_unordered(PARALLEL);
         while let Some((index, name)) = sent.try_next().await? {
             if let Some(journal) = journal {
-                journal.note(index, &name)?;
+                journal.record(index, &name)?;
             }
             parts.insert(index, name);
         }
         drop(sent);
         let parts = parts.into_values().map(|content_id| PartId { content_id }).collect();
-        self.keeper.complete_multipart(self.path, &id, parts).await?;
+        self.multipart.complete_multipart(self.path, &id, parts).await?;
         Ok(())
     }
 
@@ -265,7 +270,7 @@ impl Parts<'_> {
     }
 }
 
-/// Whether the store knows nothing of an upload (any more), or not of its parts.
+/// Whether the store does not know the upload, or its parts, any more.
 fn is_refused(error: &anyhow::Error) -> bool {
     match error.downcast_ref::<object_store::Error>() {
         Some(object_store::Error::NotFound { .. }) => true,
@@ -274,18 +279,18 @@ fn is_refused(error: &anyhow::Error) -> bool {
     }
 }
 
-/// A server that knows nothing of PUT says so as if it were out of order, and is not asked ten times.
-fn soon() -> RetryConfig {
+/// Fewer retries than the client's ten: a server that does not support PUT answers with a server error.
+fn few_retries() -> RetryConfig {
     let backoff = BackoffConfig { init_backoff: Duration::from_millis(500), ..BackoffConfig::default() };
     RetryConfig { max_retries: 3, backoff, ..RetryConfig::default() }
 }
 
-/// Where in its store an address leads to.
+/// The path of a URL in its store.
 fn path(place: &str) -> Result<Path> {
-    Ok(ObjectStoreScheme::parse(&Url::parse(place).context("reading the address")?)?.1)
+    Ok(ObjectStoreScheme::parse(&Url::parse(place).context("parsing the URL")?)?.1)
 }
 
-/// Amazon's S3, or another where `AWS_ENDPOINT_URL` says so: then by http too.
+/// Amazon's S3, or that of `AWS_ENDPOINT_URL`, which may use plain HTTP.
 async fn amazon() -> Result<AmazonS3Builder> {
     let builder = aws::with_profile(AmazonS3Builder::from_env()).await?;
     let endpoints = [AmazonS3ConfigKey::S3Endpoint, AmazonS3ConfigKey::Endpoint];

@@ -1,4 +1,5 @@
-//! Files to a server that takes them whole, by HTTP's PUT: read as they are sent, however large they are.
+//! Uploads with HTTP PUT, to servers that accept a file only as a whole. The file is streamed, so that its size is no
+//! matter.
 
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use object_store::Error;
 use reqwest::{Body, Client, Response};
 use tokio::io::AsyncReadExt;
 
-use super::refused;
+use super::error::{self, ANSWERED};
 use crate::job::local_files::LocalFile;
 use crate::time::Backoff;
 
@@ -18,10 +19,10 @@ use crate::time::Backoff;
 /// there are few of them.
 const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(15)];
 
-/// Sends a file to its place, and sends it again where that may help.
+/// Uploads a file, with retries.
 ///
 /// # Errors
-/// The file cannot be read. The server refuses it, or does not answer again and again.
+/// The file cannot be read, the server refuses it, or no retry was answered.
 pub async fn put(file: &LocalFile, place: &str, bar: &ProgressBar) -> Result<()> {
     let client = Client::new();
     let mut backoff = Backoff::new(&PAUSES);
@@ -32,7 +33,7 @@ pub async fn put(file: &LocalFile, place: &str, bar: &ProgressBar) -> Result<()>
         let sent = request.send().await;
         match backoff.next_pause().filter(|_| may_pass(&sent)) {
             Some(pause) => tokio::time::sleep(pause).await,
-            None => return Ok(judged(sent).await?),
+            None => return Ok(result(sent).await?),
         }
         bar.reset();
     }
@@ -50,19 +51,19 @@ fn body(source: tokio::fs::File, bar: ProgressBar) -> Body {
 
 fn may_pass(sent: &reqwest::Result<Response>) -> bool {
     match sent {
-        Ok(answer) => refused::may_pass(answer.status()),
+        Ok(answer) => error::may_pass(answer.status()),
         Err(_) => true,
     }
 }
 
-/// The answer as the clients of stores tell it.
-async fn judged(sent: reqwest::Result<Response>) -> object_store::Result<()> {
+/// Converts the answer to a result of the clients of stores.
+async fn result(sent: reqwest::Result<Response>) -> object_store::Result<()> {
     let source: Box<dyn std::error::Error + Send + Sync> = match sent {
         Ok(answer) if answer.status().is_success() => return Ok(()),
         Ok(answer) => {
             let status = answer.status();
-            let said = answer.text().await.unwrap_or_default();
-            format!("{}{status}: {said}", refused::ANSWERED).into()
+            let body = answer.text().await.unwrap_or_default();
+            format!("{ANSWERED}{status}: {body}").into()
         }
         Err(error) => error.without_url().into(),
     };

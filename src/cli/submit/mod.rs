@@ -114,7 +114,7 @@ impl Submit {
     async fn attempt(&self) -> Result<ExitCode> {
         let mut sources = self.sources.read(self.cluster_args.namespace.as_deref())?;
         if self.local.cores().is_some() {
-            sources.iter_mut().for_each(Source::keep_what_matters_here);
+            sources.iter_mut().for_each(Source::retain_local_problems);
         }
         let mut jobs = sources::jobs(sources)?;
         if let Some(cores) = self.local.cores() {

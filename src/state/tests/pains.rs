@@ -94,7 +94,7 @@ const PAINS: [(&str, &[&str]); 30] = [
         "logs are lost",
         &[
             "repeats_no_line",
-            "loses_nothing_that_came_out_of_order",
+            "loses_no_line_that_is_out_of_order",
             "executors_are_counted_and_the_failed_ones_remembered",
         ],
     ),

@@ -115,11 +115,11 @@ fn tells_once_why_a_store_refuses_and_what_to_try() {
         assert_cmd::Command::from_std(data.submit(&ns, "own-refused", store, environment)).assert()
     };
     let nowhere = "The specified bucket does not exist (404 Not Found, NoSuchBucket)";
-    let said = contains(nowhere).count(1).and(contains("hint: make the bucket first"));
+    let said = contains(nowhere).count(1).and(contains("hint: create the bucket"));
     submit("s3://nowhere/a", &objects.s3()).code(3).stderr(said);
     let mut stranger = objects.s3();
     stranger.push(("AWS_ACCESS_KEY_ID", "stranger".to_owned()));
-    let said = contains("403 Forbidden").count(1).and(contains("hint: who uploads must be allowed"));
+    let said = contains("403 Forbidden").count(1).and(contains("hint: the upload needs the right"));
     submit("s3://jobs/a", &stranger).code(3).stderr(said);
     let alone = vec![("PATH", String::new()), ("AWS_METADATA_ENDPOINT", "http://127.0.0.1:1".to_owned())];
     let said = contains("looking for credentials of S3: there are none").and(contains("hint: set AWS_ACCESS_KEY_ID"));
@@ -160,7 +160,7 @@ fn keeps_and_signs(store: &str, environment: &Environment) {
     let submit = |name| assert_cmd::Command::from_std(data.submit(&ns, name, store, environment));
     submit("first").assert().code(0).stderr(contains(format!("uploaded data.bin (36.00 MiB) to {store}/")));
     let again = submit("again").arg("--upload-signed").assert();
-    again.code(0).stderr(contains(format!("data.bin (36.00 MiB) is at {store}/")));
+    again.code(0).stderr(contains(format!("data.bin (36.00 MiB) is already at {store}/")));
     let maps = cluster().api.items(&ns.core("configmaps"));
     let settings: Vec<_> = maps.iter().map(|map| text(&map["data"]["spark.properties"])).collect();
     let files = settings.iter().flat_map(|text| text.lines()).filter_map(|line| line.strip_prefix("spark.files="));

@@ -128,7 +128,9 @@ fn uploads_what_is_too_large_once_and_the_driver_reads_it_by_s3a() {
             .and(contains("uploaded data.bin (20.00 MiB)")),
     );
     let again = large.submit(&ns, &store, &["--upload", "s3://jobs/team", "--name", "again", "--detach"]).assert();
-    again.code(0).stderr(contains("data.bin (20.00 MiB) is at s3://jobs/team/").and(contains("uploaded").not()));
+    again
+        .code(0)
+        .stderr(contains("data.bin (20.00 MiB) is already at s3://jobs/team/").and(contains("uploaded").not()));
 }
 
 #[test]

@@ -24,7 +24,7 @@ fn runs_a_large_jar_by_a_web_server() {
     let said = contains(format!("uploaded loud.jar (12.00 MiB) to {store}/"));
     run.code(0).stdout(contains("loud: [OWN, JAR]")).stderr(said);
     let run = of_application(&ns, "again", &jar).args(["--upload", &store, "--detach"]).args(LOUD).assert();
-    run.code(0).stderr(contains(format!("loud.jar (12.00 MiB) is at {store}/")));
+    run.code(0).stderr(contains(format!("loud.jar (12.00 MiB) is already at {store}/")));
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn tells_a_server_that_takes_no_files() {
         command
     });
     let run = of_application(&ns, "loud", &jar).args(["--upload", &address]).args(LOUD).assert();
-    let said = contains("501 Not Implemented").count(1).and(contains("hint: this server takes no files"));
+    let said = contains("501 Not Implemented").count(1).and(contains("hint: this server accepts no files"));
     run.code(3).stderr(said);
     assert_eq!(ns.left(), [""; 0]);
 }
