@@ -190,6 +190,12 @@ mod tests {
     }
 
     #[test]
+    fn each_code_fits_into_a_line_of_help() {
+        let longest = super::help().lines().map(|line| line.chars().count()).max();
+        assert!(longest.is_some_and(|longest| longest <= 100), "{longest:?}");
+    }
+
+    #[test]
     fn numbers_ascend_and_words_are_those_of_results() {
         assert!(ExitCode::ALL.is_sorted_by_key(|code| code.number()));
         assert_eq!((ExitCode::Driver(7).number(), ExitCode::Driver(7).word()), (7, "Failed"));

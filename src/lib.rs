@@ -1,10 +1,30 @@
-//! `sparkctl submit job.yaml`: runs an Apache Spark application on Kubernetes.
+//! sparkctl runs Apache Spark applications on Kubernetes: `sparkctl submit job.yaml`.
 //!
 //! ```text
 //! job file ──┐
 //!            ├─► Job ──► Manifests ──► submit ──► observe ──► State ──► report ──► exit code
 //! flags ─────┘   (typed)  (pure)       (cluster)  (watches)   (pure)    (text, live, JSON)
 //! ```
+//!
+//! | module | what it owns |
+//! | --- | --- |
+//! | `spark`, `kubernetes` | the rules of Spark and of Kubernetes |
+//! | `job` | the job file: its fields, what is wrong with it, and the flags that win over it |
+//! | `manifests` | the Kubernetes objects of a job |
+//! | `state` | what an application is doing, why it waits, and how it ended |
+//! | `doctor` | whether a job can run, from what the cluster has |
+//! | `report` | states and failures in words: text, JSON, and the formats of CI systems |
+//! | `terminal` | messages, the live view, stdout, and signals |
+//! | `input`, `upload` | where a job and its files come from, and where large files go |
+//! | `cluster` | requests to the API server, and watches |
+//! | `local` | the same job on this machine |
+//! | `follow` | from a submitted application to an exit code |
+//! | `cli` | one file per command |
+//! | `exit_code` | the exit codes |
+//! | `diagnostic`, `redaction`, `program`, `time` | problems of a file, secrets, sparkctl's own name, durations |
+//!
+//! The modules from `spark` to `report` take values and return values: files, clocks, random names and the cluster are
+//! their arguments. `docs/architecture.md` describes the modules and how to change them.
 
 mod cli;
 mod cluster;
@@ -33,7 +53,7 @@ use std::process;
 
 use tracing_subscriber::EnvFilter;
 
-/// The program.
+/// Runs sparkctl with the arguments of this process.
 pub fn main() -> process::ExitCode {
     program::set_name(std::env::args_os().next().as_deref());
     cli::complete::answer(cli::Cli::called);
@@ -50,8 +70,7 @@ async fn run() -> process::ExitCode {
     }
 }
 
-/// What is said of the inner workings, on stderr. The kube libraries repeat what is told anyway, so
-/// they are silent until they are asked for.
+/// Sends log lines to stderr. The kube libraries log what messages say anyway, so they are off unless asked for.
 fn log(verbose: u8) {
     let filter = match verbose {
         0 => "warn,kube_client=off,kube_runtime=off",
@@ -60,6 +79,6 @@ fn log(verbose: u8) {
     };
     let filter = EnvFilter::try_from_env("SPARKCTL_LOG").unwrap_or_else(|_| EnvFilter::new(filter));
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    // Its own errors it would tell on the stderr that it could not write to, and panic.
+    // It would report its own errors on the stderr that it cannot write to, and panic.
     lines.log_internal_errors(false).init();
 }

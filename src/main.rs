@@ -1,4 +1,4 @@
-//! The program; `lib.rs` has the map of it.
+//! The `sparkctl` binary. `lib.rs` has the map of its modules.
 
 use std::process::ExitCode;
 

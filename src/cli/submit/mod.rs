@@ -1,14 +1,15 @@
-//! `submit`.
+//! `submit`: from job files and flags to applications that are submitted, followed and, with `--keep`, deleted.
 
 mod overlap;
 
 use std::io::IsTerminal;
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, bail};
 use k8s_openapi::jiff::Timestamp;
 
-use self::overlap::{Entry, Overlap, Policy, called};
+use self::overlap::{Entry, Overlap, Policy, describe};
 use super::cluster_args::ClusterArgs;
 use super::render::{Identity, manifests_of, namespace_of};
 use super::{doctor, schedules};
@@ -64,11 +65,11 @@ pub struct Submit {
     cluster_args: ClusterArgs,
 }
 
-/// How much later than this sparkctl the cluster itself ends what `--timeout` and `--on-timeout delete` limit: it
-/// counts from the driver's start, and sparkctl may be gone by then.
+/// How much later than sparkctl the cluster itself ends an application with `--timeout` and `--on-timeout delete`: the
+/// cluster counts from the driver's start, and sparkctl may have exited by then.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Which ended applications are kept.
+/// Which ended applications to keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Keep {
     /// All of them
@@ -80,7 +81,7 @@ enum Keep {
 }
 
 impl Keep {
-    /// Whether an application that sparkctl left with this exit code is deleted: only what has ended.
+    /// Whether to delete an application that sparkctl followed to this exit code. Only ended ones are deleted.
     fn deletes(self, code: ExitCode) -> bool {
         match self {
             Keep::Always => false,
@@ -90,13 +91,6 @@ impl Keep {
     }
 }
 
-/// What became of a submission.
-enum Submission {
-    Runs(Application),
-    /// An earlier run goes on.
-    Skipped,
-}
-
 impl Submit {
     pub async fn run(mut self) -> Result<ExitCode> {
         self.sources.stay = self.local.cores().is_some();
@@ -104,90 +98,132 @@ impl Submit {
         if let Some(ping) = &self.ping {
             ping.start().await;
         }
-        let run = self.attempt().await;
+        let run = self.submit_and_follow().await;
         if let Some(ping) = &self.ping {
             ping.end(run.as_ref().is_ok_and(|code| *code == ExitCode::Succeeded)).await;
         }
         self.follow.record_error(run)
     }
 
-    async fn attempt(&self) -> Result<ExitCode> {
-        let mut sources = self.sources.read(self.cluster_args.namespace.as_deref())?;
-        if self.local.cores().is_some() {
-            sources.iter_mut().for_each(Source::retain_local_problems);
-        }
-        let mut jobs = sources::jobs(sources)?;
+    async fn submit_and_follow(&self) -> Result<ExitCode> {
+        let mut jobs = self.jobs()?;
         if let Some(cores) = self.local.cores() {
             return self.local.run(&jobs, cores, &self.follow).await;
         }
         let interrupt = Interrupt::listen()?;
         let cluster = cluster::connect(self.cluster_args.options()).await?;
-        let mut skipped = ExitCode::Succeeded;
         if self.check {
             match doctor::check(&jobs, &self.cluster_args, &self.identity, &cluster).await? {
                 ExitCode::Succeeded => {}
                 code => return Ok(code),
             }
         }
+        let wanted = jobs.len();
         if !self.dry_run {
-            let draws = std::io::stderr().is_terminal() && self.follow.output() == Output::Text;
-            let say = |text: &str| {
-                if self.follow.output() == Output::Text {
-                    messages::line(text);
-                }
-            };
-            if self.overlap.overlap == Policy::Forbid {
-                let mut all = Vec::new();
-                for job in jobs {
-                    match self.is_in_vain(&job, &cluster).await? {
-                        true => skipped = self.overlap.skipped(),
-                        false => all.push(job),
-                    }
-                }
-                jobs = all;
-            }
-            for job in &mut jobs {
-                if self.sources.upload_signed && job.schedule.is_some() {
-                    bail!("--upload-signed: signed addresses expire after a day, which is too soon for a schedule");
-                }
-                let uploads = upload::upload(&mut job.files.local, self.sources.upload_signed, draws, say);
-                tokio::select! {
-                    uploaded = uploads => uploaded?,
-                    signal = interrupt.received() => return Err(left_an_upload(signal).into()),
-                }
+            jobs = self.without_skipped(jobs, &cluster).await?;
+            self.upload(&mut jobs, &interrupt).await?;
+        }
+        let applications = match self.submit_all(jobs, &cluster, &interrupt).await? {
+            ControlFlow::Continue(applications) => applications,
+            ControlFlow::Break(code) => return Ok(code),
+        };
+        let code = self.follow_all(&applications, &cluster, &interrupt).await?;
+        let is_skipped = applications.len() < wanted && self.overlap.skipped() != ExitCode::Succeeded;
+        Ok(if is_skipped { self.overlap.skipped() } else { code })
+    }
+
+    /// The jobs of the files and flags.
+    fn jobs(&self) -> Result<Vec<Job>> {
+        let mut sources = self.sources.read(self.cluster_args.namespace.as_deref())?;
+        if self.local.cores().is_some() {
+            sources.iter_mut().for_each(Source::retain_local_problems);
+        }
+        sources::jobs(sources)
+    }
+
+    /// The jobs without those that `--overlap forbid` would skip after an upload.
+    async fn without_skipped(&self, jobs: Vec<Job>, cluster: &Cluster) -> Result<Vec<Job>> {
+        if self.overlap.overlap != Policy::Forbid {
+            return Ok(jobs);
+        }
+        let mut kept = Vec::new();
+        for job in jobs {
+            if !self.is_skipped_before_upload(&job, cluster).await? {
+                kept.push(job);
             }
         }
-        let mut applications = Vec::new();
-        // Each goes once it is submitted, and with it what was packed for it: the following may take hours.
+        Ok(kept)
+    }
+
+    /// Uploads the local files that are too large for a ConfigMap.
+    async fn upload(&self, jobs: &mut [Job], interrupt: &Interrupt) -> Result<()> {
+        let is_text = self.follow.output() == Output::Text;
+        let has_progress_bar = std::io::stderr().is_terminal() && is_text;
+        let print = |text: &str| {
+            if is_text {
+                messages::line(text);
+            }
+        };
         for job in jobs {
-            match self.submit(&job, &cluster, &interrupt).await {
-                Ok(Submission::Runs(application)) => applications.push(application),
-                Ok(Submission::Skipped) => skipped = self.overlap.skipped(),
+            if self.sources.upload_signed && job.schedule.is_some() {
+                bail!("--upload-signed: signed addresses expire after a day, which is too soon for a schedule");
+            }
+            let files = &mut job.files.local;
+            tokio::select! {
+                uploaded = upload::upload(files, self.sources.upload_signed, has_progress_bar, print) => uploaded?,
+                signal = interrupt.received() => return Err(interrupted_upload(signal).into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Submits the jobs, one after another. If one fails after another was submitted, reports the error and breaks off
+    /// with its exit code.
+    async fn submit_all(
+        &self,
+        jobs: Vec<Job>,
+        cluster: &Cluster,
+        interrupt: &Interrupt,
+    ) -> Result<ControlFlow<ExitCode, Vec<Application>>> {
+        let mut applications: Vec<Application> = Vec::new();
+        // Each job is dropped once it is submitted, and with it the files packed for it: following may take hours.
+        for job in jobs {
+            match self.submit(&job, cluster, interrupt).await {
+                Ok(application) => applications.extend(application),
                 Err(error) if applications.is_empty() => return Err(error),
-                // What was submitted before it goes on, and is spoken of.
                 Err(error) => {
                     self.follow.record_refusal(&error);
                     let code = super::report_error(&error);
-                    for application in &applications {
-                        report::next_steps(application, program()).iter().for_each(|step| messages::line(step));
-                    }
-                    return Ok(code);
+                    let steps = applications.iter().flat_map(|application| report::next_steps(application, program()));
+                    steps.for_each(|step| messages::line(&step));
+                    return Ok(ControlFlow::Break(code));
                 }
             }
         }
-        let mut worst = skipped;
-        let followed = |application: &&Application| !matches!(application.carrier, Carrier::CronJob { .. });
-        for application in applications.iter().filter(followed).filter(|_| !self.detach && !self.dry_run) {
-            let code = follow(&cluster, application, &self.follow, &interrupt).await?;
-            if self.keep.deletes(code) && cluster::delete(&cluster, application).await? {
-                messages::line(&format!("deleted {} (--keep)", application.carrier.describe()));
-            }
-            worst = if worst == ExitCode::Succeeded { code } else { worst };
-        }
-        Ok(worst)
+        Ok(ControlFlow::Continue(applications))
     }
 
-    async fn submit(&self, job: &Job, cluster: &Cluster, interrupt: &Interrupt) -> Result<Submission> {
+    /// Follows the applications, one after another. Returns the first exit code that is not a success.
+    async fn follow_all(
+        &self,
+        applications: &[Application],
+        cluster: &Cluster,
+        interrupt: &Interrupt,
+    ) -> Result<ExitCode> {
+        let mut first = ExitCode::Succeeded;
+        let is_followed = |application: &&Application| !matches!(application.carrier, Carrier::CronJob { .. });
+        for application in applications.iter().filter(is_followed).filter(|_| !self.detach && !self.dry_run) {
+            let code = follow(cluster, application, &self.follow, interrupt).await?;
+            if self.keep.deletes(code) && cluster::delete(cluster, application).await? {
+                messages::line(&format!("deleted {} (--keep)", application.carrier.describe()));
+            }
+            first = if first == ExitCode::Succeeded { code } else { first };
+        }
+        Ok(first)
+    }
+
+    /// Submits a job; returns nothing if the run is skipped.
+    async fn submit(&self, job: &Job, cluster: &Cluster, interrupt: &Interrupt) -> Result<Option<Application>> {
         let mut submission = self.identity.submission(job);
         if self.overlap.is_asked_for() {
             submission.key.get_or_insert_with(|| submission.id.clone());
@@ -203,54 +239,61 @@ impl Submit {
                 "{}: the API server accepts all {count} objects and an executor pod (nothing was created)",
                 application.name
             ));
-            return Ok(Submission::Runs(application));
+            return Ok(Some(application));
         }
         let start = Instant::now();
-        let Some(submitted) = self.persist(job, cluster, &manifests, &application, interrupt).await? else {
-            return Ok(Submission::Skipped);
-        };
+        let submitted = self.submit_with_retries(job, cluster, &manifests, &application, interrupt).await?;
+        let Some(submitted) = submitted else { return Ok(None) };
         if !submitted.changed.is_empty() {
             let what = application.carrier.describe();
             messages::warn(&report::changed(&what, &submitted.changed));
         }
-        if let Some(since) = submitted.since {
-            let key = self.identity.run_key.as_deref().unwrap_or_default();
-            if self.follow.output() == Output::Text {
-                messages::line(&format!("joining run {key} of {}, which was submitted at {since}", application.name));
-            }
-        } else if self.follow.output() == Output::Text {
-            let seconds = start.elapsed().as_secs_f64();
-            messages::line(&format!(
-                "submitted {} to {} ({seconds:.2}s)",
-                application.id,
-                target(cluster, &application)
-            ));
-            messages::line(&format!("  created {}", submitted.created.join(", ")));
-            if let Some(files) = local_files::carried(&job.files.local) {
-                messages::line(&format!("  carries {files}, in a ConfigMap"));
-            }
-            self.next_steps(&application).iter().for_each(|step| messages::line(step));
+        if self.follow.output() == Output::Text {
+            self.print_submitted(job, cluster, &application, &submitted, start.elapsed());
         }
         if self.detach {
             self.follow.report_submitted(&application, &application.name);
         }
-        Ok(Submission::Runs(application))
+        Ok(Some(application))
     }
 
-    /// Whether a run that needs an upload would be skipped after it: it is skipped before, and that is said.
-    async fn is_in_vain(&self, job: &Job, cluster: &Cluster) -> Result<bool> {
+    /// Says what was created, or that an earlier submission is joined.
+    fn print_submitted(
+        &self,
+        job: &Job,
+        cluster: &Cluster,
+        application: &Application,
+        submitted: &Submitted,
+        elapsed: Duration,
+    ) {
+        if let Some(since) = &submitted.since {
+            let key = self.identity.run_key.as_deref().unwrap_or_default();
+            messages::line(&format!("joining run {key} of {}, which was submitted at {since}", application.name));
+            return;
+        }
+        let (id, seconds) = (&application.id, elapsed.as_secs_f64());
+        messages::line(&format!("submitted {id} to {} ({seconds:.2}s)", target(cluster, application)));
+        messages::line(&format!("  created {}", submitted.created.join(", ")));
+        if let Some(files) = local_files::carried(&job.files.local) {
+            messages::line(&format!("  carries {files}, in a ConfigMap"));
+        }
+        self.next_steps(application).iter().for_each(|step| messages::line(step));
+    }
+
+    /// Skips a run before its upload if it would be skipped after it. Returns whether it did.
+    async fn is_skipped_before_upload(&self, job: &Job, cluster: &Cluster) -> Result<bool> {
         if job.schedule.is_some() || job.files.local.uploaded().next().is_none() {
             return Ok(false);
         }
         let (_, application) = manifests_of(job, &self.cluster_args, &self.identity.submission(job))?;
         let earlier = cluster::active(cluster, &application).await?;
         if !earlier.is_empty() {
-            self.skip(&application, &called(&earlier))?;
+            self.skip(&application, &describe(&earlier))?;
         }
         Ok(!earlier.is_empty())
     }
 
-    /// Says that the run does not begin, because of earlier ones.
+    /// Reports that the run is skipped because of earlier ones.
     fn skip(&self, application: &Application, earlier: &str) -> Result<()> {
         let message = format!("{} is skipped: an earlier run is still active ({earlier})", application.name);
         let code = self.overlap.skipped();
@@ -265,9 +308,9 @@ impl Submit {
         }
     }
 
-    /// Submits, and submits again as often as the job file says, where that may be of use; nothing when the run is
-    /// skipped. Each try has its own turn among runs of the name: the wait for the next may be longer than one lasts.
-    async fn persist(
+    /// Submits, and retries as often as the job file allows if a retry may help; returns nothing if the run is skipped.
+    /// Each try holds a lease of its own, because the wait for the next try may be longer than a lease lasts.
+    async fn submit_with_retries(
         &self,
         job: &Job,
         cluster: &Cluster,
@@ -282,8 +325,8 @@ impl Submit {
                 entry = self.overlap.entry(job, cluster, application) => entry?,
                 signal = interrupt.received() => return Err(cluster::interrupted(signal.exit_code()).into()),
             };
-            let turn = match entry {
-                Entry::Granted(turn) => turn,
+            let lease = match entry {
+                Entry::Granted(lease) => lease,
                 Entry::Skipped(earlier) => {
                     self.skip(application, &earlier)?;
                     return Ok(None);
@@ -292,12 +335,12 @@ impl Submit {
             let stopped = async {
                 tokio::select! {
                     signal = interrupt.received() => cluster::interrupted(signal.exit_code()),
-                    why = lost(turn.as_deref()) => why,
+                    why = lost(lease.as_deref()) => why,
                 }
             };
             let submitted = cluster::submit(cluster, manifests, tried > 0, stopped).await;
-            if let Some(turn) = turn
-                && let Some(failure) = turn.release().await
+            if let Some(lease) = lease
+                && let Some(failure) = lease.release().await
             {
                 messages::warn(&format!("the next run of {} must wait for a minute: {failure}", application.name));
             }
@@ -322,22 +365,22 @@ impl Submit {
     }
 }
 
-/// An executor's pod, as the driver's Spark will make it.
+/// The executor pod that Spark's driver will create.
 fn executor_of(job: &Job, cluster_args: &ClusterArgs, submission: &manifests::Submission) -> Result<Object> {
     let needs = Requirements::of(job, &namespace_of(job, cluster_args), submission);
     needs.map(|needs| Object(needs.executor)).map_err(|problem| anyhow!(problem.message))
 }
 
-/// What of an upload stays where it was sent, and is no harm.
-fn left_an_upload(signal: Signal) -> Refusal {
+/// The error of a signal during an upload. What was uploaded stays in the store, and is reused.
+fn interrupted_upload(signal: Signal) -> Refusal {
     let undone = vec!["nothing was submitted; run the same command again to resume the upload".to_owned()];
     Refusal { undone, ..Refusal::of("uploading", Failure::Interrupted(signal.exit_code())) }
 }
 
-/// Ends when the turn is lost; never where there is none.
-async fn lost(turn: Option<&Lease>) -> Refusal {
-    match turn {
-        Some(turn) => turn.keep_alive().await,
+/// Waits until the lease is lost; forever, if there is none.
+async fn lost(lease: Option<&Lease>) -> Refusal {
+    match lease {
+        Some(lease) => lease.keep_alive().await,
         None => std::future::pending().await,
     }
 }

@@ -1,18 +1,18 @@
-//! What happens when an earlier run of the same name goes on.
+//! `--overlap`: what to do if an earlier run of the same name is still active.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use crate::cluster::{self, Cluster, Lease};
+use crate::cluster::{self, Cluster, Lease, Refusal};
 use crate::exit_code::ExitCode;
 use crate::job::{Job, Name};
 use crate::manifests::Application;
 use crate::terminal::messages;
 use crate::time::duration;
 
-/// How often a waiting run looks whether it may begin.
-const LOOK: Duration = Duration::from_secs(2);
+/// How often a waiting run checks whether it may start.
+const INTERVAL: Duration = Duration::from_secs(2);
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Policy {
@@ -27,7 +27,7 @@ pub enum Policy {
     Queue,
 }
 
-/// For wrappers that are started by a clock: whether runs may overlap.
+/// Whether runs may overlap, for wrappers that a timer starts.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Overlap")]
 pub struct Overlap {
@@ -43,11 +43,11 @@ pub struct Overlap {
     pub queue_timeout: Option<Duration>,
 }
 
-/// Whether a run may begin.
+/// Whether a run may start.
 pub enum Entry {
-    /// It may, and nobody else's may before the turn is ended.
+    /// It may, and no other run may until the lease is released.
     Granted(Option<Box<Lease>>),
-    /// It may not: what goes on.
+    /// It may not, because these earlier runs are active.
     Skipped(String),
 }
 
@@ -61,10 +61,10 @@ impl Overlap {
         if self.skip_ok { ExitCode::Succeeded } else { ExitCode::Skipped }
     }
 
-    /// Waits until the run may begin, or must not.
+    /// Waits until the run may start, or is to be skipped.
     ///
     /// # Errors
-    /// The cluster refuses to tell, or the job has no name to go by.
+    /// The cluster refuses a request, or the job has no name of its own.
     pub async fn entry(&self, job: &Job, cluster: &Cluster, application: &Application) -> Result<Entry> {
         if !self.is_asked_for() {
             return Ok(Entry::Granted(None));
@@ -76,42 +76,41 @@ impl Overlap {
             bail!("--overlap needs the name of the application: set metadata.name or --name");
         }
         let start = Instant::now();
-        let mut told = false;
+        let mut is_announced = false;
         loop {
-            let turn = Lease::acquire(cluster, application).await?;
-            let earlier = match cluster::active(cluster, application).await {
-                Ok(earlier) if earlier.is_empty() => return Ok(Entry::Granted(Some(Box::new(turn)))),
-                Ok(earlier) => earlier,
-                Err(refusal) => {
-                    turn.release().await;
-                    return Err(refusal.into());
+            let lease = Lease::acquire(cluster, application).await?;
+            let earlier = match self.clear(cluster, application).await {
+                Ok(earlier) if earlier.is_empty() => return Ok(Entry::Granted(Some(Box::new(lease)))),
+                earlier => {
+                    lease.release().await;
+                    describe(&earlier?)
                 }
             };
-            let called = called(&earlier);
-            if self.overlap == Policy::Replace {
-                for run in &earlier {
-                    if let Err(refusal) = cluster::delete(cluster, run).await {
-                        turn.release().await;
-                        return Err(refusal.into());
-                    }
-                }
-            }
-            turn.release().await;
             let is_over = self.queue_timeout.is_some_and(|timeout| start.elapsed() >= timeout);
             if self.overlap == Policy::Forbid || is_over {
-                return Ok(Entry::Skipped(called));
+                return Ok(Entry::Skipped(earlier));
             }
-            if !told {
+            if !std::mem::replace(&mut is_announced, true) {
                 let what = if self.overlap == Policy::Replace { "replacing" } else { "waiting for" };
-                messages::line(&format!("{}: {what} an earlier run: {called}", application.name));
-                told = true;
+                messages::line(&format!("{}: {what} an earlier run: {earlier}", application.name));
             }
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(INTERVAL).await;
         }
+    }
+
+    /// Finds the earlier runs that are active, and deletes them if this run replaces them.
+    async fn clear(&self, cluster: &Cluster, application: &Application) -> Result<Vec<Application>, Refusal> {
+        let earlier = cluster::active(cluster, application).await?;
+        if self.overlap == Policy::Replace {
+            for run in &earlier {
+                cluster::delete(cluster, run).await?;
+            }
+        }
+        Ok(earlier)
     }
 }
 
-/// Runs as they are spoken of.
-pub fn called(runs: &[Application]) -> String {
+/// The runs in words, for a message.
+pub fn describe(runs: &[Application]) -> String {
     runs.iter().map(|run| run.carrier.describe()).collect::<Vec<_>>().join(", ")
 }
