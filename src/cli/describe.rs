@@ -9,7 +9,7 @@ use crate::exit_code::ExitCode;
 use crate::follow::failure::failure_logs;
 use crate::manifests::Application;
 use crate::report::{self, FailureReport, clean};
-use crate::state::{self, Ending, LINGERS, LINGERS_HINT, Limits, Observed, PATIENCE, State, Status};
+use crate::state::{self, Ending, LINGERS, LINGERS_HINT, Limits, Observed, State, Status};
 use crate::terminal::{messages, stdout};
 
 /// How many of the latest events are shown.
@@ -51,12 +51,12 @@ impl Describe {
 
 /// The state of what was seen at a glance, with a look at what explains it.
 pub async fn state_explained(cluster: &Cluster, observed: &mut Observed) -> State {
-    let limits = Limits { now: cluster.now(), patience: PATIENCE, start_timeout: None };
+    let limits = Limits::at(cluster.now());
     let state = State::of(observed, &limits);
-    let looks = state::worth_a_look(&state, observed, &limits);
+    let looks = state::lookups(&state, observed, &limits);
     let Some(namespace) = observed.namespace().filter(|_| !looks.is_empty()) else { return state };
     for finding in cluster::evidence(cluster, namespace, observed.driver.as_ref(), &looks).await {
-        observed.around.take(finding);
+        observed.evidence.take(finding);
     }
     State::of(observed, &limits)
 }
@@ -94,7 +94,7 @@ fn rows(application: &Application, observed: &Observed, state: &State) -> Vec<St
     row("pod group", application.pod_group.as_ref().map_or("", |group| group.name.as_str()));
     row("created", &observed.created().map(|time| time.to_string()).unwrap_or_default());
     row("node", state.node.as_deref().unwrap_or_default());
-    row("state", state.what.word());
+    row("state", state.status.word());
     if let Some(attempt) = &state.attempt {
         row("attempt", &attempt.place());
         report::earlier_drivers(state).iter().for_each(|(name, end)| row(name, end));
@@ -107,14 +107,14 @@ fn rows(application: &Application, observed: &Observed, state: &State) -> Vec<St
         row("executors", &counts);
     }
     row("blocked", executors.blocked.as_deref().unwrap_or_default());
-    if state.what == Status::Running {
+    if state.status == Status::Running {
         row("hint", executors.hint.as_deref().unwrap_or_default());
     }
     if state.lingers.is_some() {
         row("now", LINGERS);
         row("hint", LINGERS_HINT);
     }
-    match &state.what {
+    match &state.status {
         Status::Waiting(waiting) => {
             row("waits", &format!("{}: {}", waiting.reason.word(), waiting.message));
             row("hint", waiting.hint.as_deref().unwrap_or_default());

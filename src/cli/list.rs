@@ -13,7 +13,7 @@ use crate::cluster::{self, Cluster, Schedule, connect, list};
 use crate::exit_code::ExitCode;
 use crate::manifests::Application;
 use crate::report::{self, JsonLine, span};
-use crate::state::{Ending, Limits, Observed, PATIENCE, State, Status};
+use crate::state::{Ending, Limits, Observed, State, Status};
 use crate::terminal::{messages, stdout};
 use crate::time::duration;
 
@@ -60,7 +60,7 @@ impl Wanted {
     fn is_in(self, state: &State) -> bool {
         let ending = state.outcome().map(|outcome| outcome.ending);
         match self {
-            Wanted::Running => matches!(state.what, Status::Running | Status::Stopping(_)),
+            Wanted::Running => matches!(state.status, Status::Running | Status::Stopping(_)),
             Wanted::Ended => ending.is_some(),
             Wanted::Succeeded => ending == Some(Ending::Succeeded),
             Wanted::Failed => ending.is_some_and(|ending| ending != Ending::Succeeded),
@@ -91,7 +91,7 @@ impl List {
         let (all, schedules) =
             futures_util::future::join(list(&cluster, self.selector.as_deref()), self.schedules(&cluster)).await;
         let (all, schedules) = (all?, schedules?);
-        let limits = Limits { now: cluster.now(), patience: PATIENCE, start_timeout: None };
+        let limits = Limits::at(cluster.now());
         let is_wanted = |row: &Row| {
             let young = self.since.is_none_or(|since| {
                 row.created.is_some_and(|at| limits.now.duration_since(at).unsigned_abs() <= since)
@@ -169,7 +169,7 @@ impl<'a> Row<'a> {
         let namespace = namespaces.then(|| namespace.clone());
         let usual = [
             name.clone(),
-            self.state.what.word().to_owned(),
+            self.state.status.word().to_owned(),
             self.state.executors.running.to_string(),
             self.age.clone(),
         ];
@@ -194,7 +194,7 @@ impl<'a> Row<'a> {
             "namespace": self.application.namespace,
             "id": self.application.id,
             "driver": self.driver_name(),
-            "state": self.state.what.word(),
+            "state": self.state.status.word(),
             "reason": report::reason(&self.state),
             "exitCode": self.state.outcome().map(|outcome| outcome.ending.exit_code().number()),
             "attempt": self.state.attempt.as_ref().map(|attempt| attempt.number),

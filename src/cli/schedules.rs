@@ -12,7 +12,7 @@ use crate::follow::options::FollowOptions;
 use crate::manifests::Application;
 use crate::program::program;
 use crate::report::{self, JsonLine, Output, span};
-use crate::state::{Limits, Observed, PATIENCE, State};
+use crate::state::{Limits, Observed, State};
 use crate::terminal::{Interrupt, messages, stdout};
 
 /// List the schedules of a namespace
@@ -142,7 +142,7 @@ impl Run {
 /// What is said of a schedule: itself, and the runs of it that are kept.
 pub async fn tell(cluster: &Cluster, schedule: &Schedule, output: Output) -> Result<()> {
     let runs = cluster::runs(cluster, schedule).await?;
-    let limits = Limits { now: cluster.now(), patience: PATIENCE, start_timeout: None };
+    let limits = Limits::at(cluster.now());
     match output {
         Output::Quiet => {}
         Output::Json => {
@@ -216,7 +216,7 @@ fn run_cells((application, observed): &(Application, Observed), limits: &Limits)
     let state = State::of(observed, limits);
     vec![
         format!("  {}", application.carrier.name()),
-        state.what.word().to_owned(),
+        state.status.word().to_owned(),
         observed.created().map(|created| span(limits.now.duration_since(created))).unwrap_or_default(),
         state.durations.ran.map(span).unwrap_or_default(),
         report::reason(&state).unwrap_or_default(),
@@ -229,7 +229,7 @@ fn run_record((application, observed): &(Application, Observed), limits: &Limits
         "app": application.name,
         "namespace": application.namespace,
         "job": application.carrier.name(),
-        "state": state.what.word(),
+        "state": state.status.word(),
         "created": observed.created().map(|created| created.to_string()),
         "exitCode": state.outcome().map(|outcome| outcome.ending.exit_code().number()),
     });

@@ -10,7 +10,7 @@ use super::cluster_args::ClusterArgs;
 use crate::cluster::{self, Cluster, connect, find, forward};
 use crate::exit_code::ExitCode;
 use crate::follow::JUDGE;
-use crate::state::{self, Limits, PATIENCE, State, Status};
+use crate::state::{self, Limits, State, Status};
 use crate::terminal::{Interrupt, messages, stdout};
 
 /// Forward a local port to an application's Spark UI, until Ctrl-C or the application's end
@@ -35,20 +35,20 @@ impl Ui {
         let application = find(&cluster, &self.name).await?.application;
         let mut observer = cluster::observe(&cluster, &application);
         let state = loop {
-            let limits = Limits { now: cluster.now(), patience: PATIENCE, start_timeout: None };
+            let limits = Limits::at(cluster.now());
             match State::of(observer.observed(), &limits) {
-                State { what: Status::Unseen, .. } => observer
+                State { status: Status::Unseen, .. } => observer
                     .changed()
                     .await
                     .map_err(|failure| cluster::Refusal::of(format!("looking at {}", application.name), failure))?,
                 state => break state,
             };
         };
-        if state.what != Status::Running {
+        if state.status != Status::Running {
             bail!(
                 "{} is {}: only a running driver has a Spark UI; the history server shows ended applications that log events",
                 application.name,
-                state.what.word()
+                state.status.word()
             );
         }
         let Some(driver) = observer.observed().driver.clone() else {
@@ -84,7 +84,7 @@ impl Ui {
                 }
                 _ = interrupt.received() => return Ok(ExitCode::Succeeded),
                 _ = judge.tick() => {
-                    let limits = Limits { now: cluster.now(), patience: PATIENCE, start_timeout: None };
+                    let limits = Limits::at(cluster.now());
                     if State::of(observer.observed(), &limits).outcome().is_some() {
                         messages::line(&format!("{} has ended", application.name));
                         return Ok(ExitCode::Succeeded);

@@ -7,7 +7,7 @@ use crate::cluster::{self, Change, connect, find};
 use crate::exit_code::{self, ExitCode};
 use crate::follow::JUDGE;
 use crate::report::{self, FailureLogs, FailureReport};
-use crate::state::{Ending, Limits, PATIENCE, State, Status};
+use crate::state::{Ending, Limits, State, Status};
 use crate::terminal::{Interrupt, messages};
 use crate::time::{duration, until};
 
@@ -42,7 +42,7 @@ enum Goal {
 impl Goal {
     /// The exit code, once there is nothing more to wait for.
     fn reached(self, state: &State) -> Option<ExitCode> {
-        match (self, &state.what) {
+        match (self, &state.status) {
             (Goal::Running, Status::Running) => Some(ExitCode::Succeeded),
             // Whether it has ended is just what is not known.
             (Goal::Finished, Status::Ended(outcome)) if outcome.ending != Ending::Unknown => Some(ExitCode::Succeeded),
@@ -61,7 +61,7 @@ impl Wait {
         let deadline = self.timeout.map(|timeout| Instant::now() + timeout);
         let mut judge = tokio::time::interval(JUDGE);
         loop {
-            let limits = Limits { now: cluster.now(), patience: PATIENCE, start_timeout: None };
+            let limits = Limits::at(cluster.now());
             let state = State::of(observer.observed(), &limits);
             if let Some(code) = self.goal.reached(&state) {
                 if state.outcome().is_some() {
@@ -100,9 +100,9 @@ mod tests {
     use crate::exit_code::ExitCode;
     use crate::state::{Durations, Executors, Outcome, State, Status};
 
-    fn state(what: Status) -> State {
+    fn state(status: Status) -> State {
         State {
-            what,
+            status,
             executors: Executors::default(),
             durations: Durations::default(),
             attempt: None,

@@ -138,7 +138,7 @@ async fn reachability(cluster: &Cluster, driver: &Pod) -> Option<Reachability> {
         driver_service(cluster, driver, namespace),
         objects(cluster, &all_policies, |policy| policies.push(policy))
     );
-    Some(Reachability { door: service, policies: listed.map(|()| policies) })
+    Some(Reachability { service, policies: listed.map(|()| policies) })
 }
 
 /// The driver's Service; `None` if executors use the driver's address, or if it is not known what they use.

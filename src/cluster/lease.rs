@@ -15,7 +15,7 @@ use super::request::Call;
 use crate::kubernetes::names;
 use crate::manifests::Application;
 use crate::spark::resource_name_prefix;
-use crate::state::{Limits, Observed, PATIENCE, State, Status};
+use crate::state::{Limits, Observed, State, Status};
 
 /// A Lease that has not been renewed for this long has expired: its holder is dead.
 const LEASE_DURATION: SignedDuration = SignedDuration::from_secs(60);
@@ -174,7 +174,7 @@ fn has_expired(lease: &Value, now: Timestamp) -> bool {
 pub async fn active(cluster: &Cluster, application: &Application) -> Result<Vec<Application>, Refusal> {
     let place = Cluster { namespace: application.namespace.clone(), ..cluster.clone() };
     let label = names::cut(&application.name, "", names::LABEL);
-    let limits = Limits { now: cluster.now(), patience: PATIENCE, start_timeout: None };
+    let limits = Limits::at(cluster.now());
     let all = list(&place, None).await?.into_iter();
     let others = all.filter(|(other, _)| other.name == label && other.id != application.id);
     Ok(others.filter(|(_, observed)| is_active(observed, &limits)).map(|(other, _)| other).collect())
@@ -182,7 +182,7 @@ pub async fn active(cluster: &Cluster, application: &Application) -> Result<Vec<
 
 fn is_active(observed: &Observed, limits: &Limits) -> bool {
     let age = observed.created().map(|created| limits.now.duration_since(created));
-    match State::of(observed, limits).what {
+    match State::of(observed, limits).status {
         // A deleted Job is gone before its driver.
         Status::Ended(_) => observed.job_is_gone && observed.driver.as_ref().is_some_and(may_run),
         Status::Held => age.is_some_and(|age| age < HELD),

@@ -16,7 +16,7 @@ use super::diagnose;
 use super::error::Failure;
 use super::watch::{Update, Watch};
 use crate::manifests::{Application, Carrier, SUBMISSION};
-use crate::state::{Limits, Lookup, LookupResult, Observed, State, worth_a_look};
+use crate::state::{Limits, Lookup, LookupResult, Observed, State, lookups};
 
 /// An API server that cannot be reached for this long ends the observation: a longer restart is hardly ever waited for.
 const GIVE_UP: Duration = Duration::from_secs(600);
@@ -166,7 +166,7 @@ impl Observer {
     /// Starts the lookups that may explain a state, in the background. Each is made once.
     pub fn gather_evidence(&mut self, state: &State, limits: &Limits) {
         let Some(namespace) = self.observed.namespace() else { return };
-        for lookup in worth_a_look(state, &self.observed, limits) {
+        for lookup in lookups(state, &self.observed, limits) {
             if self.looked_up.insert(lookup.clone()) {
                 let (cluster, namespace) = (self.cluster.clone(), namespace.to_owned());
                 let (driver, sender) = (self.observed.driver.clone(), self.sender.clone());
@@ -184,20 +184,20 @@ impl Observer {
     /// Makes the lookups that may explain a state, and waits for them: for a final state.
     pub async fn gather_evidence_now(&mut self, state: &State, limits: &Limits) {
         let Some(namespace) = self.observed.namespace() else { return };
-        let lookups = worth_a_look(state, &self.observed, limits);
+        let lookups = lookups(state, &self.observed, limits);
         for result in diagnose::evidence(&self.cluster, namespace, self.observed.driver.as_ref(), &lookups).await {
-            self.observed.around.take(result);
+            self.observed.evidence.take(result);
         }
     }
 
     /// Adds evidence that was found in another way than by a lookup.
     pub fn add_evidence(&mut self, result: LookupResult) {
-        self.observed.around.take(result);
+        self.observed.evidence.take(result);
     }
 
     /// Notes that the driver's log is followed, so that no lookup needs to read it.
     pub fn log_is_followed(&mut self) {
-        self.observed.around.hears_log = true;
+        self.observed.evidence.hears_log = true;
     }
 
     /// Applies a driver pod that was read with a request of its own.
@@ -218,7 +218,7 @@ impl Observer {
                 Incoming::Job(update) => self.apply_job(update)?,
                 Incoming::Queue(update) => self.apply_queue(update),
                 Incoming::Evidence(result) => {
-                    self.observed.around.take(result);
+                    self.observed.evidence.take(result);
                     Some(Change::Objects)
                 }
             };

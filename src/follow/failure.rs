@@ -14,7 +14,8 @@ pub async fn failure_logs(cluster: &Cluster, observed: &Observed, state: &State)
         return FailureLogs::default();
     }
     let driver = state::latest_driver(observed).filter(|_| is_explained_by_log(state, observed));
-    let executor = state.executors.telling.as_ref().and_then(|failure| observed.executors.get_key_value(&failure.name));
+    let executor =
+        state.executors.main_failure.as_ref().and_then(|failure| observed.executors.get_key_value(&failure.name));
     let executor = executor.filter(|(_, pod)| state::executor_has_log(pod));
     let executor_log = tail(cluster, executor.map(|(_, pod)| pod)).await;
     FailureLogs {

@@ -118,9 +118,9 @@ impl<'a> LocalReporter<'a> {
         }
     }
 
-    fn state(&mut self, what: Status, durations: Durations) {
+    fn state(&mut self, status: Status, durations: Durations) {
         self.reporter.state(&State {
-            what,
+            status,
             executors: Executors::default(),
             durations,
             attempt: None,
@@ -155,11 +155,11 @@ impl<'a> LocalReporter<'a> {
             }
         };
         let (executors, what) = (Executors::default(), Status::Ended(outcome));
-        let state = State { what, executors, durations, attempt: None, node: None, lingers: None };
+        let state = State { status: what, executors, durations, attempt: None, node: None, lingers: None };
         let logs = FailureLogs { driver: Some(self.log.tail()), driver_is_shown: true, ..FailureLogs::default() };
         let report = FailureReport::of(&self.application, &state, logs);
         let code = self.options.exit_code(&report.outcome);
-        self.reporter.state(&State { what: Status::Ended(report.outcome.clone()), ..state.clone() });
+        self.reporter.state(&State { status: Status::Ended(report.outcome.clone()), ..state.clone() });
         self.reporter.result(&state, &report, code);
         code
     }

@@ -177,7 +177,7 @@ impl<'a> Following<'a> {
 
     /// Has Spark asked for its stages while the driver runs and somebody sees them.
     fn watch_stages(&mut self, state: &State) {
-        let driver = self.observer.observed().driver.as_ref().filter(|_| state.what == Status::Running);
+        let driver = self.observer.observed().driver.as_ref().filter(|_| state.status == Status::Running);
         let Some(driver) = driver.filter(|_| self.reporter.is_live() && self.stages.is_none()).cloned() else { return };
         let (sender, progress) = mpsc::channel(1);
         let cluster = self.cluster.clone();
@@ -246,7 +246,7 @@ impl<'a> Following<'a> {
 
     /// Asks for the end of the log of an executor that has just failed.
     fn read_executor_log(&mut self, state: &State) {
-        let Some(last) = &state.executors.telling else { return };
+        let Some(last) = &state.executors.main_failure else { return };
         let pod = self.observer.observed().executors.get(&last.name).filter(|pod| state::executor_has_log(pod));
         let Some(pod) = pod.filter(|_| self.executor_logs_requested.insert(last.name.clone())).cloned() else { return };
         let (cluster, name) = (self.cluster.clone(), last.name.clone());
@@ -284,7 +284,7 @@ impl<'a> Following<'a> {
         match over {
             Reason::Ended(state) => self.finish_ended(*state, interrupt).await,
             Reason::OutOfSight(why) => {
-                let state = State { what: Status::Ended(Outcome::out_of_sight(&why)), ..self.state() };
+                let state = State { status: Status::Ended(Outcome::out_of_sight(&why)), ..self.state() };
                 self.report_result(&state, None)
             }
             Reason::Interrupted(code) => self.leave("interrupted", self.options.on_interrupt, code).await,

@@ -46,7 +46,7 @@ impl FailureReport {
     pub fn of(application: &Application, state: &State, logs: FailureLogs) -> FailureReport {
         let outcome = state.outcome().cloned().unwrap_or_else(|| Outcome::out_of_sight("no outcome"));
         let has_failed = outcome.ending == Ending::Failed;
-        let executor = state.executors.telling.clone().filter(|_| has_failed);
+        let executor = state.executors.main_failure.clone().filter(|_| has_failed);
         let is_its = |pod: &str| executor.as_ref().is_some_and(|executor| executor.name == pod);
         let executor_log = logs.executor.filter(|(pod, _)| is_its(pod));
         let exception = logs.driver.as_deref().filter(|_| has_failed).and_then(state::last_exception);
@@ -92,7 +92,7 @@ impl FailureReport {
 
 /// Why an application waits, or how it failed, in one line for a table.
 pub fn reason(state: &State) -> Option<String> {
-    match &state.what {
+    match &state.status {
         Status::Waiting(waiting) => Some(clean(&format!("{}: {}", waiting.reason.word(), waiting.message))),
         Status::Ended(outcome) if outcome.ending != Ending::Succeeded => Some(clean(&outcome.message)),
         _ => None,
@@ -124,7 +124,7 @@ fn heading(ending: Ending) -> &'static str {
 
 /// `pi succeeded: queued 2s, starting 3s, ran 41s`.
 pub fn summary(application: &Application, state: &State) -> String {
-    let ending = match &state.what {
+    let ending = match &state.status {
         Status::Ended(outcome) => heading(outcome.ending),
         Status::Running => "is running",
         _ => "is not running",
@@ -210,8 +210,8 @@ mod tests {
             lacks_memory: false,
         };
         State {
-            what: Status::Ended(outcome),
-            executors: Executors { telling: Some(failure), ..Executors::default() },
+            status: Status::Ended(outcome),
+            executors: Executors { main_failure: Some(failure), ..Executors::default() },
             durations: Durations::default(),
             attempt: None,
             node: None,

@@ -55,7 +55,7 @@ impl Json {
 
     /// A line for a state, if it differs from the last one.
     pub fn state(&mut self, state: &State, now: Timestamp) -> Option<JsonLine> {
-        if state.what == Status::Unseen {
+        if state.status == Status::Unseen {
             return None;
         }
         let body = body(state);
@@ -130,7 +130,7 @@ impl Json {
 
 fn body(state: &State) -> Value {
     let lingers = LINGERS.to_owned();
-    let (reason, message, hint) = match &state.what {
+    let (reason, message, hint) = match &state.status {
         Status::Waiting(waiting) => (Some(waiting.reason.word()), Some(&waiting.message), waiting.hint.as_deref()),
         Status::Starting(step) => (None, Some(step), None),
         Status::Stopping(why) => (None, Some(why), None),
@@ -139,7 +139,7 @@ fn body(state: &State) -> Value {
         Status::Unseen | Status::Held | Status::Running => (None, None, None),
     };
     json!({
-        "state": state.what.word(),
+        "state": state.status.word(),
         "reason": reason,
         "message": message.map(|message| clean(message)),
         "hint": hint.map(clean),

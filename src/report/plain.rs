@@ -53,7 +53,7 @@ impl Plain {
     /// The lines that a state is worth now.
     pub fn lines(&mut self, state: &State, now: Timestamp) -> Vec<String> {
         let mut lines = Vec::new();
-        let waits = matches!(state.what, Status::Waiting(_)) || state.lingers.is_some();
+        let waits = matches!(state.status, Status::Waiting(_)) || state.lingers.is_some();
         if let Some((kind, text, hint)) = driver(state) {
             if self.driver.kind != kind {
                 self.advised.clear();
@@ -74,7 +74,7 @@ impl Plain {
         {
             lines.push(self.line("executors", &text, now));
         }
-        if matches!(state.what, Status::Running)
+        if matches!(state.status, Status::Running)
             && let Some(hint) = state.executors.hint.as_ref().filter(|hint| !self.hinted.contains(hint))
         {
             lines.push(format!("{:18} {FAINT}hint:{FAINT:#} {}", "", clean(hint)));
@@ -132,7 +132,7 @@ fn driver(state: &State) -> Option<(String, String, Option<String>)> {
     let on = state.node.as_ref().map(|node| format!("on node {node}"));
     let attempt = state.attempt.as_ref().and_then(|attempt| attempt.words());
     let on = on.into_iter().chain(attempt).collect::<Vec<_>>().join(", ");
-    let (word, text) = match &state.what {
+    let (word, text) = match &state.status {
         Status::Unseen | Status::Ended(_) => return None,
         Status::Held => ("held", "until all its objects exist".to_owned()),
         Status::Waiting(waiting) => {
@@ -154,13 +154,13 @@ fn driver(state: &State) -> Option<(String, String, Option<String>)> {
 pub fn words(state: &State) -> (String, Option<String>) {
     match driver(state) {
         Some((kind, text, hint)) => (format!("{kind}  {text}").trim_end().to_owned(), hint),
-        None if state.what == Status::Unseen => ("looking for its driver".to_owned(), None),
-        None => (state.what.word().to_lowercase(), None),
+        None if state.status == Status::Unseen => ("looking for its driver".to_owned(), None),
+        None => (state.status.word().to_lowercase(), None),
     }
 }
 
 fn styled(state: &State, kind: &str, text: &str) -> String {
-    let style = match &state.what {
+    let style = match &state.status {
         Status::Waiting(_) | Status::Stopping(_) => DOUBTFUL,
         Status::Running if state.lingers.is_some() => DOUBTFUL,
         _ => anstyle::Style::new(),
@@ -173,7 +173,7 @@ fn styled(state: &State, kind: &str, text: &str) -> String {
 /// when Spark takes them down one by one.
 pub fn executor_words(state: &State) -> Option<String> {
     let executors = &state.executors;
-    if executors.pending + executors.running + executors.failed == 0 || !matches!(state.what, Status::Running) {
+    if executors.pending + executors.running + executors.failed == 0 || !matches!(state.status, Status::Running) {
         return None;
     }
     let mut parts = vec![format!("{} running", executors.running)];
@@ -199,7 +199,7 @@ mod tests {
     fn waiting(message: &str) -> State {
         let waiting = Waiting { reason: Reason::Unschedulable, message: message.into(), hint: None, since: None };
         State {
-            what: Status::Waiting(waiting),
+            status: Status::Waiting(waiting),
             executors: Executors::default(),
             durations: Durations::default(),
             attempt: None,
@@ -225,7 +225,7 @@ mod tests {
         let mut said = Vec::new();
         for second in 0..100 {
             let mut state = waiting(if second % 2 == 0 { "5 didn't match" } else { "3 had a taint; 2 didn't match" });
-            let Status::Waiting(wait) = &mut state.what else { unreachable!() };
+            let Status::Waiting(wait) = &mut state.status else { unreachable!() };
             wait.hint = Some(format!("hint {}", second % 2));
             let at = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second);
             said.extend(plain.lines(&state, at).iter().map(|line| (second, line.contains("hint:"))));
@@ -242,7 +242,7 @@ mod tests {
             let blocked = Some(format!("no node of 3 fits: {}", second % 2));
             let executors =
                 Executors { running: 1, pending: if second < 9 { 2 } else { 1 }, blocked, ..Executors::default() };
-            let state = State { what: Status::Running, executors, ..waiting("") };
+            let state = State { status: Status::Running, executors, ..waiting("") };
             let at = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second);
             let lines = plain.lines(&state, at);
             said.extend(lines.iter().filter(|line| line.contains("executors")).map(|_| second));

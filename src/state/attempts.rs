@@ -289,9 +289,9 @@ fn as_counted(outcome: Outcome, job: &Job) -> Outcome {
 }
 
 /// What an application does that is carried by this Job.
-pub(super) fn what(job: &Job, observed: &Observed, terms: &Limits) -> Status {
+pub(super) fn status(job: &Job, observed: &Observed, limits: &Limits) -> Status {
     if let Some((condition, succeeded)) = end(job) {
-        return ended(condition, succeeded, observed, terms);
+        return ended(condition, succeeded, observed, limits);
     }
     if observed.job_is_gone {
         return Status::Ended(Outcome::plain(Ending::Lost, "its Job was deleted before it ended"));
@@ -301,10 +301,10 @@ pub(super) fn what(job: &Job, observed: &Observed, terms: &Limits) -> Status {
         return if held { Status::Held } else { Status::Waiting(suspended()) };
     }
     let Some(driver) = &observed.driver else {
-        return without_pod(job, observed, terms);
+        return without_pod(job, observed, limits);
     };
     let forever = job.spec.as_ref().is_some_and(|spec| spec.completions != Some(1));
-    match of_driver(driver, observed, terms) {
+    match of_driver(driver, observed, limits) {
         Status::Ended(outcome) if !is_over(driver, observed) => Status::Ended(outcome),
         // The Job's own end comes a moment later; a sidecar may put it off for ever.
         Status::Ended(outcome)
@@ -331,7 +331,7 @@ fn end(job: &Job) -> Option<(&JobCondition, bool)> {
     truly("Complete").map(|condition| (condition, true)).or_else(|| Some((truly("Failed")?, false)))
 }
 
-fn ended(condition: &JobCondition, succeeded: bool, observed: &Observed, terms: &Limits) -> Status {
+fn ended(condition: &JobCondition, succeeded: bool, observed: &Observed, limits: &Limits) -> Status {
     let message = || condition.message.clone().filter(|message| !message.is_empty());
     let latest = latest_driver(observed);
     let of_driver = latest.and_then(|driver| Outcome::of(driver, observed));
@@ -355,7 +355,7 @@ fn ended(condition: &JobCondition, succeeded: bool, observed: &Observed, terms: 
     let said = of_driver.filter(|outcome| outcome.ending != Ending::Succeeded);
     // By the controller's clock, which may be ahead.
     let since = condition.last_transition_time.as_ref().map(|time| time.0);
-    let has_settled = since.is_some_and(|at| terms.now.duration_since(at).unsigned_abs() >= PODS_SETTLE);
+    let has_settled = since.is_some_and(|at| limits.now.duration_since(at).unsigned_abs() >= PODS_SETTLE);
     if said.is_none() && latest.is_some() && !has_settled {
         return Status::Stopping("its Job has failed".into());
     }
@@ -399,7 +399,7 @@ fn between(outcome: &Outcome, driver: &Pod, job: &Job, observed: &Observed) -> W
 }
 
 /// There is no driver's pod: on its way, or refused by what judges pods.
-fn without_pod(job: &Job, observed: &Observed, terms: &Limits) -> Status {
+fn without_pod(job: &Job, observed: &Observed, limits: &Limits) -> Status {
     let uid = job.metadata.uid.as_deref();
     let of_job = observed.events.values().filter(|event| event.involved_object.uid.as_deref() == uid);
     let refused = of_job.filter(|event| event.reason.as_deref() == Some("FailedCreate"));
@@ -413,13 +413,13 @@ fn without_pod(job: &Job, observed: &Observed, terms: &Limits) -> Status {
     let waiting = Waiting {
         reason: Reason::Creation,
         message: format!("the driver's pod is refused: {said}"),
-        hint: missing::hint(hint.as_deref(), said, &observed.around),
+        hint: missing::hint(hint.as_deref(), said, &observed.evidence),
         since: first_time(event).map(|at| match &job.metadata.creation_timestamp {
-            Some(created) => clamp_time(at, created.0, terms),
+            Some(created) => clamp_time(at, created.0, limits),
             None => at,
         }),
     };
-    match waiting.since.is_some_and(|since| has_passed(since, terms.patience, terms)) {
+    match waiting.since.is_some_and(|since| has_passed(since, limits.patience, limits)) {
         true => Status::Ended(Outcome {
             hint: waiting.hint.clone(),
             ..Outcome::plain(Ending::CouldNotStart, &waiting.message)

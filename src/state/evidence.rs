@@ -32,7 +32,7 @@ pub struct Evidence {
     /// The application's settings, from the driver's ConfigMap.
     pub settings: Option<Conf>,
     /// How executors find and reach the driver.
-    pub way: Option<Reachability>,
+    pub reachability: Option<Reachability>,
     /// What there is instead of what is missing.
     pub others: BTreeMap<Missing, Alternatives>,
     /// That the driver's log says that Spark has stopped.
@@ -89,7 +89,7 @@ impl Evidence {
             Lookup::PullSecrets => self.pull_secrets.is_some(),
             Lookup::Claims => self.claims.is_some(),
             Lookup::Settings => self.settings.is_some(),
-            Lookup::Reachability => self.way.is_some(),
+            Lookup::Reachability => self.reachability.is_some(),
             Lookup::Alternatives(missing) => self.others.contains_key(missing),
             Lookup::Log(_) => self.hears_log,
         }
@@ -101,7 +101,7 @@ impl Evidence {
             LookupResult::PullSecrets(names) => self.pull_secrets = Some(names),
             LookupResult::Claims(claims) => self.claims = Some(claims),
             LookupResult::Settings(settings) => self.settings = Some(settings),
-            LookupResult::Reachability(way) => self.way = Some(way),
+            LookupResult::Reachability(reachability) => self.reachability = Some(reachability),
             LookupResult::Alternatives(missing, others) => drop(self.others.insert(missing, others)),
             LookupResult::Stopped(stopped) => self.stopped = stopped,
         }
@@ -109,12 +109,12 @@ impl Evidence {
 }
 
 /// What would explain this state better: nothing while all goes well.
-pub fn worth_a_look(state: &State, observed: &Observed, terms: &Limits) -> BTreeSet<Lookup> {
+pub fn lookups(state: &State, observed: &Observed, limits: &Limits) -> BTreeSet<Lookup> {
     let mut looks = BTreeSet::new();
-    match &state.what {
+    match &state.status {
         Status::Waiting(waiting) => {
             let created = observed.driver.as_ref().and_then(|pod| pod.metadata.creation_timestamp.as_ref());
-            let lasts = created.is_some_and(|at| has_passed(at.0, MOMENT, terms));
+            let lasts = created.is_some_and(|at| has_passed(at.0, MOMENT, limits));
             match waiting.reason {
                 waiting::Reason::Unschedulable if lasts && is_about_claims(&waiting.message) => {
                     looks.insert(Lookup::Claims);
@@ -136,7 +136,7 @@ pub fn worth_a_look(state: &State, observed: &Observed, terms: &Limits) -> BTree
             looks.insert(Lookup::Nodes);
         }
         Status::Running if state.lingers.is_none() => {
-            looks.extend(lingering::look(observed, &state.executors, terms).map(Lookup::Log));
+            looks.extend(lingering::look(observed, &state.executors, limits).map(Lookup::Log));
         }
         _ => {}
     }
@@ -144,12 +144,12 @@ pub fn worth_a_look(state: &State, observed: &Observed, terms: &Limits) -> BTree
     if last.is_some_and(|last| last.exit_code == Some(NOT_STARTED)) {
         looks.insert(Lookup::Reachability);
     }
-    if state.executors.telling.as_ref().is_some_and(|telling| telling.lacks_memory)
+    if state.executors.main_failure.as_ref().is_some_and(|failure| failure.lacks_memory)
         || observed.driver.as_ref().is_some_and(|pod| container::lacks_memory(pod, Role::Driver))
     {
         looks.insert(Lookup::Settings);
     }
-    looks.retain(|look| !observed.around.has(look));
+    looks.retain(|look| !observed.evidence.has(look));
     looks
 }
 
@@ -174,8 +174,8 @@ pub(super) fn no_node(pod: &Pod, role: Role, evidence: &Evidence) -> Option<Stri
 }
 
 /// What is wrong with the claims of a pod.
-pub(super) fn claims(around: &Evidence) -> Option<String> {
-    let claims = around.claims.as_ref()?;
+pub(super) fn claims(evidence: &Evidence) -> Option<String> {
+    let claims = evidence.claims.as_ref()?;
     claims.all.iter().find_map(|(name, claim)| {
         let Some(claim) = claim else {
             return Some(format!(
@@ -199,7 +199,7 @@ pub(super) fn claims(around: &Evidence) -> Option<String> {
 pub(super) fn pull_secrets(pod: &Pod, observed: &Observed) -> String {
     let given = pod.spec.as_ref().and_then(|spec| spec.image_pull_secrets.as_ref());
     let given: Vec<&str> = given.into_iter().flatten().map(|secret| secret.name.as_str()).collect();
-    let there = observed.around.pull_secrets.as_ref();
+    let there = observed.evidence.pull_secrets.as_ref();
     // The kubelet says which it does not find; those who may list secrets see it themselves.
     let unfound =
         observed.driver_events().filter(|event| event.reason.as_deref() == Some("FailedToRetrieveImagePullSecret"));

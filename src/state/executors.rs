@@ -4,8 +4,9 @@ use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
 
 use super::container::{self, Role};
-use super::meaning::exit_code_meaning;
-use super::{Limits, Observed, evidence, has_passed, memory, outcome, reachability, scheduling};
+use super::exit_code_meaning::exit_code_meaning;
+use super::hint::memory;
+use super::{Limits, Observed, evidence, has_passed, outcome, reachability, scheduling};
 use crate::scheduler::{self, Rules};
 use crate::spark::Conf;
 
@@ -26,7 +27,7 @@ pub struct Executors {
     /// The failure that was last.
     pub last_failure: Option<ExecutorFailure>,
     /// The failure that tells most of them all.
-    pub telling: Option<ExecutorFailure>,
+    pub main_failure: Option<ExecutorFailure>,
 }
 
 /// An executor that failed.
@@ -48,21 +49,22 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 const MANY: usize = 5;
 
 impl Executors {
-    pub(super) fn of(observed: &Observed, terms: &Limits) -> Executors {
-        let settings = observed.around.settings.as_ref();
+    pub(super) fn of(observed: &Observed, limits: &Limits) -> Executors {
+        let settings = observed.evidence.settings.as_ref();
         let is_own = |pod: &&Pod| is_of(observed.driver.as_ref(), pod);
         let pods = || observed.executors.values().filter(is_own);
         let pending = || pods().filter(|pod| is_pending(pod));
         let is_gone = |name: &&String| !observed.executors.contains_key(*name);
-        let fallen = observed.fallen.iter().filter(|(name, _)| is_gone(name)).map(|(_, pod)| pod).filter(is_own);
+        let fallen =
+            observed.failed_executors.iter().filter(|(name, _)| is_gone(name)).map(|(_, pod)| pod).filter(is_own);
         let failures: Vec<ExecutorFailure> = pods().chain(fallen).filter_map(|pod| failure(pod, settings)).collect();
         let running = pods().filter(|pod| container::is_running(pod, Role::Executor)).count();
         let waits =
-            |pod: &Pod| pod.metadata.creation_timestamp.as_ref().is_some_and(|at| has_passed(at.0, PATIENCE, terms));
+            |pod: &Pod| pod.metadata.creation_timestamp.as_ref().is_some_and(|at| has_passed(at.0, PATIENCE, limits));
         let starved = running == 0 && pending().any(|pod| scheduling::unschedulable(pod).is_some() && waits(pod));
         let unplaced = pending().find(|pod| scheduling::unschedulable(pod).is_some());
         let last_failure = failures.iter().max_by_key(|fallen| (fallen.at, &fallen.name)).cloned();
-        let telling = telling(&failures).cloned();
+        let main_failure = main_failure(&failures).cloned();
         let cut_off = last_failure.as_ref().and_then(|last| cut_off(last, observed));
         Executors {
             pending: pending().count(),
@@ -72,11 +74,11 @@ impl Executors {
             starved,
             hint: starvation(unplaced.filter(|_| starved), observed)
                 .or_else(|| cut_off.clone())
-                .or_else(|| telling.as_ref()?.hint.clone())
-                .or_else(|| repeated(&failures, telling.as_ref()?, running)),
+                .or_else(|| main_failure.as_ref()?.hint.clone())
+                .or_else(|| repeated(&failures, main_failure.as_ref()?, running)),
             cut_off,
             last_failure,
-            telling,
+            main_failure,
         }
     }
 }
@@ -91,8 +93,9 @@ fn starvation(starved: Option<&Pod>, observed: &Observed) -> Option<String> {
             "have a gang scheduler start the application only when there is room for all of it (batchScheduler: {name})"
         ),
     };
-    let why =
-        evidence::no_node(executor, Role::Executor, &observed.around).map(|why| format!("; {why}")).unwrap_or_default();
+    let why = evidence::no_node(executor, Role::Executor, &observed.evidence)
+        .map(|why| format!("; {why}"))
+        .unwrap_or_default();
     Some(format!(
         "the driver holds its resources, and no executor has found any: request fewer or smaller executors, or {remedy}{why}"
     ))
@@ -100,13 +103,13 @@ fn starvation(starved: Option<&Pod>, observed: &Observed) -> Option<String> {
 
 /// What keeps the executor that failed last from its driver, as far as was looked at.
 fn cut_off(last: &ExecutorFailure, observed: &Observed) -> Option<String> {
-    let executor = observed.executors.get(&last.name).or_else(|| observed.fallen.get(&last.name))?;
-    reachability::cut_off(observed.driver.as_ref()?, executor, observed.around.way.as_ref()?)
+    let executor = observed.executors.get(&last.name).or_else(|| observed.failed_executors.get(&last.name))?;
+    reachability::cut_off(observed.driver.as_ref()?, executor, observed.evidence.reachability.as_ref()?)
 }
 
 /// The last of those that most are like. One that ended with 1 tells less than another: so do those, too, that come when
 /// the driver has given up.
-fn telling(failures: &[ExecutorFailure]) -> Option<&ExecutorFailure> {
+fn main_failure(failures: &[ExecutorFailure]) -> Option<&ExecutorFailure> {
     let mut alike = BTreeMap::<Option<i32>, usize>::new();
     failures.iter().for_each(|fallen| *alike.entry(fallen.exit_code).or_default() += 1);
     failures
@@ -115,12 +118,12 @@ fn telling(failures: &[ExecutorFailure]) -> Option<&ExecutorFailure> {
 }
 
 /// Executors that fail one after another, in the same way, never bring an application to its end.
-fn repeated(failures: &[ExecutorFailure], telling: &ExecutorFailure, running: usize) -> Option<String> {
+fn repeated(failures: &[ExecutorFailure], main: &ExecutorFailure, running: usize) -> Option<String> {
     if failures.len() < MANY || running > 0 {
         return None;
     }
-    let alike = failures.iter().filter(|fallen| fallen.exit_code == telling.exit_code).count();
-    let code = telling.exit_code.map(|code| format!(" with exit code {code}")).unwrap_or_default();
+    let alike = failures.iter().filter(|fallen| fallen.exit_code == main.exit_code).count();
+    let code = main.exit_code.map(|code| format!(" with exit code {code}")).unwrap_or_default();
     Some(format!(
         "{alike} of {} executors failed{code}: the cause is in their logs, or in the driver's service and DNS if they end within seconds; spark.executor.maxNumFailures bounds it",
         failures.len()

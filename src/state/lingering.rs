@@ -39,22 +39,22 @@ pub fn has_stopped(line: &str) -> Option<bool> {
 }
 
 /// Since when Spark has stopped in a driver that runs on.
-pub(super) fn since(observed: &Observed, executors: &Executors, terms: &Limits) -> Option<Timestamp> {
+pub(super) fn since(observed: &Observed, executors: &Executors, limits: &Limits) -> Option<Timestamp> {
     let driver = observed.driver.as_ref()?;
-    let stopped = observed.around.stopped.as_ref()?;
+    let stopped = observed.evidence.stopped.as_ref()?;
     let is_its = driver.metadata.uid.as_ref() == Some(&stopped.driver);
     let runs = executors.pending + executors.running > 0;
-    (is_its && !runs && has_passed(stopped.at, GRACE, terms)).then_some(stopped.at)
+    (is_its && !runs && has_passed(stopped.at, GRACE, limits)).then_some(stopped.at)
 }
 
 /// When the log was to be looked at last of a driver that runs without executors, as it does when Spark has stopped.
-pub(super) fn look(observed: &Observed, executors: &Executors, terms: &Limits) -> Option<Timestamp> {
+pub(super) fn look(observed: &Observed, executors: &Executors, limits: &Limits) -> Option<Timestamp> {
     if executors.pending + executors.running > 0 {
         return None;
     }
     let ended = observed.executors.values().filter_map(|pod| container::finished_at(pod, Role::Executor)).max();
     let started = container::started_at(observed.driver.as_ref()?, Role::Driver)?;
     let alone = ended.max(observed.departed).map_or(started, |ended| ended.max(started));
-    let due = LOOKS.iter().rev().find(|after| has_passed(alone, **after, terms))?;
+    let due = LOOKS.iter().rev().find(|after| has_passed(alone, **after, limits))?;
     alone.checked_add(*due).ok()
 }

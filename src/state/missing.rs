@@ -91,8 +91,8 @@ impl Alternatives {
 }
 
 /// A hint with what there is instead of what a message says to be missing.
-pub(super) fn hint(hint: Option<&str>, message: &str, around: &Evidence) -> Option<String> {
-    let instead = Missing::of(message).and_then(|missing| around.others.get(&missing)?.told(&missing));
+pub(super) fn hint(hint: Option<&str>, message: &str, evidence: &Evidence) -> Option<String> {
+    let instead = Missing::of(message).and_then(|missing| evidence.others.get(&missing)?.told(&missing));
     let told: Vec<&str> = hint.into_iter().chain(instead.as_deref()).collect();
     (!told.is_empty()).then(|| told.join("; "))
 }

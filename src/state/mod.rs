@@ -7,17 +7,16 @@ mod admission;
 mod attempts;
 mod container;
 mod evidence;
+mod exception;
 mod executors;
+mod exit_code_meaning;
+mod hint;
 mod lingering;
 mod log_excerpt;
-mod log_hint;
-mod meaning;
-mod memory;
 mod missing;
 mod observed;
 mod outcome;
 mod reachability;
-mod refused;
 mod scheduling;
 mod waiting;
 
@@ -25,18 +24,19 @@ use std::time::Duration;
 
 pub use admission::changed_by_admission;
 pub use attempts::{Attempt, Count, PastAttempt, driver_of_attempt, latest_driver};
-pub use evidence::{Claims, Evidence, Lookup, LookupResult, Nodes, worth_a_look};
+pub use evidence::{Claims, Evidence, Lookup, LookupResult, Nodes, lookups};
+pub use exception::last_exception;
 pub use executors::{ExecutorFailure, Executors, executor_called, executor_has_ended, executor_has_log, executor_id};
+pub use exit_code_meaning::exit_code_meaning;
+pub use hint::refusal::refusal_hint;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 pub use lingering::{LINGERS, LINGERS_HINT, Stopped, has_stopped};
 pub use log_excerpt::excerpt;
-pub use meaning::{exit_code_meaning, last_exception};
 pub use missing::{Alternatives, Missing};
 pub use observed::{Gone, Observed};
 pub use outcome::{Ending, Outcome};
 pub use reachability::{DriverService, Reachability, service_of};
-pub use refused::refusal_hint;
 #[cfg(test)]
 pub use waiting::Reason;
 pub use waiting::{Waiting, event_time};
@@ -60,7 +60,7 @@ pub struct Limits {
 /// What an application is doing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct State {
-    pub what: Status,
+    pub status: Status,
     pub executors: Executors,
     pub durations: Durations,
     /// Of an application that the cluster may try several times.
@@ -98,22 +98,29 @@ pub struct Durations {
     pub ran: Option<SignedDuration>,
 }
 
+impl Limits {
+    /// The usual limits at a time of the cluster: the default patience, and no limit on the start.
+    pub fn at(now: Timestamp) -> Self {
+        Self { now, patience: PATIENCE, start_timeout: None }
+    }
+}
+
 impl State {
-    pub fn of(observed: &Observed, terms: &Limits) -> State {
-        let (what, executors) = (what(observed, terms), Executors::of(observed, terms));
+    pub fn of(observed: &Observed, limits: &Limits) -> State {
+        let (status, executors) = (status(observed, limits), Executors::of(observed, limits));
         let driver = latest_driver(observed);
         State {
-            lingers: lingering::since(observed, &executors, terms).filter(|_| what == Status::Running),
-            what,
+            lingers: lingering::since(observed, &executors, limits).filter(|_| status == Status::Running),
+            status,
             executors,
-            durations: driver.map(|driver| Durations::of(driver, terms)).unwrap_or_default(),
+            durations: driver.map(|driver| Durations::of(driver, limits)).unwrap_or_default(),
             attempt: Attempt::of(observed),
             node: driver.and_then(|pod| pod.spec.as_ref()?.node_name.clone()),
         }
     }
 
     pub fn outcome(&self) -> Option<&Outcome> {
-        match &self.what {
+        match &self.status {
             Status::Ended(outcome) => Some(outcome),
             _ => None,
         }
@@ -121,7 +128,7 @@ impl State {
 
     /// Whether the driver's container has been started, so that there is a log to read.
     pub fn driver_has_log(&self) -> bool {
-        match &self.what {
+        match &self.status {
             Status::Running | Status::Stopping(_) => self.durations.starting.is_some(),
             Status::Ended(outcome) => outcome.driver_exit_code.is_some(),
             Status::Waiting(_) => self.is_between_attempts() && self.durations.starting.is_some(),
@@ -131,7 +138,7 @@ impl State {
 
     /// Whether an attempt has ended, and another follows.
     pub fn is_between_attempts(&self) -> bool {
-        matches!(&self.what, Status::Waiting(waiting) if waiting.reason == waiting::Reason::Retry)
+        matches!(&self.status, Status::Waiting(waiting) if waiting.reason == waiting::Reason::Retry)
     }
 }
 
@@ -171,9 +178,9 @@ pub fn ui_port(driver: &Pod) -> u16 {
     named.and_then(|port| u16::try_from(port.container_port).ok()).unwrap_or(4040)
 }
 
-fn what(observed: &Observed, terms: &Limits) -> Status {
+fn status(observed: &Observed, limits: &Limits) -> Status {
     if let Some(job) = &observed.job {
-        return attempts::what(job, observed, terms);
+        return attempts::status(job, observed, limits);
     }
     if observed.of_job {
         return if observed.job_is_gone { Status::Ended(Outcome::no_job()) } else { Status::Unseen };
@@ -184,10 +191,10 @@ fn what(observed: &Observed, terms: &Limits) -> Status {
             Some(_) => Status::Ended(Outcome::never_seen()),
         };
     };
-    of_driver(driver, observed, terms)
+    of_driver(driver, observed, limits)
 }
 
-fn of_driver(driver: &Pod, observed: &Observed, terms: &Limits) -> Status {
+fn of_driver(driver: &Pod, observed: &Observed, limits: &Limits) -> Status {
     if let Some(outcome) = Outcome::of(driver, observed) {
         return Status::Ended(outcome);
     }
@@ -200,12 +207,12 @@ fn of_driver(driver: &Pod, observed: &Observed, terms: &Limits) -> Status {
     if scheduling::gates(driver).any(|gate| gate == HOLD) {
         return Status::Held;
     }
-    match Waiting::of(driver, observed, terms) {
-        Some(waiting) => match Outcome::given_up(driver, &waiting, terms) {
+    match Waiting::of(driver, observed, limits) {
+        Some(waiting) => match Outcome::given_up(driver, &waiting, limits) {
             Some(outcome) => Status::Ended(outcome),
             None => Status::Waiting(waiting),
         },
-        None => match Outcome::too_late(driver, "its container is being started", terms) {
+        None => match Outcome::too_late(driver, "its container is being started", limits) {
             Some(outcome) => Status::Ended(outcome),
             None => Status::Starting(waiting::step(driver, observed)),
         },
@@ -215,12 +222,12 @@ fn of_driver(driver: &Pod, observed: &Observed, terms: &Limits) -> Status {
 impl Durations {
     /// The API server, the scheduler and the node each note times by a clock of their own: what they make of it
     /// is never negative, nor longer than the pod has been there.
-    fn of(driver: &Pod, terms: &Limits) -> Durations {
+    fn of(driver: &Pod, limits: &Limits) -> Durations {
         let created = driver.metadata.creation_timestamp.as_ref().map(|time| time.0);
         let scheduled = scheduling::scheduled_at(driver);
         let started = container::started_at(driver, container::Role::Driver);
         let finished = container::finished_at(driver, container::Role::Driver);
-        let longest = created.map(|created| terms.now.duration_since(created).max(SignedDuration::ZERO));
+        let longest = created.map(|created| limits.now.duration_since(created).max(SignedDuration::ZERO));
         let between = |start: Option<Timestamp>, end: Option<Timestamp>| {
             let lasted = end?.duration_since(start?).max(SignedDuration::ZERO);
             Some(longest.map_or(lasted, |longest| lasted.min(longest)))
@@ -234,15 +241,15 @@ impl Durations {
 }
 
 /// Whether `span` has passed between `since` and the cluster's present.
-fn has_passed(since: Timestamp, span: Duration, terms: &Limits) -> bool {
-    terms.now.duration_since(since).unsigned_abs() >= span && terms.now > since
+fn has_passed(since: Timestamp, span: Duration, limits: &Limits) -> bool {
+    limits.now.duration_since(since).unsigned_abs() >= span && limits.now > since
 }
 
 /// When something began that a node or a controller noted by its own clock, brought between the latest time
 /// before it that the control plane noted (`after`) and the present: a clock that is wrong must neither end a
 /// wait at once nor keep it for ever.
-fn clamp_time(at: Timestamp, after: Timestamp, terms: &Limits) -> Timestamp {
-    if at > terms.now { after } else { at.max(after) }
+fn clamp_time(at: Timestamp, after: Timestamp, limits: &Limits) -> Timestamp {
+    if at > limits.now { after } else { at.max(after) }
 }
 
 #[cfg(test)]

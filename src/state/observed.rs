@@ -26,7 +26,7 @@ pub struct Observed {
     /// The executors' pods that exist, by name.
     pub executors: BTreeMap<String, Pod>,
     /// Executors that failed and whose pods are gone, as last seen, by name: Spark deletes them at once.
-    pub fallen: BTreeMap<String, Pod>,
+    pub failed_executors: BTreeMap<String, Pod>,
     /// When the last of the executors ended whose pods are gone, so far as it was seen.
     pub departed: Option<Timestamp>,
     /// Events about the driver's pod, about its Job, and about its PodGroup, by name.
@@ -34,7 +34,7 @@ pub struct Observed {
     /// The PodGroup as it is in the cluster.
     pub pod_group: Option<Value>,
     /// What was looked at to explain a wait or a failure.
-    pub around: Evidence,
+    pub evidence: Evidence,
     /// The PodGroup's queue, where it was worth asking for and may be read.
     pub queue: Option<Value>,
 }
@@ -105,7 +105,7 @@ impl Observed {
         let told_to_stop = executor.metadata.deletion_timestamp.as_ref().map(|time| time.0);
         self.departed = self.departed.max(container::finished_at(&executor, Role::Executor).or(told_to_stop));
         if executors::failure(&executor, None).is_some() {
-            self.fallen.insert(name(&executor), executor);
+            self.failed_executors.insert(name(&executor), executor);
         }
     }
 

@@ -1,9 +1,10 @@
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, Pod};
 
 use super::container::{self, Role};
-use super::log_hint::{executors_hint, log_hint};
-use super::meaning::exit_code_meaning;
-use super::{Executors, Gone, Limits, Observed, Waiting, has_passed, memory, scheduling, waiting};
+use super::exit_code_meaning::exit_code_meaning;
+use super::hint::log::{executors_hint, log_hint};
+use super::hint::memory;
+use super::{Executors, Gone, Limits, Observed, Waiting, has_passed, scheduling, waiting};
 use crate::exit_code::ExitCode;
 use crate::spark::Conf;
 
@@ -50,7 +51,7 @@ impl Outcome {
     /// The end of a driver, if it has come to one. Its container's end counts, not the pod's: a
     /// sidecar may outlive it, and a pod may end without its container ever having had a status.
     pub(super) fn of(driver: &Pod, observed: &Observed) -> Option<Outcome> {
-        Outcome::of_pod(driver, observed.around.settings.as_ref())
+        Outcome::of_pod(driver, observed.evidence.settings.as_ref())
             .or_else(|| observed.gone.map(|gone| Outcome::of_gone(driver, gone, observed)))
     }
 
@@ -98,26 +99,26 @@ impl Outcome {
     }
 
     /// A wait that has gone on for longer than is borne.
-    pub(super) fn given_up(driver: &Pod, waiting: &Waiting, terms: &Limits) -> Option<Outcome> {
+    pub(super) fn given_up(driver: &Pod, waiting: &Waiting, limits: &Limits) -> Option<Outcome> {
         let borne = match waiting.reason {
             waiting::Reason::InvalidImage => std::time::Duration::ZERO,
-            _ => terms.patience,
+            _ => limits.patience,
         };
-        let lasting = waiting.since.is_some_and(|since| has_passed(since, borne, terms));
+        let lasting = waiting.since.is_some_and(|since| has_passed(since, borne, limits));
         if waiting.reason.is_trouble() && lasting {
             return Some(Outcome {
                 hint: waiting.hint.clone(),
                 ..Outcome::plain(Ending::CouldNotStart, &waiting.message)
             });
         }
-        let outcome = Outcome::too_late(driver, &waiting.message, terms)?;
+        let outcome = Outcome::too_late(driver, &waiting.message, limits)?;
         Some(Outcome { hint: waiting.hint.clone(), ..outcome })
     }
 
     /// The driver's container does not run although its time to start is over.
-    pub(super) fn too_late(driver: &Pod, still: &str, terms: &Limits) -> Option<Outcome> {
+    pub(super) fn too_late(driver: &Pod, still: &str, limits: &Limits) -> Option<Outcome> {
         let created = driver.metadata.creation_timestamp.as_ref()?.0;
-        let allowed = terms.start_timeout.filter(|timeout| has_passed(created, *timeout, terms))?;
+        let allowed = limits.start_timeout.filter(|timeout| has_passed(created, *timeout, limits))?;
         let message = format!("not started within {} s: {still}", allowed.as_secs());
         Some(Outcome::plain(Ending::CouldNotStart, &message))
     }
@@ -260,9 +261,9 @@ fn disk_hint(why: &str) -> Option<String> {
 
 /// An eviction that only an event tells, because the pod was deleted before its condition was seen.
 fn eviction_event(observed: &Observed) -> Option<String> {
-    let telling = ["Evict", "Evicted", "Preempted", "TaintManagerEviction", "Preempting"];
+    let reasons = ["Evict", "Evicted", "Preempted", "TaintManagerEviction", "Preempting"];
     let event =
-        observed.driver_events().find(|event| telling.contains(&event.reason.as_deref().unwrap_or_default()))?;
+        observed.driver_events().find(|event| reasons.contains(&event.reason.as_deref().unwrap_or_default()))?;
     Some(format!("{}: {}", event.reason.as_deref()?, event.message.as_deref().unwrap_or_default()))
 }
 

@@ -12,7 +12,7 @@ use crate::spark::Conf;
 /// What was seen of it when an executor had failed; nothing of what may not be seen.
 #[derive(Clone, Debug, Default)]
 pub struct Reachability {
-    pub door: Option<DriverService>,
+    pub service: Option<DriverService>,
     /// The network policies of the namespace.
     pub policies: Option<Vec<Value>>,
 }
@@ -40,16 +40,16 @@ pub fn service_of(driver: &Pod, settings: Option<&Conf>) -> Option<String> {
 }
 
 /// What keeps this executor, which has failed, from its driver.
-pub(super) fn cut_off(driver: &Pod, executor: &Pod, way: &Reachability) -> Option<String> {
-    let door = way.door.as_ref();
-    let behind = || policies(driver, executor, way.policies.as_deref()?, door.is_some());
-    door.and_then(|door| closed(door, driver)).or_else(behind)
+pub(super) fn cut_off(driver: &Pod, executor: &Pod, reachability: &Reachability) -> Option<String> {
+    let of_driver = reachability.service.as_ref();
+    let behind = || policies(driver, executor, reachability.policies.as_deref()?, of_driver.is_some());
+    of_driver.and_then(|service| closed(service, driver)).or_else(behind)
 }
 
-fn closed(door: &DriverService, driver: &Pod) -> Option<String> {
-    let name = &door.name;
+fn closed(of_driver: &DriverService, driver: &Pod) -> Option<String> {
+    let name = &of_driver.name;
     let told = |what: String| Some(format!("executors do not find their driver: {what}"));
-    let Some(service) = &door.service else {
+    let Some(service) = &of_driver.service else {
         return told(format!("its Service {name} is not there: was it deleted? Submit the application again"));
     };
     let wants = service.pointer("/spec/selector").and_then(Value::as_object);
@@ -61,7 +61,7 @@ fn closed(door: &DriverService, driver: &Pod) -> Option<String> {
             return told(format!("its Service {name} selects pods with {key}={wanted}, and the driver's pod {has}"));
         }
     }
-    let (slices, driver) = door.endpoints.as_ref()?;
+    let (slices, driver) = of_driver.endpoints.as_ref()?;
     if !container::is_running(driver, Role::Driver) || driver.metadata.deletion_timestamp.is_some() {
         return None;
     }

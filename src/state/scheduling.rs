@@ -76,40 +76,6 @@ fn blockers(message: &str) -> Option<(usize, Vec<(usize, String)>)> {
     Some((nodes, blockers))
 }
 
-/// What to do about a scheduler's reason.
-pub(super) fn hint(message: &str, pod: &Pod) -> Option<String> {
-    let asks = || requests(pod).map(|asks| format!("; it asks for {asks}")).unwrap_or_default();
-    let has = |part: &str| message.contains(part);
-    let is_tainted = has("untolerated taint") || has("had taint");
-    let lacks_labels = has("node affinity") || has("node selector");
-    Some(if has("persistentvolumeclaim") || has("PersistentVolumeClaim") {
-        "see why with: kubectl get pvc,storageclass; a claim that does not exist must be created first".into()
-    } else if has("Insufficient") || has("Too many pods") {
-        format!("the rest waits for room: ask for less, or wait for other work to end or nodes to come{}", asks())
-    } else if is_tainted && lacks_labels {
-        "no node has the labels asked for, unless one with that taint: compare with kubectl get nodes --show-labels, or add a toleration".into()
-    } else if is_tainted {
-        "add a toleration for that taint to the driver, or aim it at other nodes".into()
-    } else if lacks_labels {
-        "no node has the labels asked for: compare with kubectl get nodes --show-labels".into()
-    } else if has("no node") {
-        "nodes may come with an autoscaler, or the cluster is not whole".into()
-    } else {
-        return None;
-    })
-}
-
-/// `cpu 1, memory 896Mi`: what Spark's container of this pod requests.
-fn requests(pod: &Pod) -> Option<String> {
-    use super::container::{Role, spark_container};
-    let requests = spark_container(pod, Role::Driver)?.resources.as_ref()?.requests.as_ref()?;
-    // The API server writes 1000 as 1k.
-    let plain =
-        |amount: &str| amount.strip_suffix('k').map_or(amount.to_owned(), |thousands| format!("{thousands}000"));
-    let parts: Vec<String> = requests.iter().map(|(name, amount)| format!("{name} {}", plain(&amount.0))).collect();
-    (!parts.is_empty()).then(|| parts.join(", "))
-}
-
 #[cfg(test)]
 mod tests {
     use super::shortened;

@@ -73,7 +73,7 @@ fn seen(pod: Pod) -> Observed {
 
 fn after(seconds: i64) -> Limits {
     let created: Timestamp = CREATED.parse().unwrap();
-    Limits { now: created + SignedDuration::from_secs(seconds), patience: PATIENCE, start_timeout: None }
+    Limits::at(created + SignedDuration::from_secs(seconds))
 }
 
 fn outcome(observed: &Observed) -> Outcome {
@@ -81,7 +81,7 @@ fn outcome(observed: &Observed) -> Outcome {
 }
 
 fn waiting(observed: &Observed, seconds: i64) -> Waiting {
-    match State::of(observed, &after(seconds)).what {
+    match State::of(observed, &after(seconds)).status {
         Status::Waiting(waiting) => waiting,
         other => panic!("it does not wait: {other:?}"),
     }
@@ -184,14 +184,14 @@ fn the_end_of_an_earlier_driver_is_of_no_account() {
     earlier.metadata.creation_timestamp.as_mut().unwrap().0 -= SignedDuration::from_secs(60);
     observed.apply_pod(earlier.clone());
     observed.delete_pod(earlier);
-    assert_eq!(State::of(&observed, &after(60)).what, Status::Running);
+    assert_eq!(State::of(&observed, &after(60)).status, Status::Running);
 }
 
 #[test]
 fn a_gated_pod_is_held_by_us_or_by_others() {
     let gated = |gates: Value| seen(driver(json!({ "schedulingGates": gates }), json!({"phase": "Pending"})));
     let ours = gated(json!([{"name": HOLD}]));
-    assert_eq!(State::of(&ours, &after(60)).what, Status::Held);
+    assert_eq!(State::of(&ours, &after(60)).status, Status::Held);
     let kueue = gated(json!([{"name": "kueue.x-k8s.io/admission"}]));
     assert_eq!(waiting(&kueue, 60).reason, Reason::Gated);
 }
@@ -207,8 +207,8 @@ fn an_unschedulable_driver_waits_with_the_commonest_blocker_first() {
 #[test]
 fn a_wait_is_an_end_once_the_start_is_overdue() {
     let observed = seen(unscheduled("0/1 nodes are available: 1 Insufficient cpu."));
-    let terms = Limits { start_timeout: Some(Duration::from_secs(30)), ..after(31) };
-    assert_eq!(State::of(&observed, &terms).outcome().unwrap().ending, Ending::CouldNotStart);
+    let limits = Limits { start_timeout: Some(Duration::from_secs(30)), ..after(31) };
+    assert_eq!(State::of(&observed, &limits).outcome().unwrap().ending, Ending::CouldNotStart);
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn labels_that_no_node_has_are_told_beside_the_taints_of_others() {
 fn no_scheduler_has_answered_only_after_a_while() {
     let spec = json!({"schedulerName": "vulcano"});
     let observed = seen(driver(spec, json!({"phase": "Pending"})));
-    assert!(matches!(State::of(&observed, &after(9)).what, Status::Starting(_)));
+    assert!(matches!(State::of(&observed, &after(9)).status, Status::Starting(_)));
     let waiting = waiting(&observed, 16);
     assert_eq!(waiting.reason, Reason::NoScheduler);
     assert!(waiting.message.contains("`vulcano`"));
@@ -239,7 +239,7 @@ fn a_pod_group_that_is_not_let_in_is_told_by_its_queue() {
 fn a_pod_group_just_made_is_given_time() {
     let mut observed = seen(driver(json!({}), json!({"phase": "Pending"})));
     observed.pod_group = Some(json!({"status": {"phase": "Pending"}}));
-    assert!(matches!(State::of(&observed, &after(2)).what, Status::Starting(_)));
+    assert!(matches!(State::of(&observed, &after(2)).status, Status::Starting(_)));
 }
 
 #[test]
@@ -273,7 +273,7 @@ fn a_mount_that_fails_once_is_not_worth_a_word() {
     let mut observed = seen(placed(json!({"waiting": {"reason": "ContainerCreating"}})));
     let failed = event("FailedMount", "configmap \"conf\" not found", 3);
     observed.events.insert("mount".into(), failed);
-    assert!(matches!(State::of(&observed, &after(8)).what, Status::Starting(_)));
+    assert!(matches!(State::of(&observed, &after(8)).status, Status::Starting(_)));
     assert_eq!(waiting(&observed, 20).reason, Reason::Volume);
 }
 
@@ -283,7 +283,7 @@ fn events_of_another_pod_of_the_name_are_not_ours() {
     let mut failed = event("FailedMount", "configmap \"conf\" not found", 3);
     failed.involved_object.uid = Some("earlier".into());
     observed.events.insert("mount".into(), failed);
-    assert!(matches!(State::of(&observed, &after(60)).what, Status::Starting(_)));
+    assert!(matches!(State::of(&observed, &after(60)).status, Status::Starting(_)));
 }
 
 fn executor(name: &str, deleted: bool, state: Value) -> Pod {
@@ -354,10 +354,10 @@ fn what_executors_die_of_tells_more_than_that_the_last_one_found_no_driver() {
     end(&mut observed, "e1", code(137));
     let executors = end(&mut observed, "e2", code(1));
     assert_eq!(executors.last_failure.unwrap().name, "e2");
-    assert_eq!(executors.telling.unwrap().name, "e1");
+    assert_eq!(executors.main_failure.unwrap().name, "e1");
     assert!(executors.hint.unwrap().contains("memory"));
     let executors = end(&mut observed, "e3", code(1));
-    assert_eq!(executors.telling.unwrap().name, "e3");
+    assert_eq!(executors.main_failure.unwrap().name, "e3");
     let log = "SparkException: Max number of executor failures (3) reached";
     let executors = end(&mut observed, "e4", code(137));
     let outcome = Outcome::plain(Ending::Failed, "").with_hint_of(Some(log), &executors, None);
@@ -470,7 +470,7 @@ fn a_lost_driver_is_not_counted_as_an_attempt() {
     lost.metadata.deletion_timestamp = lost.metadata.creation_timestamp.clone();
     let state = State::of(&of_job(json!({}), vec![lost, attempt(2, placed(json!({"running": {}})))]), &after(60));
     let attempt = state.attempt.unwrap();
-    assert_eq!((state.what, attempt.number, attempt.of), (Status::Running, 1, Some(3)));
+    assert_eq!((state.status, attempt.number, attempt.of), (Status::Running, 1, Some(3)));
     assert_eq!(attempt.earlier[0].ending, Ending::Lost);
 }
 

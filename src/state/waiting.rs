@@ -3,7 +3,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{ContainerStateWaiting, ContainerStatus, Event, Pod};
 use k8s_openapi::jiff::Timestamp;
 
-use super::{Limits, Observed, clamp_time, container, evidence, has_passed, missing, scheduling};
+use super::{Limits, Observed, clamp_time, container, evidence, has_passed, hint, missing, scheduling};
 use crate::diagnostic::nearest;
 use crate::scheduler::{self, Rules};
 
@@ -76,10 +76,10 @@ impl Reason {
 
 impl Waiting {
     /// The wait of a driver whose container neither runs nor has ended; nothing if all goes well.
-    pub(super) fn of(driver: &Pod, observed: &Observed, terms: &Limits) -> Option<Waiting> {
+    pub(super) fn of(driver: &Pod, observed: &Observed, limits: &Limits) -> Option<Waiting> {
         if scheduling::is_scheduled(driver) {
-            let waiting = container_trouble(driver, observed).or_else(|| node_trouble(driver, observed, terms))?;
-            return Some(Waiting { since: waiting.since.map(|since| since_placed(since, driver, terms)), ..waiting });
+            let waiting = container_trouble(driver, observed).or_else(|| node_trouble(driver, observed, limits))?;
+            return Some(Waiting { since: waiting.since.map(|since| since_placed(since, driver, limits)), ..waiting });
         }
         let gates: Vec<&str> = scheduling::gates(driver).collect();
         if !gates.is_empty() {
@@ -87,9 +87,9 @@ impl Waiting {
         }
         match scheduling::unschedulable(driver) {
             // The PodGroup knows why.
-            Some(message) if is_about_gang(&message, observed) => pod_group_trouble(driver, observed, terms),
+            Some(message) if is_about_gang(&message, observed) => pod_group_trouble(driver, observed, limits),
             Some(message) => Some(with_autoscaler(unschedulable(driver, message, observed), observed)),
-            None => pod_group_trouble(driver, observed, terms).or_else(|| no_scheduler(driver, observed, terms)),
+            None => pod_group_trouble(driver, observed, limits).or_else(|| no_scheduler(driver, observed, limits)),
         }
     }
 }
@@ -128,19 +128,19 @@ fn unschedulable(driver: &Pod, message: String, observed: &Observed) -> Waiting 
         .and_then(|condition| condition.last_transition_time.as_ref())
         .map(|time| time.0);
     let seen = match evidence::is_about_claims(&message) {
-        true => evidence::claims(&observed.around),
-        false => evidence::no_node(driver, container::Role::Driver, &observed.around),
+        true => evidence::claims(&observed.evidence),
+        false => evidence::no_node(driver, container::Role::Driver, &observed.evidence),
     };
-    let hint = seen.or_else(|| scheduling::hint(&message, driver));
-    let hint = missing::hint(hint.as_deref(), &message, &observed.around);
+    let hint = seen.or_else(|| hint::scheduling::hint(&message, driver));
+    let hint = missing::hint(hint.as_deref(), &message, &observed.evidence);
     Waiting { reason: Reason::Unschedulable, message, hint, since }
 }
 
 /// What an autoscaler says about a pod without a node.
 fn with_autoscaler(waiting: Waiting, observed: &Observed) -> Waiting {
-    let telling = ["TriggeredScaleUp", "NotTriggerScaleUp", "Nominated"];
-    let is_telling = |event: &&Event| telling.contains(&event.reason.as_deref().unwrap_or_default());
-    let Some(event) = observed.driver_events().filter(is_telling).max_by_key(|event| event_time(event)) else {
+    let reasons = ["TriggeredScaleUp", "NotTriggerScaleUp", "Nominated"];
+    let is_about_it = |event: &&Event| reasons.contains(&event.reason.as_deref().unwrap_or_default());
+    let Some(event) = observed.driver_events().filter(is_about_it).max_by_key(|event| event_time(event)) else {
         return waiting;
     };
     let said = event.message.as_deref().unwrap_or_default();
@@ -156,14 +156,14 @@ fn created(pod: &Pod) -> Option<Timestamp> {
 }
 
 /// When a node noted something of a pod that it was given: not before that.
-fn since_placed(at: Timestamp, driver: &Pod, terms: &Limits) -> Timestamp {
-    let placed = scheduling::scheduled_at(driver).filter(|placed| *placed <= terms.now);
-    clamp_time(at, placed.max(created(driver)).unwrap_or(at), terms)
+fn since_placed(at: Timestamp, driver: &Pod, limits: &Limits) -> Timestamp {
+    let placed = scheduling::scheduled_at(driver).filter(|placed| *placed <= limits.now);
+    clamp_time(at, placed.max(created(driver)).unwrap_or(at), limits)
 }
 
-fn pod_group_trouble(driver: &Pod, observed: &Observed, terms: &Limits) -> Option<Waiting> {
+fn pod_group_trouble(driver: &Pod, observed: &Observed, limits: &Limits) -> Option<Waiting> {
     let group = observed.pod_group.as_ref()?;
-    if !has_passed(created(driver)?, POD_GROUP_SETTLES, terms) {
+    if !has_passed(created(driver)?, POD_GROUP_SETTLES, limits) {
         return None;
     }
     let events = observed.pod_group_events().filter(|event| event.type_.as_deref() == Some("Normal"));
@@ -172,10 +172,10 @@ fn pod_group_trouble(driver: &Pod, observed: &Observed, terms: &Limits) -> Optio
     Some(Waiting { reason: Reason::PodGroup, message, hint: Some(hint), since: created(driver) })
 }
 
-fn no_scheduler(driver: &Pod, observed: &Observed, terms: &Limits) -> Option<Waiting> {
+fn no_scheduler(driver: &Pod, observed: &Observed, limits: &Limits) -> Option<Waiting> {
     let created = created(driver)?;
     let spoken = observed.driver_events().next().is_some();
-    if spoken || !has_passed(created, NO_ANSWER, terms) {
+    if spoken || !has_passed(created, NO_ANSWER, limits) {
         return None;
     }
     let name = driver.spec.as_ref().and_then(|spec| spec.scheduler_name.as_deref()).unwrap_or("default-scheduler");
@@ -234,7 +234,7 @@ fn image_trouble(
         .find(|message| message.contains(&status.image))
         .or(waiting.message.as_deref())
         .unwrap_or_default();
-    let (class, hint) = image_class(detail);
+    let (class, hint) = hint::image::class(detail);
     Waiting {
         reason: Reason::Image,
         message: format!("image {} cannot be pulled: {class}", status.image),
@@ -258,32 +258,6 @@ fn invalid_image(status: &ContainerStatus, waiting: &ContainerStateWaiting) -> S
     }
 }
 
-/// What a registry's answer amounts to, and what to do about it.
-fn image_class(detail: &str) -> (&'static str, &'static str) {
-    let detail = detail.to_lowercase();
-    let has = |parts: &[&str]| parts.iter().any(|part| detail.contains(part));
-    if has(&["toomanyrequests", "429", "rate limit"]) {
-        ("the registry limits the rate of pulls", "pull with an account (imagePullSecrets), or from a mirror")
-    } else if has(&["x509", "certificate"]) {
-        ("the registry's certificate is not trusted", "the nodes' container runtime must trust the registry's CA")
-    } else if has(&["pull access denied", "insufficient_scope"]) {
-        (
-            "there is no such image, or it needs credentials",
-            "check the name; for a private registry name a secret in imagePullSecrets",
-        )
-    } else if has(&["unauthorized", "authentication required", "403 forbidden", "denied"]) {
-        ("the registry refuses these credentials", "name a secret for this registry in imagePullSecrets")
-    } else if has(&["no match for platform", "no matching manifest"]) {
-        ("it has no variant for the node's architecture", "aim at nodes of its architecture, or build it for theirs")
-    } else if has(&["not found", "manifest unknown", "does not exist"]) {
-        ("there is no such image", "check the registry, the name and the tag for slips, or push the image first")
-    } else if has(&["no such host", "dial tcp", "timeout", "connection refused", "unreachable"]) {
-        ("the registry cannot be reached from the node", "check the registry's name, and the nodes' way to it")
-    } else {
-        ("the pull fails", "see the whole message with: kubectl describe pod")
-    }
-}
-
 fn config_trouble(driver: &Pod, waiting: &ContainerStateWaiting, observed: &Observed) -> Waiting {
     let message = waiting.message.clone().unwrap_or_else(|| waiting.reason.clone().unwrap_or_default());
     let hint = if message.contains("not found") || message.contains("couldn't find key") {
@@ -296,19 +270,19 @@ fn config_trouble(driver: &Pod, waiting: &ContainerStateWaiting, observed: &Obse
     } else {
         None
     };
-    let hint = missing::hint(hint, &message, &observed.around);
+    let hint = missing::hint(hint, &message, &observed.evidence);
     Waiting { reason: Reason::Config, message, hint, since: scheduling::scheduled_at(driver) }
 }
 
 /// Trouble that only events tell: volumes and the sandbox.
-fn node_trouble(driver: &Pod, observed: &Observed, terms: &Limits) -> Option<Waiting> {
+fn node_trouble(driver: &Pod, observed: &Observed, limits: &Limits) -> Option<Waiting> {
     let troubles = ["FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox"];
     let event = observed
         .driver_events()
         .filter(|event| troubles.contains(&event.reason.as_deref().unwrap_or_default()))
         .max_by_key(|event| event_time(event))?;
     let since = event.first_timestamp.as_ref().map(|time| time.0).or_else(|| event_time(event));
-    if !has_passed(since_placed(since?, driver, terms), MOUNT_SETTLES, terms) {
+    if !has_passed(since_placed(since?, driver, limits), MOUNT_SETTLES, limits) {
         return None;
     }
     let message = event.message.clone().unwrap_or_default();
@@ -324,7 +298,7 @@ fn node_trouble(driver: &Pod, observed: &Observed, terms: &Limits) -> Option<Wai
         }
         _ => (Reason::Volume, None),
     };
-    let hint = missing::hint(hint, &message, &observed.around);
+    let hint = missing::hint(hint, &message, &observed.evidence);
     Some(Waiting { reason, message, hint, since })
 }
 

@@ -37,8 +37,8 @@ fn config() -> Config {
     Config { cases: 400, rng_seed: RngSeed::Fixed(5), failure_persistence: None, ..Config::default() }
 }
 
-fn terms(now: Timestamp) -> Limits {
-    Limits { now, patience: PATIENCE, start_timeout: None }
+fn limits(now: Timestamp) -> Limits {
+    Limits::at(now)
 }
 
 /// A Job with two attempts, of which the later succeeded, and an executor of each.
@@ -104,7 +104,7 @@ proptest! {
             rest.reverse();
         }
         rest.into_iter().for_each(|object| take(&mut mixed, object));
-        prop_assert_eq!(State::of(&in_turn, &terms(now)), State::of(&mixed, &terms(now)));
+        prop_assert_eq!(State::of(&in_turn, &limits(now)), State::of(&mixed, &limits(now)));
     }
 
     #[test]
@@ -127,9 +127,9 @@ proptest! {
         if relisted {
             observed.relist_pods(Vec::new());
         }
-        let state = State::of(&observed, &terms(now + SignedDuration::from_secs(seconds)));
+        let state = State::of(&observed, &limits(now + SignedDuration::from_secs(seconds)));
         let succeeded = state.outcome().is_some_and(|outcome| outcome.ending == Ending::Succeeded);
-        prop_assert!(!succeeded || is_success(&some), "{:?}", state.what);
+        prop_assert!(!succeeded || is_success(&some), "{:?}", state.status);
     }
 
     #[test]
@@ -145,8 +145,8 @@ proptest! {
         }
         let mut skewed = Observed::default();
         all.iter().for_each(|object| take(&mut skewed, object));
-        let (right, other) = (State::of(&observed, &terms(now)), State::of(&skewed, &terms(now)));
-        prop_assert_eq!(right.what.word(), other.what.word());
+        let (right, other) = (State::of(&observed, &limits(now)), State::of(&skewed, &limits(now)));
+        prop_assert_eq!(right.status.word(), other.status.word());
         prop_assert_eq!(right.outcome().map(|outcome| outcome.ending), other.outcome().map(|outcome| outcome.ending));
         let lasted = observed.created().map_or(SignedDuration::MAX, |created| now.duration_since(created));
         let Durations { queued, starting, ran } = other.durations;
@@ -154,8 +154,8 @@ proptest! {
             prop_assert!(duration >= SignedDuration::ZERO && duration <= lasted, "{}", duration);
         }
         // What is borne is borne no longer than that, however wrong the clock is.
-        let later = terms(now + SignedDuration::try_from(PATIENCE).unwrap() + SignedDuration::from_secs(60));
-        prop_assert_eq!(State::of(&observed, &later).what.word(), State::of(&skewed, &later).what.word());
+        let later = limits(now + SignedDuration::try_from(PATIENCE).unwrap() + SignedDuration::from_secs(60));
+        prop_assert_eq!(State::of(&observed, &later).status.word(), State::of(&skewed, &later).status.word());
     }
 }
 

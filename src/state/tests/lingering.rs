@@ -2,12 +2,12 @@
 
 use super::recorded::{objects, recorded};
 use super::*;
-use crate::state::{Lookup, LookupResult, Stopped, has_stopped, worth_a_look};
+use crate::state::{Lookup, LookupResult, Stopped, has_stopped, lookups};
 
 const LOG: &str = include_str!("recorded/linger.log");
 
-fn terms(now: Timestamp) -> Limits {
-    Limits { now, patience: PATIENCE, start_timeout: None }
+fn limits(now: Timestamp) -> Limits {
+    Limits::at(now)
 }
 
 fn at(text: &str) -> Timestamp {
@@ -18,12 +18,12 @@ fn at(text: &str) -> Timestamp {
 fn stopped(time: &str) -> Observed {
     let mut observed = recorded("linger").0;
     let driver = observed.driver.as_ref().and_then(|driver| driver.metadata.uid.clone()).unwrap();
-    observed.around.take(LookupResult::Stopped(Some(Stopped { driver, at: at(time) })));
+    observed.evidence.take(LookupResult::Stopped(Some(Stopped { driver, at: at(time) })));
     observed
 }
 
 fn lingers(observed: &Observed, now: &str) -> bool {
-    State::of(observed, &terms(at(now))).lingers.is_some()
+    State::of(observed, &limits(at(now))).lingers.is_some()
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn a_driver_that_begins_spark_again_does_not_linger() {
     assert!(!lingers(&observed, now));
     observed.delete_pod(executor);
     assert!(lingers(&observed, now));
-    observed.around.take(LookupResult::Stopped(None));
+    observed.evidence.take(LookupResult::Stopped(None));
     assert!(!lingers(&observed, now));
     // Nor does the driver of another attempt, or one that has ended.
     let mut observed = stopped("2026-11-25T04:48:01Z");
@@ -70,8 +70,8 @@ fn looks(observed: &Observed, until: &str) -> Vec<String> {
     let started = at("2026-11-25T04:47:11Z");
     let seconds = at(until).duration_since(started).as_secs();
     let due = (0..=seconds).filter_map(|second| {
-        let terms = terms(started + SignedDuration::from_secs(second));
-        worth_a_look(&State::of(observed, &terms), observed, &terms).into_iter().find_map(|look| match look {
+        let limits = limits(started + SignedDuration::from_secs(second));
+        lookups(&State::of(observed, &limits), observed, &limits).into_iter().find_map(|look| match look {
             Lookup::Log(at) => Some(at.to_string()),
             _ => None,
         })
@@ -103,6 +103,6 @@ fn a_log_that_nobody_reads_is_looked_at_seldom_and_only_without_executors() {
     assert!(looks(&observed, "2026-11-25T08:00:00Z").is_empty());
     observed.delete_pod(over);
     assert_eq!(looks(&observed, "2026-11-25T06:10:00Z"), ["2026-11-25T06:01:00Z", "2026-11-25T06:05:00Z"]);
-    observed.around.hears_log = true;
+    observed.evidence.hears_log = true;
     assert!(looks(&observed, "2026-11-25T08:00:00Z").is_empty());
 }

@@ -2,17 +2,17 @@
 
 use super::recorded::recorded;
 use super::*;
-use crate::state::{Alternatives, Lookup, LookupResult, Missing, worth_a_look};
+use crate::state::{Alternatives, Lookup, LookupResult, Missing, lookups};
 
 /// The hint of a recorded wait for something that is missing, after a look at what there is.
 fn hint(recording: &str, names: &[&str], namespaces: &[&str]) -> String {
     let (mut observed, now) = recorded(recording);
-    let terms = Limits { now, patience: PATIENCE, start_timeout: None };
-    let of = |observed: &Observed| match State::of(observed, &terms) {
-        state @ State { what: Status::Waiting(_), .. } => state,
+    let limits = Limits::at(now);
+    let of = |observed: &Observed| match State::of(observed, &limits) {
+        state @ State { status: Status::Waiting(_), .. } => state,
         other => panic!("it does not wait: {other:?}"),
     };
-    let looks = worth_a_look(&of(&observed), &observed, &terms);
+    let looks = lookups(&of(&observed), &observed, &limits);
     let mut missing = looks.into_iter().filter_map(|look| match look {
         Lookup::Alternatives(missing) => Some(missing),
         _ => None,
@@ -20,10 +20,10 @@ fn hint(recording: &str, names: &[&str], namespaces: &[&str]) -> String {
     let missing = missing.next().unwrap_or_else(|| panic!("nobody looks for what there is instead in {recording}"));
     let all = |all: &[&str]| all.iter().map(|name| (*name).to_owned()).collect();
     let others = Alternatives { names: all(names), namespaces: all(namespaces) };
-    observed.around.take(LookupResult::Alternatives(missing, others));
+    observed.evidence.take(LookupResult::Alternatives(missing, others));
     let state = of(&observed);
-    assert!(!worth_a_look(&state, &observed, &terms).iter().any(|look| matches!(look, Lookup::Alternatives(_))));
-    match state.what {
+    assert!(!lookups(&state, &observed, &limits).iter().any(|look| matches!(look, Lookup::Alternatives(_))));
+    match state.status {
         Status::Waiting(waiting) => waiting.hint.unwrap(),
         _ => String::new(),
     }
@@ -58,10 +58,10 @@ fn what_is_missing_is_told_beside_what_is_near_and_elsewhere() {
 #[test]
 fn an_end_for_what_is_missing_is_explained_to_those_who_come_later() {
     let (observed, now) = recorded("nosecret");
-    let terms = Limits { now: now + SignedDuration::from_secs(200), patience: PATIENCE, start_timeout: None };
-    let state = State::of(&observed, &terms);
+    let limits = Limits::at(now + SignedDuration::from_secs(200));
+    let state = State::of(&observed, &limits);
     assert_eq!(state.outcome().unwrap().ending, Ending::CouldNotStart);
     let missing = Missing::of("secret \"db-creds\" not found").unwrap();
-    assert!(worth_a_look(&state, &observed, &terms).contains(&Lookup::Alternatives(missing)));
+    assert!(lookups(&state, &observed, &limits).contains(&Lookup::Alternatives(missing)));
     assert_eq!(Missing::of("couldn't find key p in Secret jobs/db-creds"), None);
 }

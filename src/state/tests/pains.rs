@@ -6,7 +6,7 @@ use super::recorded::{self, nodes, recorded, state};
 use super::*;
 use crate::kubernetes::requests::Amounts;
 use crate::spark::Conf;
-use crate::state::log_hint::log_hint;
+use crate::state::hint::log::log_hint;
 use crate::state::{Claims, LookupResult, Nodes};
 
 /// Each trouble, with the tests that show how it is told: here from objects as a cluster had them, elsewhere
@@ -204,8 +204,8 @@ fn seen_nodes(taken: &str) -> LookupResult {
 }
 
 fn wait_of(observed: &Observed, now: Timestamp) -> Waiting {
-    let terms = Limits { now, patience: PATIENCE, start_timeout: None };
-    match State::of(observed, &terms).what {
+    let limits = Limits::at(now);
+    match State::of(observed, &limits).status {
         Status::Waiting(waiting) => waiting,
         other => panic!("it does not wait: {other:?}"),
     }
@@ -251,13 +251,13 @@ fn a_pending_driver_says_what_rules_the_nodes_out() {
 #[test]
 fn a_driver_that_fits_nowhere_is_told_what_the_roomiest_node_has() {
     let (mut observed, now) = recorded("unschedulable");
-    observed.around.take(seen_nodes("0"));
+    observed.evidence.take(seen_nodes("0"));
     let hint = wait_of(&observed, now).hint.unwrap();
     assert!(hint.contains("node-2, has cpu 4, and the driver requests cpu 100, memory 32Mi"), "{hint}");
     let container = &mut observed.driver.as_mut().unwrap().spec.as_mut().unwrap().containers[0];
     let requests = container.resources.as_mut().unwrap().requests.as_mut().unwrap();
     requests.get_mut("cpu").unwrap().0 = "4".into();
-    observed.around.take(seen_nodes("0.8"));
+    observed.evidence.take(seen_nodes("0.8"));
     let hint = wait_of(&observed, now).hint.unwrap();
     assert!(
         hint.starts_with("the node with most room, node-2, has cpu 3.2 free, and the driver requests cpu 4"),
@@ -276,7 +276,7 @@ fn an_image_says_why_it_cannot_be_pulled() {
     let given = json!([{"name": "hub"}, {"name": "own"}]);
     observed.driver.as_mut().unwrap().spec.as_mut().unwrap().image_pull_secrets =
         serde_json::from_value(given).unwrap();
-    observed.around.take(LookupResult::PullSecrets(vec!["own".into(), "mirror".into()]));
+    observed.evidence.take(LookupResult::PullSecrets(vec!["own".into(), "mirror".into()]));
     let hint = wait_of(&observed, now).hint.unwrap();
     assert!(hint.ends_with("; the pod gives hub, own, of which hub is not there; there is also mirror"), "{hint}");
     let classes = [
@@ -304,14 +304,12 @@ fn an_image_says_why_it_cannot_be_pulled() {
 #[test]
 fn a_driver_whose_executors_find_no_room_is_told_of_gangs() {
     let (mut observed, now) = recorded("starved");
-    let hint = |observed: &Observed, now| {
-        State::of(observed, &Limits { now, patience: PATIENCE, start_timeout: None }).executors.hint
-    };
+    let hint = |observed: &Observed, now| State::of(observed, &Limits::at(now)).executors.hint;
     let at_once = observed.executors.values().next().unwrap().metadata.creation_timestamp.clone().unwrap().0;
     assert_eq!(hint(&observed, at_once), None);
     let later = now + SignedDuration::from_secs(60);
     assert!(hint(&observed, later).unwrap().contains("batchScheduler: volcano"));
-    observed.around.take(seen_nodes("1"));
+    observed.evidence.take(seen_nodes("1"));
     let hint = hint(&observed, later).unwrap();
     assert!(hint.contains("has cpu 4, and the executor requests cpu 100, memory 32Mi"), "{hint}");
 }
@@ -319,7 +317,7 @@ fn a_driver_whose_executors_find_no_room_is_told_of_gangs() {
 #[test]
 fn a_pod_out_of_memory_is_told_the_sum_of_its_limit() {
     let (mut observed, now) = recorded("oom");
-    let state = |observed: &Observed| State::of(observed, &Limits { now, patience: PATIENCE, start_timeout: None });
+    let state = |observed: &Observed| State::of(observed, &Limits::at(now));
     let last = state(&observed).executors.last_failure.unwrap();
     assert_eq!(last.reason, "OOMKilled: out of memory at its limit of 32Mi (16m heap + 16m overhead = 32Mi)");
     assert!(last.hint.unwrap().ends_with("raise executor.memoryOverhead from 16m to 32m"));
@@ -327,7 +325,7 @@ fn a_pod_out_of_memory_is_told_the_sum_of_its_limit() {
     assert!(hint.starts_with("its limit is 32Mi, heap and overhead together"), "{hint}");
     let conf = [("spark.driver.memory", "20m"), ("spark.executor.pyspark.memory", "4m")];
     let conf = Conf::from_iter(conf.map(|(key, value)| (key.to_owned(), value.to_owned())));
-    observed.around.take(LookupResult::Settings(conf));
+    observed.evidence.take(LookupResult::Settings(conf));
     let hint = state(&observed).outcome().unwrap().hint.clone().unwrap();
     assert!(hint.starts_with("20m heap + 12m overhead = 32Mi: "), "{hint}");
     assert!(hint.ends_with("raise driver.memoryOverhead from 12m to 24m"), "{hint}");
@@ -435,8 +433,8 @@ fn an_image_without_the_programs_interpreter_is_told() {
 #[test]
 fn executors_that_fail_one_after_another_are_counted() {
     let (mut observed, now) = recorded("crashes");
-    let terms = Limits { now, patience: PATIENCE, start_timeout: None };
-    let told = |observed: &Observed| State::of(observed, &terms).executors.hint.unwrap();
+    let limits = Limits::at(now);
+    let told = |observed: &Observed| State::of(observed, &limits).executors.hint.unwrap();
     assert!(told(&observed).starts_with("6 of 6 executors failed with exit code 1"), "{}", told(&observed));
     // Spark deletes them; that they are deleted is heard twice.
     for executor in observed.executors.clone().into_values() {
@@ -449,7 +447,7 @@ fn executors_that_fail_one_after_another_are_counted() {
 #[test]
 fn taints_and_labels_have_their_hints() {
     let (mut observed, now) = recorded("affinity");
-    observed.around.take(seen_nodes("0"));
+    observed.evidence.take(seen_nodes("0"));
     assert_eq!(
         wait_of(&observed, now).hint.unwrap(),
         "no node has the requested labels (type=compote): nodes have type=compute (1), type=driver (1); did you mean compute?"
@@ -476,7 +474,7 @@ fn each_way_of_being_taken_away_is_named() {
         let (mut observed, now) = recorded(name);
         let pod = observed.driver.clone().unwrap();
         observed.delete_pod(pod);
-        let state = State::of(&observed, &Limits { now, patience: PATIENCE, start_timeout: None });
+        let state = State::of(&observed, &Limits::at(now));
         let outcome = state.outcome().unwrap_or_else(|| panic!("{name} has not ended"));
         assert_eq!(outcome.ending, Ending::Lost, "{name}");
         assert!(outcome.message.starts_with(words), "{name}: {}", outcome.message);
@@ -485,13 +483,12 @@ fn each_way_of_being_taken_away_is_named() {
 
 #[test]
 fn an_eviction_is_told_while_it_goes_on() {
-    let State { what, .. } = state("evicted");
-    let (Status::Running | Status::Stopping(_)) = &what else { panic!("{what:?}") };
+    let State { status, .. } = state("evicted");
+    let (Status::Running | Status::Stopping(_)) = &status else { panic!("{status:?}") };
     let (mut observed, now) = recorded("evicted");
     let pod = observed.driver.clone().unwrap();
     observed.delete_pod(pod);
-    let outcome =
-        State::of(&observed, &Limits { now, patience: PATIENCE, start_timeout: None }).outcome().unwrap().clone();
+    let outcome = State::of(&observed, &Limits::at(now)).outcome().unwrap().clone();
     assert_eq!(outcome.ending, Ending::Lost);
     assert!(outcome.message.starts_with("evicted (node drained, or moved by an autoscaler)"), "{}", outcome.message);
 }
@@ -535,7 +532,7 @@ fn a_volume_that_fails_to_mount_is_told_after_a_while() {
     assert!(wait.message.contains("configmap \"not-there\" not found"), "{}", wait.message);
     let placed = observed.driver.as_ref().and_then(scheduling::scheduled_at).unwrap();
     let early = recorded::state_at("novolume", placed + SignedDuration::from_secs(5));
-    assert!(matches!(early.what, Status::Starting(_)), "{:?}", early.what);
+    assert!(matches!(early.status, Status::Starting(_)), "{:?}", early.status);
 }
 
 #[test]
@@ -544,10 +541,10 @@ fn an_unbound_claim_is_named() {
     assert!(wait_of(&observed, now).message.contains("persistentvolumeclaim \"data\" not found"));
     let claims =
         |claim: Option<Value>| Claims { all: [("data".to_owned(), claim)].into(), classes: Some(vec!["gp3".into()]) };
-    observed.around.take(LookupResult::Claims(claims(None)));
+    observed.evidence.take(LookupResult::Claims(claims(None)));
     assert!(wait_of(&observed, now).hint.unwrap().starts_with("there is no PersistentVolumeClaim data"));
     let claim = json!({"spec": {"storageClassName": "fast"}, "status": {"phase": "Pending"}});
-    observed.around.take(LookupResult::Claims(claims(Some(claim))));
+    observed.evidence.take(LookupResult::Claims(claims(Some(claim))));
     assert_eq!(
         wait_of(&observed, now).hint.unwrap(),
         "PersistentVolumeClaim data waits for StorageClass fast, which does not exist; there is: gp3"
@@ -558,7 +555,7 @@ fn an_unbound_claim_is_named() {
     assert!(wait.hint.unwrap().contains("kubectl get pvc"));
     let claim = json!({"spec": {"storageClassName": "fast"}, "status": {"phase": "Pending"}});
     observed
-        .around
+        .evidence
         .take(LookupResult::Claims(Claims { all: [("data".into(), Some(claim))].into(), classes: Some(vec![]) }));
     assert!(wait_of(&observed, now).hint.unwrap().ends_with("which does not exist; there are none"));
     let pod = placed(json!({"waiting": {"reason": "ContainerCreating"}}));
@@ -577,8 +574,8 @@ fn an_autoscaler_is_quoted() {
 
 #[test]
 fn a_start_that_takes_too_long_is_an_end() {
-    let terms = Limits { start_timeout: Some(Duration::from_secs(60)), ..after(61) };
-    let state = State::of(&seen(unscheduled("0/1 nodes are available: 1 Insufficient cpu.")), &terms);
+    let limits = Limits { start_timeout: Some(Duration::from_secs(60)), ..after(61) };
+    let state = State::of(&seen(unscheduled("0/1 nodes are available: 1 Insufficient cpu.")), &limits);
     assert_eq!(state.outcome().unwrap().ending, Ending::CouldNotStart);
 }
 

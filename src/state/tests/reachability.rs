@@ -30,8 +30,8 @@ fn policies(names: &[&str]) -> Vec<Value> {
 /// What is hinted of the executor that failed when the way was so.
 fn told(door: Option<DriverService>, policies: Vec<Value>) -> Option<String> {
     let (mut observed, now) = recorded("door");
-    observed.around.take(LookupResult::Reachability(Reachability { door, policies: Some(policies) }));
-    let executors = State::of(&observed, &Limits { now, patience: PATIENCE, start_timeout: None }).executors;
+    observed.evidence.take(LookupResult::Reachability(Reachability { service: door, policies: Some(policies) }));
+    let executors = State::of(&observed, &Limits::at(now)).executors;
     assert_eq!(executors.cut_off, executors.hint);
     executors.hint
 }

@@ -45,7 +45,7 @@ pub fn recorded(name: &str) -> (Observed, Timestamp) {
 }
 
 pub fn state_at(name: &str, now: Timestamp) -> State {
-    State::of(&recorded(name).0, &Limits { now, patience: PATIENCE, start_timeout: None })
+    State::of(&recorded(name).0, &Limits::at(now))
 }
 
 pub fn state(name: &str) -> State {

@@ -1,26 +1,4 @@
-//! What exit codes and logs mean.
-
-/// What an exit code of a Spark container usually means. Codes over 128 are signals; 50 to 56 are
-/// Spark's own (`SparkExitCode`, `ExecutorExitCode`); 101 is `SparkSubmit`'s for a class not found.
-pub fn exit_code_meaning(code: i32) -> Option<&'static str> {
-    Some(match code {
-        1 => "the program ended with an error",
-        2 => "wrong arguments, or a file that cannot be opened",
-        50 => "an exception that nothing caught",
-        51 => "a second exception while handling one that nothing caught",
-        52 => "out of memory in the JVM (java.lang.OutOfMemoryError)",
-        53 => "its local disk store could not be created",
-        56 => "its heartbeats did not reach the driver",
-        101 => "the main class was not found or could not be loaded",
-        126 => "the command is there but cannot be executed",
-        127 => "the command is not in the image",
-        134 => "aborted (SIGABRT), often a crash in native code",
-        137 => "killed (SIGKILL), most often for memory",
-        139 => "a crash in native code (SIGSEGV)",
-        143 => "told to stop (SIGTERM)",
-        _ => return None,
-    })
-}
+//! The last exception in a log.
 
 /// The last exception in a log: Python's traceback ends in its line, Java's begins with it. What it
 /// was caused by in the end comes with it, or instead of it where its own line only says that Java failed.

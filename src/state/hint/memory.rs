@@ -2,9 +2,9 @@
 
 use k8s_openapi::api::core::v1::Pod;
 
-use super::container::{self, Role};
 use crate::kubernetes::quantity;
 use crate::spark::{Conf, memory};
+use crate::state::container::{self, Role};
 
 /// The heap that nobody has set, in MiB.
 const HEAP: u64 = 1024;
@@ -66,7 +66,7 @@ fn executor_heap(pod: &Pod) -> Option<u64> {
 }
 
 /// `its limit of 896Mi (512m heap + 384m overhead = 896Mi)`; only the limit where its parts are not known.
-pub(super) fn limit(pod: &Pod, role: Role, settings: Option<&Conf>) -> Option<String> {
+pub fn limit(pod: &Pod, role: Role, settings: Option<&Conf>) -> Option<String> {
     let limit = container::memory_limit(pod, role)?;
     Some(match Parts::of(pod, role, settings) {
         Some(parts) => format!("its limit of {limit} ({})", parts.sum()),
@@ -76,7 +76,7 @@ pub(super) fn limit(pod: &Pod, role: Role, settings: Option<&Conf>) -> Option<St
 
 /// What to raise for a container that was killed for memory. The heap cannot grow beyond its own share, so
 /// that it is what is outside of it that was too much.
-pub(super) fn killed(pod: &Pod, role: Role, settings: Option<&Conf>) -> String {
+pub fn killed(pod: &Pod, role: Role, settings: Option<&Conf>) -> String {
     let role_word = role.word();
     match Parts::of(pod, role, settings) {
         Some(parts) => {
@@ -96,7 +96,7 @@ pub(super) fn killed(pod: &Pod, role: Role, settings: Option<&Conf>) -> String {
 }
 
 /// What to raise for a JVM whose heap was too small.
-pub(super) fn heap_full(pod: &Pod, role: Role, settings: Option<&Conf>) -> String {
+pub fn heap_full(pod: &Pod, role: Role, settings: Option<&Conf>) -> String {
     let role_word = role.word();
     match Parts::of(pod, role, settings) {
         Some(parts) => format!(

@@ -1,0 +1,24 @@
+//! What the exit codes of containers mean.
+
+/// What an exit code of a Spark container usually means. Codes over 128 are signals.
+///
+/// Source: `SparkExitCode` and `ExecutorExitCode` of Spark for 50 to 56; `SparkSubmit` for 101, a class that is not found.
+pub fn exit_code_meaning(code: i32) -> Option<&'static str> {
+    Some(match code {
+        1 => "the program ended with an error",
+        2 => "wrong arguments, or a file that cannot be opened",
+        50 => "an exception that nothing caught",
+        51 => "a second exception while handling one that nothing caught",
+        52 => "out of memory in the JVM (java.lang.OutOfMemoryError)",
+        53 => "its local disk store could not be created",
+        56 => "its heartbeats did not reach the driver",
+        101 => "the main class was not found or could not be loaded",
+        126 => "the command is there but cannot be executed",
+        127 => "the command is not in the image",
+        134 => "aborted (SIGABRT), often a crash in native code",
+        137 => "killed (SIGKILL), most often for memory",
+        139 => "a crash in native code (SIGSEGV)",
+        143 => "told to stop (SIGTERM)",
+        _ => return None,
+    })
+}

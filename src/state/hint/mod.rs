@@ -1,0 +1,7 @@
+//! What to do about a failure or a wait, by the words of logs, refusals, registries and schedulers.
+
+pub mod image;
+pub mod log;
+pub mod memory;
+pub mod refusal;
+pub mod scheduling;
