@@ -73,10 +73,16 @@ fn what_a_job_names_and_the_cluster_does_not_have() {
         (&["--conf", "spark.kubernetes.hadoop.configMapName=hadoop"], ("ConfigMap hadoop", "none of that name")),
         (&missing_claim, ("PersistentVolumeClaim data", "none of that name")),
         (&missing_class, ("StorageClass fast", "none of that name")),
-        (&["--driver-node", "type=quantum"], ("driver's node", "has type=quantum: nodes have type=")),
-        (&["--executor-node", "type=quantum"], ("executors' nodes", "has type=quantum: nodes have type=")),
-        (&["--driver-memory", "9000g"], ("driver's node", "no empty node has that")),
-        (&["--executor-cores", "900"], ("executors' nodes", "no empty node has that")),
+        (
+            &["--driver-node", "type=quantum"],
+            ("driver's node", "no node has the requested labels (type=quantum): nodes have type="),
+        ),
+        (
+            &["--executor-node", "type=quantum"],
+            ("executors' nodes", "no node has the requested labels (type=quantum): nodes have type="),
+        ),
+        (&["--driver-memory", "9000g"], ("driver's node", "no node is large enough: the largest, ")),
+        (&["--executor-cores", "900"], ("executors' nodes", "no node is large enough: the largest, ")),
         (
             &["--conf", "spark.executor.resource.gpu.amount=1", "--conf", "spark.executor.resource.gpu.vendor=amd.com"],
             ("executors' nodes", "has no amd.com/gpu"),

@@ -181,15 +181,22 @@ fn a_wait_that_is_left_says_what_for() {
     });
     let run = ns.sparkctl().args(["wait", "unplaced", "--timeout", "5s"]).assert();
     run.code(124).stderr(contains("timed out: unplaced: waiting  Unschedulable"));
+    // Each kind of object that is looked at is watched when it has been seen.
+    let watches = || {
+        cluster()
+            .audit(&ns.name)
+            .iter()
+            .filter(|event| event["verb"] == "watch" && event["stage"] == "ResponseStarted")
+            .count()
+    };
+    let before = watches();
     let mut wait = ns.command();
-    let mut wait = hearing_signals(wait.args(["wait", "unplaced"])).stderr(Stdio::piped()).spawn().expect("wait");
-    let mut talk = BufReader::new(wait.stderr.take().expect("stderr"));
-    // Its first line is of the pod that it sees, when it has been listening to signals.
-    let mut said = String::new();
-    talk.read_line(&mut said).expect("a word of the pod");
+    let wait = hearing_signals(wait.args(["wait", "unplaced"])).stderr(Stdio::piped()).spawn().expect("wait");
+    ns.wait_for("its watches", || (watches() >= before + 2).then_some(()));
     signal(&wait, Signal::INT);
-    talk.read_to_string(&mut said).expect("the rest");
-    assert_eq!(wait.wait().expect("its end").code(), Some(130), "{said}");
+    let output = wait.wait_with_output().expect("its end");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(130), "{said}");
     assert!(said.contains("interrupted: unplaced: waiting  Unschedulable"), "{said}");
 }
 

@@ -21,6 +21,8 @@ esac
 case "$1" in
   driver)
     shift
+    # Spark gives an API server ten seconds to answer, which on a busy machine a JVM that starts takes for itself.
+    export SPARK_SUBMIT_OPTS="-Dspark.kubernetes.driver.connectionTimeout=120000 -Dspark.kubernetes.driver.requestTimeout=120000 $SPARK_SUBMIT_OPTS"
     set -- "$SPARK_HOME/bin/spark-submit" \
       --conf "spark.driver.bindAddress=$SPARK_DRIVER_BIND_ADDRESS" \
       --conf "spark.executorEnv.SPARK_DRIVER_POD_IP=$SPARK_DRIVER_BIND_ADDRESS" \
