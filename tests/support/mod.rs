@@ -50,7 +50,7 @@ pub fn cluster() -> &'static Cluster {
         let variables = match std::env::var("SPARKCTL_TEST_KUBECONFIG") {
             Ok(path) => BTreeMap::from([("KUBECONFIG".to_owned(), path)]),
             Err(_) => {
-                announce("starting the test cluster; where nothing of it is built yet, that takes a while");
+                announce("starting the test cluster unless it is up; the first time it is built, which takes a while");
                 variables(&cluster_program(&["up"]))
             }
         };
