@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::diagnostic::Problem;
 use crate::job::yaml::{Node, documents};
 use crate::job::{Files, Job, annotation};
-use crate::manifests::{credentials, hadoop};
-use crate::spark::{Conf, conf_dir};
+use crate::spark::{Conf, conf_dir, credentials};
 
 /// Directories whose files are submitted with the job.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -26,7 +25,7 @@ pub fn read(job: &Job, directories: &Directories) -> (Files, Vec<Problem>) {
     reader.settings = reader.settings.all_resolved(&files.environment);
     reader.templates(&mut files);
     reader.krb5(&mut files);
-    for key in credentials::file_settings().chain([hadoop::KEYTAB.to_owned()]) {
+    for key in credentials::file_settings() {
         if let Some(path) = reader.settings.given(&key).filter(|path| !path.starts_with("local:")).map(str::to_owned) {
             files.by_path.extend(reader.bytes(&key, &path).map(|bytes| (path, bytes)));
         }

@@ -172,8 +172,18 @@ impl Spec {
         conf
     }
 
-    /// Writes the fields of one role, and the volumes that it mounts, into its pod.
+    /// Writes the fields for both roles, and those of this role over them, into a pod of the role.
     pub fn overlay(&self, role: Role, version: Version, pod: &mut Pod) {
+        // Without the gang's priority class the pods would be preempted as if they had none. A role's own wins over it.
+        pod.set_some("priorityClassName", self.batch_scheduler_options.priority_class_name.clone());
+        if let Some(map) = &self.hadoop_config_map {
+            pod.mount_named("hadoop-configmap-volume", map, "/etc/hadoop/conf");
+            pod.env("HADOOP_CONF_DIR", "/etc/hadoop/conf");
+        }
+        if let Some(map) = &self.spark_config_map {
+            pod.mount_named("spark-configmap-volume", map, "/etc/spark/conf");
+            pod.env("SPARK_CONF_DIR", "/etc/spark/conf");
+        }
         let spec = self.role(role);
         spec.overlay(role, version, pod);
         self.volumes.overlay(spec, pod);

@@ -2,14 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::plan::{NAME_ANNOTATION, Plan};
+use super::labels::NAME_ANNOTATION;
+use super::plan::Plan;
 use super::{HOLD, driver};
 use crate::diagnostic::Problem;
-use crate::job::restart::{Again, CarrierKind, Supervision};
+use crate::job::restart::{Again, Supervision};
 use crate::kubernetes::Object;
-
-/// The label by which a Job's pods, and the executors of its drivers, are known.
-pub const JOB_NAME: &str = "batch.kubernetes.io/job-name";
 
 /// How many failures, and how many losses, the Job controller has counted before a pod of a Job with an index.
 pub const FAILURES: &str = "batch.kubernetes.io/job-index-failure-count";
@@ -25,9 +23,6 @@ pub const LOSSES: u32 = 20;
 /// The init container that refuses one driver more, and the exit code by which the Job is failed then.
 pub const LOSS_LIMIT: &str = "sparkctl-loss-limit";
 const TOO_MANY: i32 = 78;
-
-/// An index of the Job's is of one digit: `-0` in the names of its pods.
-pub const INDEX: usize = "-0".len();
 
 /// The Job, held until its companions exist.
 pub fn job(plan: &Plan, supervision: Supervision) -> Result<Object, Problem> {
@@ -113,53 +108,6 @@ fn loss_limit(plan: &Plan, pod: &Value) -> Value {
         container["securityContext"] = context.clone();
     }
     container
-}
-
-const POD_NAME: &str = "SPARKCTL_POD_NAME";
-const POD_UID: &str = "SPARKCTL_POD_UID";
-const JOB: &str = "SPARKCTL_JOB";
-
-/// Settings that each attempt has for itself: Kubernetes puts the names in where they are arguments,
-/// which it would not do in a file.
-pub fn settings(plan: &Plan) -> Vec<(String, String)> {
-    if plan.carrier == CarrierKind::Pod {
-        return Vec::new();
-    }
-    let families = plan.conf.list("spark.kubernetes.driver.service.ipFamilies");
-    // The Service's name may still stand for an earlier driver in some executor's cache. An address of
-    // IPv6 would need brackets.
-    let host = match families.iter().any(|family| family.eq_ignore_ascii_case("IPv6")) {
-        true => format!("{}.{}.svc", plan.names.service, plan.names.namespace),
-        false => "$(SPARK_DRIVER_BIND_ADDRESS)".to_owned(),
-    };
-    vec![
-        ("spark.app.id".into(), application_id(plan)),
-        ("spark.driver.host".into(), host),
-        ("spark.kubernetes.driver.pod.name".into(), format!("$({POD_NAME})")),
-        ("spark.kubernetes.executor.podNamePrefix".into(), format!("$({POD_NAME})")),
-        (format!("spark.kubernetes.executor.label.{JOB_NAME}"), format!("$({JOB})")),
-    ]
-}
-
-/// Spark's id of the application: an attempt's own where there may be several.
-pub fn application_id(plan: &Plan) -> String {
-    match plan.carrier {
-        CarrierKind::Pod => plan.submission.application(),
-        CarrierKind::Job(_) | CarrierKind::CronJob(_) => format!("spark-$({POD_UID})"),
-    }
-}
-
-/// What the settings of an attempt are made of.
-pub fn environment(plan: &Plan) -> Vec<Value> {
-    if plan.carrier == CarrierKind::Pod {
-        return Vec::new();
-    }
-    let of_pod = |name: &str, path: &str| json!({"name": name, "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": path}}});
-    vec![
-        of_pod(POD_NAME, "metadata.name"),
-        of_pod(POD_UID, "metadata.uid"),
-        of_pod(JOB, &format!("metadata.labels['{JOB_NAME}']")),
-    ]
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, json};
 
+use super::executor_template::KEY;
 use super::plan::Plan;
 use crate::kubernetes::Object;
 use crate::spark::{Change, properties};
@@ -52,4 +53,21 @@ pub fn monitoring(plan: &Plan) -> Option<Object> {
         },
         "data": files,
     })))
+}
+
+/// The ConfigMap that takes the template of executors' pods to the driver, if there is one.
+pub fn executor_template(plan: &Plan) -> Option<Object> {
+    plan.template.is_needed().then(|| {
+        Object(json!({
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {
+                "name": plan.names.template,
+                "namespace": plan.names.namespace,
+                "labels": plan.labels.objects,
+            },
+            "immutable": true,
+            "data": {KEY: plan.template.text()},
+        }))
+    })
 }

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::plan::{NAME_ANNOTATION, Plan};
+use super::labels::NAME_ANNOTATION;
+use super::plan::Plan;
 use super::{HOLD, batch_job};
 use crate::diagnostic::Problem;
 use crate::job::restart::Supervision;

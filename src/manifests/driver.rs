@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::HOLD;
-use super::executor_template::{TEMPLATE_DIR, TEMPLATE_FILE};
+use super::executor_template::{self, TEMPLATE_DIR, TEMPLATE_FILE};
 use super::plan::{CONF_DIR, Plan};
+use super::{HOLD, attempt};
 use crate::diagnostic::Problem;
 use crate::job::annotation;
 use crate::job::role::RoleSpec;
@@ -33,7 +33,6 @@ pub fn template(plan: &Plan) -> Result<Pod, Problem> {
     spark(plan, &mut pod)?;
     scheduling(plan, &mut pod)?;
     let spec = &plan.job.spec;
-    super::shared_overlay(plan.job, &mut pod);
     spec.overlay(Role::Driver, plan.version, &mut pod);
     if let Some(monitoring) = &spec.monitoring {
         monitoring.overlay(Role::Driver, &plan.name, &mut pod);
@@ -86,7 +85,7 @@ fn arguments(plan: &Plan) -> Vec<Value> {
         arguments.extend(["--proxy-user".to_owned(), user.clone()]);
     }
     arguments.extend(["--properties-file".to_owned(), format!("{CONF_DIR}/spark.properties")]);
-    for (key, value) in super::batch_job::settings(plan) {
+    for (key, value) in attempt::settings(plan) {
         arguments.extend(["--conf".to_owned(), format!("{key}={value}")]);
     }
     arguments.extend(["--class".to_owned(), job.main_class().to_owned()]);
@@ -154,8 +153,8 @@ fn environment(plan: &Plan, pod: &mut Pod) {
     let user = plan.job.annotations.get(annotation::USER).unwrap_or(&plan.submission.user);
     let user = plan.job.spec.proxy_user.as_ref().unwrap_or(user);
     pod.env("SPARK_USER", user);
-    pod.spark_container().append("env", super::batch_job::environment(plan));
-    pod.env("SPARK_APPLICATION_ID", &super::batch_job::application_id(plan));
+    pod.spark_container().append("env", attempt::environment(plan));
+    pod.env("SPARK_APPLICATION_ID", &attempt::application_id(plan));
     for (name, value) in conf.with_prefix("spark.kubernetes.driverEnv.") {
         pod.env(name, value);
     }
@@ -196,7 +195,7 @@ fn mounts(plan: &Plan, pod: &mut Pod) -> Result<(), Problem> {
     super::hadoop::mount(plan, pod);
     super::files::mount(plan, pod);
     if plan.template.is_needed() {
-        let items = json!([{"key": super::executor_template::KEY, "path": TEMPLATE_FILE}]);
+        let items = json!([{"key": executor_template::KEY, "path": TEMPLATE_FILE}]);
         let volume = json!({"name": "pod-template-volume", "configMap": {"name": plan.names.template, "items": items}});
         pod.mount(volume, json!({"name": "pod-template-volume", "mountPath": TEMPLATE_DIR}));
     }
@@ -219,7 +218,6 @@ fn mounts(plan: &Plan, pod: &mut Pod) -> Result<(), Problem> {
 
 /// The gang's marks on the pod beside those that Spark's settings make.
 fn scheduling(plan: &Plan, pod: &mut Pod) -> Result<(), Problem> {
-    super::pod_priority(plan.job, pod);
     if plan.scheduler.pods_name.is_none() {
         pod.set_some("schedulerName", role(plan).scheduler_name.clone());
     }

@@ -2,10 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::plan::Plan;
-use super::{pod_priority, shared_overlay};
 use crate::job::Job;
-use crate::kubernetes::Object;
 use crate::kubernetes::pod::Pod;
 use crate::spark::{Change, Role, containers, labels};
 
@@ -48,7 +45,7 @@ impl ExecutorTemplate {
     }
 
     /// The text of the template: the user's own as long as nothing was added to it.
-    fn text(&self) -> String {
+    pub fn text(&self) -> String {
         match &self.text {
             Some(text) if self.pod == self.given => text.clone(),
             _ => text_of(self.pod.clone().into_template()),
@@ -61,12 +58,10 @@ fn pod(job: &Job, name: &str) -> Pod {
     let given = given(job);
     let mut pod = given.clone();
     let spec = &job.spec;
-    pod_priority(job, &mut pod);
     if !version.has(Change::SchedulerName) {
         let scheduler = job.scheduler();
         pod.set_some("schedulerName", scheduler.pods_name.as_deref().or(spec.executor.role.scheduler_name.as_deref()));
     }
-    shared_overlay(job, &mut pod);
     spec.overlay(Role::Executor, version, &mut pod);
     if let Some(monitoring) = &spec.monitoring {
         monitoring.overlay(Role::Executor, name, &mut pod);
@@ -98,24 +93,6 @@ fn given(job: &Job) -> Pod {
         job.executor_template().as_ref(),
         container.map_or(containers::default_name(Role::Executor), String::as_str),
     )
-}
-
-/// The ConfigMap that takes the template to the driver, if there is one.
-pub fn config_map(plan: &Plan) -> Option<Object> {
-    if !plan.template.is_needed() {
-        return None;
-    }
-    Some(Object(json!({
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {
-            "name": plan.names.template,
-            "namespace": plan.names.namespace,
-            "labels": plan.labels.objects,
-        },
-        "immutable": true,
-        "data": {KEY: plan.template.text()},
-    })))
 }
 
 /// The template as a pod. JSON is YAML to the reader in Spark's driver, whatever its version.

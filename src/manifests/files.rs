@@ -5,23 +5,11 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
 use super::plan::Plan;
-use crate::job::local_files::{LocalFiles, MOUNT};
+use crate::job::local_files::MOUNT;
 use crate::kubernetes::Object;
 use crate::kubernetes::pod::Pod;
-use crate::spark::{Conf, catalog};
 
 const VOLUME: &str = "sparkctl-files";
-
-/// The settings with the files where the driver finds them.
-pub fn locate(files: &LocalFiles, conf: &mut Conf) {
-    for key in catalog::file_lists().map(|row| row.key) {
-        let meant = conf.list(key).into_iter().flat_map(|uri| files.meant_by(uri));
-        let found = meant.map(|uri| files.uri_in_driver(uri)).collect::<Vec<_>>();
-        if !found.is_empty() {
-            conf.set(key, found.join(","));
-        }
-    }
-}
 
 /// Mounts the files in the driver.
 pub fn mount(plan: &Plan, pod: &mut Pod) {

@@ -5,16 +5,15 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
 use super::plan::Plan;
-use crate::job::Files;
+use super::properties::shipped_keytab;
 use crate::kubernetes::Object;
 use crate::kubernetes::pod::Pod;
-use crate::spark::Conf;
+use crate::spark::credentials::KEYTAB_DIR;
 
-/// Where a driver has what goes with its job.
+/// Where the driver finds Hadoop's configuration.
+///
+/// Source: `Constants.HADOOP_CONF_DIR_PATH` of Spark.
 pub const HADOOP_DIR: &str = "/opt/hadoop/conf";
-pub const KEYTAB_DIR: &str = "/mnt/secrets/kerberos-keytab";
-/// The setting that names a Kerberos keytab.
-pub const KEYTAB: &str = "spark.kerberos.keytab";
 const TOKEN_DIR: &str = "/mnt/secrets/hadoop-credentials";
 
 /// Source: `HadoopConfDriverFeatureStep` and `KerberosConfDriverFeatureStep` of Spark.
@@ -54,13 +53,6 @@ pub fn mount(plan: &Plan, pod: &mut Pod) {
         pod.mount(volume, json!({"name": "hadoop-secret", "mountPath": TOKEN_DIR}));
         pod.env("HADOOP_TOKEN_FILE_LOCATION", &format!("{TOKEN_DIR}/{key}"));
     }
-}
-
-/// Name and content of a keytab of the submitter's, if the settings name one.
-pub fn shipped_keytab<'a>(files: &'a Files, settings: &Conf) -> Option<(String, &'a [u8])> {
-    let path = settings.given(KEYTAB).filter(|path| !path.starts_with("local:"))?;
-    let name = path.rsplit('/').next().unwrap_or(path);
-    Some((name.to_owned(), files.by_path.get(path)?))
 }
 
 /// The Secret with the submitter's keytab.

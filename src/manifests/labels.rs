@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::plan::NAME_ANNOTATION;
 use crate::job::restart::CarrierKind;
 use crate::job::{Job, Submission};
 use crate::kubernetes::names;
@@ -10,6 +9,15 @@ use crate::spark::{Change, Conf, Role, app_name_label, labels};
 
 /// The label with the submission's id.
 pub const SUBMISSION: &str = "sparkoperator.k8s.io/submission-id";
+/// The label with the name of a Job, on its pods and on the executors of its drivers.
+pub const JOB_NAME: &str = "batch.kubernetes.io/job-name";
+
+/// The annotation with the whole name of an application, which labels and names of objects may shorten.
+pub const NAME_ANNOTATION: &str = "sparkctl.dev/name";
+/// The annotation with the user's name for a run.
+pub const RUN_KEY: &str = "sparkctl.dev/run-key";
+/// The annotation with a hash of all that a run with a key consists of.
+pub const SPECIFICATION: &str = "sparkctl.dev/specification";
 
 /// Labels and annotations.
 pub struct Labels {

@@ -1,19 +1,21 @@
 //! The objects of an application, before they are sent: one literal for each.
 
+mod attempt;
 mod batch_job;
 mod claims;
 mod config_map;
-pub mod credentials;
+mod credentials;
 mod cron_job;
-pub mod driver;
-pub mod executor_template;
+mod driver;
+mod executor_template;
 mod files;
 mod gang;
-pub mod hadoop;
+mod hadoop;
 mod labels;
 mod names;
 mod network_policy;
 mod plan;
+mod planning;
 mod properties;
 mod requirements;
 mod scratch;
@@ -25,12 +27,11 @@ mod version_changes;
 
 use std::time::Duration;
 
-pub use batch_job::{FAILURES, IGNORED_FAILURES, JOB_NAME, LOSS_LIMIT, LOSSES, TERMINATED};
+pub use batch_job::{FAILURES, IGNORED_FAILURES, LOSS_LIMIT, LOSSES, TERMINATED};
 pub use cron_job::STAYS_SUSPENDED;
 pub use hadoop::HADOOP_DIR;
-pub use labels::SUBMISSION;
-use plan::Plan;
-pub use plan::{CONF_DIR, NAME_ANNOTATION, RUN_KEY, SPECIFICATION};
+pub use labels::{JOB_NAME, NAME_ANNOTATION, RUN_KEY, SPECIFICATION, SUBMISSION};
+pub use plan::CONF_DIR;
 pub use requirements::Requirements;
 pub use setup::{Setup, Submitter, with_preempt};
 
@@ -40,7 +41,6 @@ pub use crate::job::Submission;
 use crate::job::restart::CarrierKind;
 use crate::job::schedule::Schedule;
 pub use crate::kubernetes::kinds::KINDS;
-use crate::kubernetes::pod::Pod;
 use crate::kubernetes::{Object, names as kubernetes_names};
 use crate::scheduler;
 use crate::spark::labels as spark_labels;
@@ -158,7 +158,7 @@ pub fn of(job: &Job, namespace: &str, submission: &Submission) -> Result<(Manife
 }
 
 fn objects(job: &Job, namespace: &str, submission: &Submission) -> Result<(Manifests, Application), Problem> {
-    let plan = Plan::of(job, namespace, submission);
+    let plan = planning::plan(job, namespace, submission);
     let pod_group = gang::pod_group(&plan)?;
     let application = Application {
         name: plan.name.clone(),
@@ -184,7 +184,7 @@ fn objects(job: &Job, namespace: &str, submission: &Submission) -> Result<(Manif
     let owned = pod_group
         .into_iter()
         .chain([service::driver(&plan), config_map::driver(&plan)])
-        .chain(executor_template::config_map(&plan))
+        .chain(config_map::executor_template(&plan))
         .chain(files::config_map(&plan))
         .chain(credentials::secret(&plan))
         .chain(claims::on_demand(&plan))
@@ -197,23 +197,4 @@ fn objects(job: &Job, namespace: &str, submission: &Submission) -> Result<(Manif
         .chain(ui::disruption_budget(&plan))
         .collect();
     Ok((Manifests { carrier, owned }, application))
-}
-
-/// What driver and executors get alike, beside what their role says.
-fn shared_overlay(job: &Job, pod: &mut Pod) {
-    let spec = &job.spec;
-    if let Some(map) = &spec.hadoop_config_map {
-        pod.mount_named("hadoop-configmap-volume", map, "/etc/hadoop/conf");
-        pod.env("HADOOP_CONF_DIR", "/etc/hadoop/conf");
-    }
-    if let Some(map) = &spec.spark_config_map {
-        pod.mount_named("spark-configmap-volume", map, "/etc/spark/conf");
-        pod.env("SPARK_CONF_DIR", "/etc/spark/conf");
-    }
-}
-
-/// The gang's priority class is its pods' too: otherwise they are preempted as if they had none.
-/// A role's own wins over it.
-fn pod_priority(job: &Job, pod: &mut Pod) {
-    pod.set_some("priorityClassName", job.spec.batch_scheduler_options.priority_class_name.clone());
 }

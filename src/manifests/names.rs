@@ -28,6 +28,8 @@ pub struct Names {
 
 /// Longest name of a Job: its pods' names have six characters more, and begin their executors' names.
 const JOB: usize = EXECUTOR_PREFIX - 6;
+/// Length of an index in the names of a Job's pods, which has one digit.
+const INDEX: usize = "-0".len();
 /// Length of the minute that a CronJob's Jobs have behind its name.
 const RUN: usize = "-29399999".len();
 
@@ -74,7 +76,7 @@ fn carrier(name: &str, kind: CarrierKind, given: Option<&str>, submission: &Subm
 
 /// Length of what an index adds to the names of a Job's pods.
 fn index(supervision: Supervision) -> usize {
-    if supervision.counts_losses() { super::batch_job::INDEX } else { 0 }
+    if supervision.counts_losses() { INDEX } else { 0 }
 }
 
 /// `NAME-ID` with a suffix; the name is cut where all of it is too long.

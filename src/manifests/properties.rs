@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::executor_template::{ExecutorTemplate, TEMPLATE_PATH};
+use super::labels;
 use super::names::Names;
-use super::{credentials, files, hadoop, labels};
+use crate::job::local_files::LocalFiles;
 use crate::job::restart::CarrierKind;
 use crate::job::spec::Spec;
-use crate::job::{Job, Submission};
+use crate::job::{Files, Job, Submission};
 use crate::scheduler::{Mark, Rules};
-use crate::spark::{Change, Conf, Ports, Role, memory};
+use crate::spark::credentials::{self, KEYTAB, KEYTAB_DIR};
+use crate::spark::{Change, Conf, Ports, Role, catalog, memory};
 
 const ROLES: [Role; 2] = [Role::Driver, Role::Executor];
 
@@ -30,7 +32,7 @@ pub fn of(job: &Job, submission: &Submission, names: &Names, template: &Executor
     }
     defaults(job, &mut conf);
     main_jar(job, &mut conf);
-    files::locate(&job.files.local, &mut conf);
+    locate_files(&job.files.local, &mut conf);
     if template.is_needed() {
         conf.set("spark.kubernetes.executor.podTemplateFile", TEMPLATE_PATH);
         conf.set_some("spark.kubernetes.executor.podTemplateContainerName", template.container());
@@ -40,8 +42,8 @@ pub fn of(job: &Job, submission: &Submission, names: &Names, template: &Executor
         let config_map = given.or_else(|| job.files.hadoop.is_some().then(|| names.hadoop.clone()));
         conf.set_some("spark.kubernetes.executor.hadoopConfigMapName", config_map);
     }
-    if let Some((name, _)) = hadoop::shipped_keytab(&job.files, &conf) {
-        conf.set(hadoop::KEYTAB, format!("{}/{name}", hadoop::KEYTAB_DIR));
+    if let Some((name, _)) = shipped_keytab(&job.files, &conf) {
+        conf.set(KEYTAB, format!("{KEYTAB_DIR}/{name}"));
     }
     credentials::redact(&mut conf);
     conf
@@ -128,6 +130,24 @@ fn main_jar(job: &Job, conf: &mut Conf) {
 fn queue_label(job: &Job) -> Option<(String, String)> {
     let label = job.scheduler().rules().filter(|rules| rules.admits_by_label())?.queue_label()?;
     Some((label.to_owned(), job.queue()?.clone()))
+}
+
+/// Replaces the addresses of the submitter's files by those where the driver finds them.
+fn locate_files(files: &LocalFiles, conf: &mut Conf) {
+    for key in catalog::file_lists().map(|row| row.key) {
+        let meant = conf.list(key).into_iter().flat_map(|uri| files.meant_by(uri));
+        let found = meant.map(|uri| files.uri_in_driver(uri)).collect::<Vec<_>>();
+        if !found.is_empty() {
+            conf.set(key, found.join(","));
+        }
+    }
+}
+
+/// Name and content of the submitter's keytab, if the settings name one.
+pub fn shipped_keytab<'a>(files: &'a Files, settings: &Conf) -> Option<(String, &'a [u8])> {
+    let path = settings.given(KEYTAB).filter(|path| !path.starts_with("local:"))?;
+    let name = path.rsplit('/').next().unwrap_or(path);
+    Some((name.to_owned(), files.by_path.get(path)?))
 }
 
 /// Whether the user put the driver into an existing PodGroup.

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::gang::{of_application, of_pod, quantities};
 use super::plan::Plan;
+use super::planning;
 use super::{Manifests, Submission};
 use crate::diagnostic::Problem;
 use crate::job::Job;
@@ -39,7 +40,7 @@ impl Requirements {
     /// Settings that Spark would refuse.
     pub fn of(job: &Job, namespace: &str, submission: &Submission) -> Result<Self, Problem> {
         let (manifests, application) = super::of(job, namespace, submission)?;
-        let plan = Plan::of(job, namespace, submission);
+        let plan = planning::plan(job, namespace, submission);
         let of_executor = quantities(&of_pod(&plan, Role::Executor)?);
         let claims = plan.conf.with_prefix("spark.kubernetes.").filter(|(key, _)| {
             key.contains(".volumes.persistentVolumeClaim.") && key.ends_with(".options.storageClass")

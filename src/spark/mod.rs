@@ -5,6 +5,7 @@ pub mod command_line;
 pub mod conf;
 pub mod conf_dir;
 pub mod containers;
+pub mod credentials;
 pub mod labels;
 mod language;
 pub mod memory;
