@@ -47,6 +47,7 @@ use yaml::Node;
 use crate::diagnostic::Problem;
 use crate::kubernetes::names;
 use crate::program::program;
+use crate::scheduler::{self, Scheduler};
 use crate::spark::{Conf, Language, SettingError, Version, catalog};
 
 /// What a user asks for: an application, and how it is to run.
@@ -264,6 +265,16 @@ impl Job {
         let file = self.spec.main_application_file.as_deref().unwrap_or_default();
         let kind = self.spec.kind.filter(|kind| !kind.is_foreign() || !file.ends_with(".jar"));
         Language::of_main_file(file).or(kind).unwrap_or_default()
+    }
+
+    /// The scheduler of the application's pods: by `batchScheduler`, else by a label of the document.
+    pub fn scheduler(&self) -> Scheduler {
+        Scheduler::of(self.spec.batch_scheduler.as_deref(), &self.labels)
+    }
+
+    /// The name of the queue, by the options or by a label of the document.
+    pub fn queue(&self) -> Option<&String> {
+        self.spec.batch_scheduler_options.queue.as_ref().or_else(|| scheduler::labelled_queue(&self.labels))
     }
 
     /// What carries the driver's pod.

@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Job;
 use super::quantities::Quantity;
 use super::schema::section;
-use crate::scheduler::{self, Scheduler};
 
 section! {
     /// How the gang is scheduled.
@@ -17,17 +15,5 @@ section! {
         priority_class_name: Option<String> => "PodGroup spec.priorityClassName, pods' priorityClassName",
         /// What the whole gang needs, instead of what is reckoned from driver and executors.
         resources: BTreeMap<String, Quantity> => "PodGroup spec.minResources",
-    }
-}
-
-impl Job {
-    /// The scheduler of the application's pods: by `batchScheduler`, else by a label of the document.
-    pub fn scheduler(&self) -> Scheduler {
-        Scheduler::of(self.spec.batch_scheduler.as_deref(), &self.labels)
-    }
-
-    /// The name of the queue, by the options or by a label of the document.
-    pub fn queue(&self) -> Option<&String> {
-        self.spec.batch_scheduler_options.queue.as_ref().or_else(|| scheduler::labelled_queue(&self.labels))
     }
 }

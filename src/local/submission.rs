@@ -16,7 +16,7 @@ use super::progress::{Progress, Say};
 use super::runtime::Runtime;
 use super::versions::SparkVersion;
 use crate::spark::memory::{LEAST_OVERHEAD, mebibytes};
-use crate::spark::{Conf, Language, Version, catalog, properties};
+use crate::spark::{Change, Conf, Language, Version, catalog, properties};
 
 /// A `spark-submit` command.
 #[derive(Debug)]
@@ -158,7 +158,8 @@ fn env_in_container(job: &LocalJob, conf_dirs: Vec<(String, String)>) -> (String
     }
     // Spark 3.0 passes the major version of Python to the entry point of its images.
     let line = job.spark_version.as_deref().and_then(SparkVersion::parse).map(|version| version.line);
-    if job.language == Language::Python && line == Some(Version(3, 0)) && job.interpreter().is_none() {
+    let has_python_2 = line.is_some_and(|line| line >= Version::OLDEST && !line.has(Change::OnlyPython3));
+    if job.language == Language::Python && has_python_2 && job.interpreter().is_none() {
         let major = job.conf.iter().rev().find(|(key, _)| key == "spark.kubernetes.pyspark.pythonVersion");
         env.push(("PYSPARK_PYTHON".into(), format!("python{}", major.map_or("3", |(_, major)| major))));
     }

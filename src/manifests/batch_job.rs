@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::labels::NAME_ANNOTATION;
+use super::driver;
+use super::labels::{HOLD, NAME_ANNOTATION};
 use super::plan::Plan;
-use super::{HOLD, driver};
 use crate::diagnostic::Problem;
 use crate::job::restart::{Again, Supervision};
 use crate::kubernetes::Object;

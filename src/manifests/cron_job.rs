@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::labels::NAME_ANNOTATION;
+use super::batch_job;
+use super::labels::{HOLD, NAME_ANNOTATION};
 use super::plan::Plan;
-use super::{HOLD, batch_job};
 use crate::diagnostic::Problem;
 use crate::job::restart::Supervision;
 use crate::job::schedule::Schedule;

@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
+use super::attempt;
 use super::executor_template::{self, TEMPLATE_DIR, TEMPLATE_FILE};
+use super::labels::HOLD;
 use super::plan::{CONF_DIR, Plan};
-use super::{HOLD, attempt};
 use crate::diagnostic::Problem;
 use crate::job::annotation;
 use crate::job::role::RoleSpec;

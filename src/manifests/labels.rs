@@ -19,6 +19,10 @@ pub const RUN_KEY: &str = "sparkctl.dev/run-key";
 /// The annotation with a hash of all that a run with a key consists of.
 pub const SPECIFICATION: &str = "sparkctl.dev/specification";
 
+/// The scheduling gate that holds a driver's pod until the objects that it owns exist, and the annotation of a Job or
+/// CronJob that is suspended until then.
+pub const HOLD: &str = "sparkctl.dev/companions";
+
 /// Labels and annotations.
 pub struct Labels {
     /// Labels by which the application is found, on all of its pods and objects.

@@ -2,12 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
+use super::application::Manifests;
 use super::gang::{of_application, of_pod, quantities};
 use super::plan::Plan;
-use super::planning;
-use super::{Manifests, Submission};
+use super::{objects, planning};
 use crate::diagnostic::Problem;
-use crate::job::Job;
+use crate::job::{Job, Submission};
 use crate::kubernetes::{Object, names};
 use crate::scheduler::Scheduler;
 use crate::spark::{Role, containers, resources};
@@ -39,7 +39,7 @@ impl Requirements {
     /// # Errors
     /// Settings that Spark would refuse.
     pub fn of(job: &Job, namespace: &str, submission: &Submission) -> Result<Self, Problem> {
-        let (manifests, application) = super::of(job, namespace, submission)?;
+        let (manifests, application) = objects::of(job, namespace, submission)?;
         let plan = planning::plan(job, namespace, submission);
         let of_executor = quantities(&of_pod(&plan, Role::Executor)?);
         let claims = plan.conf.with_prefix("spark.kubernetes.").filter(|(key, _)| {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Gang, Mark, Rules};
+use super::rules::{Gang, Mark, Rules};
 
 const API: &str = "scheduling.x-k8s.io/v1alpha1";
 

@@ -1,6 +1,6 @@
 //! Kueue: it does not schedule itself, but holds each pod with a gate until its queue admits it.
 
-use super::{Queues, Rules};
+use super::rules::{Queues, Rules};
 
 /// The label that names a pod's queue. The operator's users set it on a SparkApplication.
 const QUEUE: &str = "kueue.x-k8s.io/queue-name";

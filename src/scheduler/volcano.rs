@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Gang, Mark, Queues, Rules};
+use super::rules::{Gang, Mark, Queues, Rules};
 use crate::kubernetes::{quantity, text};
 use crate::program::program;
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Gang, Mark, Member, Rules};
+use super::rules::{Gang, Mark, Member, Rules};
 
 /// The annotation that names a pod's task group.
 const TASK_GROUP: Mark = Mark::Annotation("yunikorn.apache.org/task-group-name");

@@ -15,7 +15,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("diagnostic", &["redaction"]),
     ("spark", &["diagnostic", "program"]),
     ("kubernetes", &["diagnostic", "redaction"]),
-    ("scheduler", &["kubernetes", "spark"]),
+    ("scheduler", &["kubernetes", "program", "spark"]),
     ("job", &["diagnostic", "kubernetes", "program", "redaction", "scheduler", "spark"]),
     ("manifests", &["diagnostic", "job", "kubernetes", "scheduler", "spark"]),
     ("state", &["diagnostic", "exit_code", "kubernetes", "manifests", "program", "scheduler", "spark"]),
@@ -92,7 +92,7 @@ const IMPURE: [&str; 9] =
 const ONLY_TYPES: [&str; 2] = ["std::net::IpAddr", "std::process::ExitCode"];
 
 /// Folders with circles that are left from before. No folder is added here, and none has circles that is not.
-const WITH_CIRCLES: [&str; 9] = ["cli", "doctor", "follow", "input", "job", "local", "manifests", "report", "state"];
+const WITH_CIRCLES: [&str; 7] = ["cli", "doctor", "follow", "input", "local", "report", "state"];
 
 fn name(module: &Module) -> String {
     module.join("/")
@@ -152,9 +152,10 @@ fn pure_code_touches_neither_process_nor_machine_nor_cluster() {
 #[test]
 fn versions_of_spark_are_compared_in_one_file() {
     let sources = Sources::read();
+    // The catalogue's rows have their own first versions; a local run has a table of what Java and Python they run on.
+    let files = ["spark/version", "local/versions", "job/settings"];
     let may_name_versions = |module: &Module| {
-        ["spark/version", "job/settings"].contains(&name(module).as_str())
-            || module.starts_with(&["spark".into(), "catalog".into()])
+        files.contains(&name(module).as_str()) || module.starts_with(&["spark".into(), "catalog".into()])
     };
     let others = sources.files.iter().filter(|(module, _)| !may_name_versions(module));
     let wrong: Vec<_> = others
