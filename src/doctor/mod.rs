@@ -1,5 +1,4 @@
-//! What stands between a job and a running application: which questions a cluster is asked, and what the
-//! answers mean. Nothing is created.
+//! Checks whether a job can run, without creating anything: the requests to send, and what the answers mean.
 
 mod nodes;
 mod quota;
@@ -17,10 +16,10 @@ use crate::kubernetes::{Object, difference};
 use crate::manifests::{RUN_KEY, Requirements};
 use crate::program::program;
 
-/// One look at a cluster.
+/// The result of one check.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Check {
-    /// What was looked at, in a word or two.
+    /// The name of the check.
     pub what: String,
     pub verdict: Verdict,
     /// What was found.
@@ -33,7 +32,7 @@ pub struct Check {
 pub enum Verdict {
     Passed,
     Failed,
-    /// The caller may not see it: it may be right or wrong.
+    /// The caller may not read it, so it is unknown.
     NotReadable,
 }
 
@@ -61,7 +60,7 @@ impl Check {
         Check { what: what.into(), verdict: Verdict::NotReadable, message: message.into(), remedy: None }
     }
 
-    /// An object that must be there.
+    /// Checks an object that must exist.
     fn of(what: &str, answer: &Answer, judge: impl FnOnce(&Value) -> Check, missing: impl FnOnce() -> Check) -> Check {
         match answer {
             Ok(object) => judge(object),
@@ -71,17 +70,17 @@ impl Check {
     }
 }
 
-/// One question to the API server.
+/// A request to the API server.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Query {
-    /// By which the answer is found again.
+    /// The key of its answer.
     pub key: String,
     /// `v1`, `apps/v1`; empty for a path of the server itself, which is then in `plural`.
     pub version: String,
     pub plural: String,
     pub namespace: String,
     pub name: String,
-    /// What is posted: a review, or an object to be judged and not stored.
+    /// The body of a POST: a review, or an object for a dry run.
     pub body: Option<Value>,
 }
 
@@ -102,15 +101,15 @@ impl Query {
     }
 }
 
-/// An object, or why it was not to be had.
+/// An object, or why it could not be read.
 pub type Answer = Result<Value, Unread>;
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Unread {
     Missing,
-    /// The caller may not.
+    /// The caller lacks the permission.
     Forbidden(String),
-    /// Refused, in the server's words, with what to do about it.
+    /// The server refused the request: its message, and what to do about it.
     Refused {
         message: String,
         remedy: Option<String>,
@@ -126,17 +125,17 @@ impl Unread {
             Unread::Missing => Check::not_readable(what, "there is none"),
             Unread::Forbidden(why) | Unread::Unreached(why) => Check::not_readable(what, why),
             Unread::Refused { message, .. } => Check::not_readable(what, message),
-            Unread::NotAsked => Check::not_readable(what, "it was not asked for"),
+            Unread::NotAsked => Check::not_readable(what, "it was not checked"),
         }
     }
 }
 
-/// All answers by the keys of their questions.
+/// The answers by the keys of their requests.
 #[derive(Clone, Debug, Default)]
 pub struct Responses(pub BTreeMap<String, Answer>);
 
 impl Responses {
-    /// Whether an API server answered at all.
+    /// Whether the API server answered.
     pub fn is_answered(&self) -> bool {
         !matches!(self.get(VERSION), Err(Unread::Unreached(_) | Unread::Missing | Unread::NotAsked))
     }
@@ -149,14 +148,14 @@ impl Responses {
 const VERSION: &str = "version";
 const NAMESPACE: &str = "namespace";
 
-/// Whom the questions are about: a namespace, and, if there is a job, what it needs.
+/// What is checked: a namespace, and the requirements of a job if there is one.
 pub struct Target<'a> {
     pub namespace: &'a str,
     pub needs: Option<&'a Requirements>,
 }
 
 impl Target<'_> {
-    /// All questions. None depends on another's answer, so they may be asked at once.
+    /// All requests. None depends on another's answer, so they can be sent concurrently.
     pub fn asks(&self) -> Vec<Query> {
         let mut asks = vec![
             Query::get(VERSION, "", "", "version", ""),
@@ -174,7 +173,7 @@ impl Target<'_> {
         asks
     }
 
-    /// What the answers mean.
+    /// Judges the answers.
     pub fn checks(&self, facts: &Responses) -> Vec<Check> {
         let server = server(facts);
         let is_reached = server.verdict == Verdict::Passed;
@@ -241,12 +240,12 @@ fn server(facts: &Responses) -> Check {
             Check::failed(what, why, "is this the right cluster, and can it be reached from here?")
         }
         Err(Unread::Missing | Unread::NotAsked) => {
-            Check::failed(what, "this is no Kubernetes", "look at the kubeconfig's server")
+            Check::failed(what, "this is not a Kubernetes API server", "look at the kubeconfig's server")
         }
     }
 }
 
-/// Every object as it would be sent, and an executor as its driver would make it: admission is asked.
+/// Dry runs of every object, and of an executor as its driver would create it.
 fn judged(needs: &Requirements) -> Vec<Query> {
     let pods = [Object(needs.driver.clone()), Object(needs.executor.clone())];
     // A driver's pod that is the carrier is judged as that.
@@ -310,7 +309,7 @@ fn admission(needs: &Requirements, facts: &Responses) -> Vec<Check> {
     checks
 }
 
-/// What admission says of objects that it lets pass: webhooks may change them.
+/// The message for objects that admission accepts, with what webhooks change in them.
 fn taken(objects: &[&Object], facts: &Responses) -> String {
     let changed = objects.iter().filter_map(|object| {
         let there = facts.get(&admitted(object)).as_ref().ok()?;

@@ -1,4 +1,4 @@
-//! Whether there is a node for the driver, and one for its executors.
+//! Whether the driver and its executors fit a node.
 
 use serde_json::{Map, Value};
 

@@ -1,4 +1,4 @@
-//! Quotas of the namespace against all that the application asks for at its start.
+//! Whether the quotas of the namespace leave enough for the application at its start.
 
 use serde_json::Value;
 
@@ -22,12 +22,12 @@ pub(super) fn checks(needs: &Requirements, facts: &Responses) -> Vec<Check> {
     let plain = quotas.filter(|quota| quota["spec"]["scopes"].is_null() && quota["spec"]["scopeSelector"].is_null());
     let failures: Vec<Check> = plain.filter_map(|quota| exceeded(needs, quota)).collect();
     match failures.is_empty() {
-        true => vec![Check::passed(QUOTAS, format!("none of {} stands in the way", needs.namespace))],
+        true => vec![Check::passed(QUOTAS, format!("no quota of {} is exceeded", needs.namespace))],
         false => failures,
     }
 }
 
-/// The first resource of which a quota leaves too little.
+/// A check that fails for the first resource whose quota leaves too little.
 fn exceeded(needs: &Requirements, quota: &Value) -> Option<Check> {
     let name = quota["metadata"]["name"].as_str().unwrap_or_default();
     let hard = quota["status"]["hard"].as_object().or_else(|| quota["spec"]["hard"].as_object())?;
@@ -37,9 +37,8 @@ fn exceeded(needs: &Requirements, quota: &Value) -> Option<Check> {
         let used = text(quota["status"]["used"].get(resource).unwrap_or(&Value::Null));
         let left = number(&limit).saturating_sub(number(&used));
         (number(&asked) > left).then(|| {
-            let message = format!(
-                "quota {name} allows {resource} {limit}, of which {used} is used, and the application needs {asked}"
-            );
+            let message =
+                format!("quota {name} allows {resource} {limit}, {used} is used, and the application needs {asked}");
             let remedy = match number(&asked) > number(&limit) {
                 true => "ask for less, or have the quota raised",
                 false => "wait for other work of the namespace to end, or ask for less",
@@ -49,7 +48,7 @@ fn exceeded(needs: &Requirements, quota: &Value) -> Option<Check> {
     })
 }
 
-/// How much of a quota's resource the whole application takes, where that is known.
+/// The amount of a quota's resource that the whole application needs, if it is known.
 fn asked(needs: &Requirements, resource: &str) -> Option<String> {
     let pods = u64::from(needs.executors) + 1;
     let of_all = |name: &str| needs.of_all.get(name).map(text);

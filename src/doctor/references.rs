@@ -1,4 +1,4 @@
-//! What a job names and does not bring along: secrets, config maps, claims, classes.
+//! Whether the objects exist that a job names but does not create: secrets, config maps, claims, classes.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use super::{Check, Query, Responses};
 use crate::manifests::{KINDS, Requirements};
 use crate::program::program;
 
-/// Something of another's that a pod needs.
+/// An object that a pod needs and the submission does not create.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Reference {
     kind: &'static str,

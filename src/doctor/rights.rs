@@ -1,4 +1,4 @@
-//! Rights: the caller's own, and those of the driver's service account.
+//! Permissions of the caller, and of the driver's service account.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::program::program;
 const OWN: &str = "own rights";
 const ACCOUNT: &str = "service account";
 
-/// What a driver does in its namespace, whatever it computes.
+/// The permissions that every driver needs in its namespace.
 const OF_DRIVER: [(&str, &str); 7] = [
     ("get", "pods"),
     ("list", "pods"),
@@ -22,7 +22,7 @@ const OF_DRIVER: [(&str, &str); 7] = [
     ("list", "configmaps"),
 ];
 
-/// What this job's driver does: claims are made where volumes are to be made on demand.
+/// The permissions that this job's driver needs: it creates claims for volumes that are made on demand.
 fn of_driver(needs: &Requirements) -> Vec<(&'static str, &'static str)> {
     let claims = needs.makes_claims.then_some(("create", "persistentvolumeclaims"));
     OF_DRIVER.into_iter().chain(claims).collect()
@@ -34,10 +34,10 @@ pub(super) fn own_asks(namespace: &str) -> Vec<Query> {
     vec![Query::post(OWN, version, "", "selfsubjectrulesreviews", review)]
 }
 
-/// A right: verb, group, resource.
+/// A permission: verb, group, resource.
 type Right = (&'static str, String, String);
 
-/// What submitting and following takes.
+/// The permissions that it takes to submit and follow an application.
 fn needed(subject: &Target) -> BTreeSet<Right> {
     let core = |verb, resource: &str| (verb, String::new(), resource.to_owned());
     let mut needed: BTreeSet<Right> = ["get", "list", "watch"].map(|verb| core(verb, "pods")).into();
@@ -72,7 +72,10 @@ pub(super) fn own(subject: &Target, facts: &Responses) -> Vec<Check> {
     vec![if missing.is_empty() {
         Check::passed(OWN, format!("all that is needed in {}", subject.namespace))
     } else if is_incomplete {
-        Check::not_readable(OWN, format!("this cluster does not tell all rights; not told: {}", missing.join(", ")))
+        Check::not_readable(
+            OWN,
+            format!("this cluster does not list all permissions; not listed: {}", missing.join(", ")),
+        )
     } else {
         Check::failed(
             OWN,

@@ -12,7 +12,7 @@ const SCHEDULER: &str = "scheduler";
 const QUEUE: &str = "queue";
 const PREEMPTION: &str = "preemption";
 
-/// Name of the queue that counts.
+/// The name of the queue.
 fn name(needs: &Requirements) -> &str {
     needs.queue.as_deref().unwrap_or("default")
 }

@@ -1,4 +1,4 @@
-//! A healthy set-up in which nothing is found, and faults of which each is.
+//! A healthy set-up has no failed check, and each fault is found.
 
 use serde_json::{Value, json};
 
@@ -217,12 +217,7 @@ fn faults() -> Vec<(&'static str, Answer, &'static str, &'static str)> {
         ("nodes", nodes(with("/status/allocatable/cpu", "500m".into())), "driver's node", "has cpu 0.5"),
         ("nodes", Ok(json!({"items": [node("driver", json!([]))]})), "executors' nodes", "(type=compute|large)"),
         ("quotas", quota(json!({"requests.cpu": "2"}), json!({})), "quotas", "allows requests.cpu 2"),
-        (
-            "quotas",
-            quota(json!({"limits.memory": "4Gi"}), json!({"limits.memory": "3Gi"})),
-            "quotas",
-            "of which 3Gi is used",
-        ),
+        ("quotas", quota(json!({"limits.memory": "4Gi"}), json!({"limits.memory": "3Gi"})), "quotas", "3Gi is used"),
         ("quotas", quota(json!({"pods": "4"}), json!({"pods": "2"})), "quotas", "the application needs 3"),
         (driver, refused("violates PodSecurity \"restricted:latest\""), "driver's admission", "violates PodSecurity"),
         (driver, refused("pods \"pi-driver\" already exists"), "driver's admission", "already exists"),

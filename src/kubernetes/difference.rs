@@ -7,7 +7,7 @@ use crate::redaction::is_secret_like;
 
 /// Longer values are cut.
 const VALUE: usize = 80;
-/// More differences are not told.
+/// How many differences are listed at most.
 const MOST: usize = 8;
 
 /// What of `sent` is otherwise in `there`, each with `before_sent` before the value that was sent. What the server added is

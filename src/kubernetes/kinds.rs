@@ -1,4 +1,4 @@
-//! Where the API server keeps each kind. A table, because asking it costs two requests for each submission.
+//! The paths of kinds in the API. It is a table, because discovery takes two requests for each submission.
 
 /// `apiVersion`, `kind` and the plural in the path, for all that sparkctl creates or looks at.
 pub const KINDS: [(&str, &str, &str); 16] = [

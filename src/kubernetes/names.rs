@@ -32,7 +32,7 @@ pub fn hash(text: impl AsRef<[u8]>, digits: usize) -> String {
     hex[..digits.min(hex.len())].to_owned()
 }
 
-/// Says why `name` cannot be an application's name: it becomes the name of pods.
+/// Checks an application's name, which becomes the name of pods.
 ///
 /// Source: DNS-1123 subdomain, `k8s.io/apimachinery/pkg/util/validation`.
 pub fn check(name: &str) -> Result<(), String> {
@@ -54,7 +54,7 @@ pub fn check(name: &str) -> Result<(), String> {
     }
 }
 
-/// Says why `text` cannot be a label's key.
+/// Checks the key of a label.
 ///
 /// Source: qualified names, `k8s.io/apimachinery/pkg/util/validation`.
 pub fn check_label_key(text: &str) -> Result<(), String> {
@@ -67,7 +67,7 @@ pub fn check_label_key(text: &str) -> Result<(), String> {
     }
 }
 
-/// Says why `text` cannot be a label's value.
+/// Checks the value of a label.
 pub fn check_label_value(text: &str) -> Result<(), String> {
     let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let good = text.len() <= LABEL

@@ -1,4 +1,4 @@
-//! A pod being put together: the user's template first, Spark's part next, typed fields last.
+//! Assembly of a pod: the user's template first, Spark's part next, typed fields last.
 
 use std::collections::BTreeMap;
 
@@ -89,7 +89,7 @@ impl Pod {
         self.spec.merge(key, values);
     }
 
-    /// Appends containers, but those of which one with the same name and image is there.
+    /// Appends containers, except those whose name and image are already there.
     pub fn append_containers<'a>(&mut self, key: &str, containers: impl IntoIterator<Item = &'a Value>) {
         for container in containers {
             let same = |other: &Value| other["name"] == container["name"] && other["image"] == container["image"];
@@ -159,7 +159,7 @@ impl Pod {
         Value::Object(template)
     }
 
-    /// Whether nothing was said of it but the container's name.
+    /// Whether nothing but the container's name is set.
     pub fn is_blank(&self) -> bool {
         self.metadata.0.is_empty()
             && self.spec.0.is_empty()

@@ -74,7 +74,7 @@ fn split_suffix(text: &str) -> (&str, u128, i32) {
     decimal.unwrap_or((text, 1, 0))
 }
 
-/// Says why `text` is not a quantity, and what was probably meant.
+/// Checks that `text` is a quantity; the error explains why not, and what was probably meant.
 pub fn check(text: &str) -> Result<(), String> {
     if value(text).is_some() {
         return Ok(());

@@ -63,7 +63,7 @@ pub fn failed_init(pod: &Pod) -> Option<(&str, i32)> {
     })
 }
 
-/// Containers that still run although Spark's own has ended: sidecars that nobody told to stop.
+/// Containers that still run although Spark's own has ended: sidecars that are not stopped.
 pub(super) fn still_running(pod: &Pod, role: Role) -> Vec<&str> {
     let own = spark_status(pod, role).map(|status| &status.name);
     let main = pod.status.as_ref().and_then(|status| status.container_statuses.as_ref());

@@ -1,5 +1,5 @@
-//! What is around an application, looked at once when a wait or a failure is explained: it costs requests of
-//! its own, and not everybody may see it.
+//! What explains a wait or a failure and is looked up once, because it takes requests of its own, which not every user
+//! may send.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +21,7 @@ const MOMENT: std::time::Duration = std::time::Duration::from_secs(2);
 /// What an executor ends with that could not begin, as when it does not reach its driver.
 const NOT_STARTED: i32 = 1;
 
-/// What has been seen; nothing where it was not looked for, or may not be seen.
+/// What was found; nothing where it was not looked up, or may not be read.
 #[derive(Clone, Debug, Default)]
 pub struct Evidence {
     pub nodes: Option<Nodes>,
@@ -55,7 +55,7 @@ pub struct Claims {
     pub classes: Option<Vec<String>>,
 }
 
-/// Where to look.
+/// A lookup that may explain a state.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lookup {
     Nodes,
@@ -69,7 +69,7 @@ pub enum Lookup {
     Log(Timestamp),
 }
 
-/// What a look found.
+/// The result of a lookup.
 #[derive(Clone, Debug)]
 pub enum LookupResult {
     Nodes(Nodes),
@@ -108,7 +108,7 @@ impl Evidence {
     }
 }
 
-/// What would explain this state better: nothing while all goes well.
+/// The lookups that would explain this state better; none while nothing is wrong.
 pub fn lookups(state: &State, observed: &Observed, limits: &Limits) -> BTreeSet<Lookup> {
     let mut looks = BTreeSet::new();
     match &state.status {

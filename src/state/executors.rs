@@ -20,13 +20,13 @@ pub struct Executors {
     pub blocked: Option<String>,
     /// What to do about executors that do not come, or do not stay.
     pub hint: Option<String>,
-    /// Why they do not reach their driver, where that was looked at.
+    /// Why they do not reach their driver, where that was looked up.
     pub cut_off: Option<String>,
     /// Whether none runs, and one has waited for a node for a while.
     pub starved: bool,
     /// The failure that was last.
     pub last_failure: Option<ExecutorFailure>,
-    /// The failure that tells most of them all.
+    /// The failure that explains most.
     pub main_failure: Option<ExecutorFailure>,
 }
 
@@ -83,7 +83,7 @@ impl Executors {
     }
 }
 
-/// A driver holds its room while no executor finds any: several such drivers block each other for ever.
+/// A driver holds its resources while no executor can be scheduled: several such drivers block each other forever.
 fn starvation(starved: Option<&Pod>, observed: &Observed) -> Option<String> {
     let executor = starved?;
     let gang = scheduler::all().filter(|rules| rules.explains_waits()).find_map(Rules::name);
@@ -97,7 +97,7 @@ fn starvation(starved: Option<&Pod>, observed: &Observed) -> Option<String> {
         .map(|why| format!("; {why}"))
         .unwrap_or_default();
     Some(format!(
-        "the driver holds its resources, and no executor has found any: request fewer or smaller executors, or {remedy}{why}"
+        "the driver holds its resources, and no executor can be scheduled: request fewer or smaller executors, or {remedy}{why}"
     ))
 }
 

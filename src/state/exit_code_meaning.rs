@@ -18,7 +18,7 @@ pub fn exit_code_meaning(code: i32) -> Option<&'static str> {
         134 => "aborted (SIGABRT), often a crash in native code",
         137 => "killed (SIGKILL), most often for memory",
         139 => "a crash in native code (SIGSEGV)",
-        143 => "told to stop (SIGTERM)",
+        143 => "terminated (SIGTERM)",
         _ => return None,
     })
 }

@@ -1,4 +1,4 @@
-//! A driver whose Spark has stopped while its process goes on: what keeps it is the program's own.
+//! A driver whose process keeps running after Spark has stopped: the program itself keeps it alive.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ const GRACE: Duration = Duration::from_secs(30);
 const LOOKS: [Duration; 3] = [Duration::from_secs(60), Duration::from_secs(300), Duration::from_secs(1800)];
 
 /// What goes on.
-pub const LINGERS: &str = "Spark has stopped, and the driver's process goes on";
+pub const LINGERS: &str = "Spark has stopped, but the driver's process is still running";
 /// What to try.
 pub const LINGERS_HINT: &str = "a thread that is no daemon keeps it (a pool, a timer, a server), or the program does more after spark.stop(): \
      end it with System.exit, in Python with os._exit, or delete the application";

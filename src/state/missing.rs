@@ -3,7 +3,7 @@
 use super::Evidence;
 use crate::diagnostic::nearest;
 
-/// More names than these are not told.
+/// How many names are listed at most.
 const MOST: usize = 10;
 
 /// What is missing, by what the cluster says of it.

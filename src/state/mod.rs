@@ -1,7 +1,7 @@
-//! What an application is doing, why it waits, and how it ended: read from its latest objects.
+//! An application's state, and why it is waiting or how it ended, derived from its latest objects.
 //!
-//! [`State::of`] is total and looks at nothing but its arguments, so that a missed, repeated or
-//! reordered event does no harm, and a second `sparkctl` says the same as the first.
+//! [`State::of`] is a total function of its arguments, so that a missed, repeated or reordered event does no harm, and a
+//! second `sparkctl` shows the same as the first.
 
 mod admission;
 mod attempts;
@@ -43,21 +43,21 @@ pub use waiting::{Waiting, event_time};
 
 use crate::manifests::HOLD;
 
-/// How long a trouble that rarely heals (image, config map, volume) is borne before it is fatal.
+/// How long to tolerate a problem that rarely resolves itself (image, config map, volume).
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
-/// What a judgement needs beside the objects.
+/// The time and the limits by which objects are judged.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// The cluster's present time: objects carry the cluster's times, so its clock counts.
+    /// The current time of the cluster, whose clock the times of objects are from.
     pub now: Timestamp,
-    /// How long an image, config map or volume may be missing before the application could not start.
+    /// How long to tolerate a missing image, config map or volume.
     pub patience: Duration,
-    /// How long after its creation the driver's container must run; for ever when absent.
+    /// How long after its creation the driver's container must run; without it there is no limit.
     pub start_timeout: Option<Duration>,
 }
 
-/// What an application is doing.
+/// The state of an application.
 #[derive(Clone, Debug, PartialEq)]
 pub struct State {
     pub status: Status,
@@ -79,10 +79,10 @@ pub enum Status {
     Held,
     /// Something must change before the driver's container can start.
     Waiting(Waiting),
-    /// On its way with nothing in it: what is being done.
+    /// It is starting: the current step.
     Starting(String),
     Running,
-    /// Told to stop, and not yet ended: by what.
+    /// It is being stopped, and has not ended: the reason.
     Stopping(String),
     Ended(Outcome),
 }
@@ -245,9 +245,8 @@ fn has_passed(since: Timestamp, span: Duration, limits: &Limits) -> bool {
     limits.now.duration_since(since).unsigned_abs() >= span && limits.now > since
 }
 
-/// When something began that a node or a controller noted by its own clock, brought between the latest time
-/// before it that the control plane noted (`after`) and the present: a clock that is wrong must neither end a
-/// wait at once nor keep it for ever.
+/// Clamps `at` into `after..=now`: nodes stamp times with their own clock, and a skewed one must neither end a wait at
+/// once nor prolong it forever.
 fn clamp_time(at: Timestamp, after: Timestamp, limits: &Limits) -> Timestamp {
     if at > limits.now { after } else { at.max(after) }
 }

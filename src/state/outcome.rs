@@ -82,12 +82,12 @@ impl Outcome {
 
     /// There is no driver, and none was ever seen.
     pub(super) fn never_seen() -> Outcome {
-        Outcome::plain(Ending::Unknown, "there is no driver pod, and nothing says how it ended")
+        Outcome::plain(Ending::Unknown, "there is no driver pod, and no record of how it ended")
     }
 
     /// There is no Job, and none was ever seen.
     pub(super) fn no_job() -> Outcome {
-        Outcome::plain(Ending::Unknown, "its Job is gone, and nothing says how it ended")
+        Outcome::plain(Ending::Unknown, "its Job is gone, and there is no record of how it ended")
     }
 
     /// The watch ended for good while the application may still have been running.
@@ -137,7 +137,7 @@ impl Outcome {
                 true => outcome,
                 false => Outcome {
                     hint: Some(format!(
-                        "its pod goes on because of container {}: make it a native sidecar, or keep it out",
+                        "its pod keeps running because of container {}: make it a native sidecar, or remove it",
                         sidecars.join(", ")
                     )),
                     ..outcome
@@ -184,7 +184,7 @@ impl Outcome {
             (Some(init), _) => Outcome::plain(Ending::CouldNotStart, &init),
             // The node refused a pod that a scheduler had placed there (OutOfcpu, NodeAffinity, …).
             (None, Some(reason)) => Outcome::plain(Ending::Lost, &reason),
-            (None, None) => Outcome::plain(Ending::Unknown, "the driver's pod failed, and nothing says why"),
+            (None, None) => Outcome::plain(Ending::Unknown, "the driver's pod failed, and no reason is given"),
         }
     }
 

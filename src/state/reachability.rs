@@ -1,5 +1,5 @@
-//! The way on which executors find and reach their driver: its Service, the Service's endpoints, and the network
-//! policies between. Only what is certainly wrong is told: whether a policy is enforced, the cluster's network decides.
+//! Whether executors can find and reach their driver: its Service, the Service's endpoints, and the network policies
+//! between. Only what is certainly wrong is reported; whether a policy is enforced depends on the cluster's network.
 
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::Value;
@@ -9,7 +9,7 @@ use crate::kubernetes::items;
 use crate::kubernetes::network_policy::{Direction, Port, allows, label, pod_ip, selecting};
 use crate::spark::Conf;
 
-/// What was seen of it when an executor had failed; nothing of what may not be seen.
+/// What was found when an executor had failed; nothing of what may not be read.
 #[derive(Clone, Debug, Default)]
 pub struct Reachability {
     pub service: Option<DriverService>,

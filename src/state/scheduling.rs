@@ -1,4 +1,4 @@
-//! What schedulers say of a pod.
+//! The conditions by which schedulers report on a pod.
 
 use k8s_openapi::api::core::v1::{Pod, PodCondition};
 use k8s_openapi::jiff::Timestamp;

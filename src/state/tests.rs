@@ -215,7 +215,7 @@ fn a_wait_is_an_end_once_the_start_is_overdue() {
 fn labels_that_no_node_has_are_told_beside_the_taints_of_others() {
     let message = "0/5 nodes are available: 3 node(s) had untolerated taint(s), 2 node(s) didn't match Pod's node affinity/selector.";
     let hint = waiting(&seen(unscheduled(message)), 20).hint.unwrap();
-    assert!(hint.contains("labels asked for") && hint.contains("toleration"), "{hint}");
+    assert!(hint.contains("requested labels") && hint.contains("toleration"), "{hint}");
 }
 
 #[test]

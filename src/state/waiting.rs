@@ -103,12 +103,12 @@ fn is_about_gang(message: &str, observed: &Observed) -> bool {
 /// What is being done for a driver that waits for nothing in particular.
 pub(super) fn step(driver: &Pod, observed: &Observed) -> String {
     if !scheduling::is_scheduled(driver) {
-        return "a node is being chosen".into();
+        return "it is being scheduled".into();
     }
     let latest = observed.driver_events().max_by_key(|event| event_time(event));
     match latest.and_then(|event| event.reason.as_deref()) {
         Some("Pulling") => "its image is being pulled".into(),
-        _ => "its container is being made".into(),
+        _ => "its container is being created".into(),
     }
 }
 
@@ -146,7 +146,7 @@ fn with_autoscaler(waiting: Waiting, observed: &Observed) -> Waiting {
     let said = event.message.as_deref().unwrap_or_default();
     let hint = match event.reason.as_deref() {
         Some("NotTriggerScaleUp") => format!("the autoscaler adds no node for it: {said}"),
-        _ => format!("a node is on its way: {said}"),
+        _ => format!("a node is being added: {said}"),
     };
     Waiting { hint: Some(hint), ..waiting }
 }
@@ -288,7 +288,7 @@ fn node_trouble(driver: &Pod, observed: &Observed, limits: &Limits) -> Option<Wa
     let message = event.message.clone().unwrap_or_default();
     let (reason, hint) = match event.reason.as_deref() {
         Some("FailedCreatePodSandBox") => {
-            (Reason::Sandbox, Some("the node's network or container runtime is in trouble: tell its administrator"))
+            (Reason::Sandbox, Some("the node's network or container runtime fails: ask its administrator"))
         }
         _ if message.contains("not found") => {
             (Reason::Volume, Some("what the volume refers to must exist in the application's own namespace"))

@@ -148,7 +148,7 @@ fn a_quota_a_limit_and_a_claim_that_is_going() {
     cluster().api.delete(&format!("{ranges}/small")).expect("deleting the limit range");
 
     for (name, hard, words) in [
-        ("few", json!({"pods": "2"}), "quota few allows pods 2, of which 0 is used, and the application needs 3"),
+        ("few", json!({"pods": "2"}), "quota few allows pods 2, 0 is used, and the application needs 3"),
         ("cpu", json!({"requests.cpu": "2"}), "quota cpu allows requests.cpu 2"),
         ("limits", json!({"limits.memory": "1Gi"}), "quota limits allows limits.memory 1Gi"),
     ] {

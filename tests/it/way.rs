@@ -89,7 +89,7 @@ fn executors_whose_drivers_service_was_deleted_are_told_so() {
 /// A real driver, by those who read its log and by those who do not.
 #[test]
 fn a_process_that_goes_on_when_spark_has_stopped_is_told() {
-    const STOPPED: &str = "Spark has stopped, and the driver's process goes on";
+    const STOPPED: &str = "Spark has stopped, but the driver's process is still running";
     let ns = Namespace::new("lingers");
     let program = file(&ns, "linger.py");
     let lines = [

@@ -1,4 +1,4 @@
-//! What the end of a log tells of a trouble that many have had, and what to do about it.
+//! Hints on known failures, by the end of a log.
 
 use crate::program::program;
 use crate::spark::stores;

@@ -1,4 +1,4 @@
-//! Of what a container's memory limit consists, and what to raise where it was too little.
+//! Hints on containers that ran out of memory: what the limit consists of, and what to raise.
 
 use k8s_openapi::api::core::v1::Pod;
 

@@ -1,4 +1,4 @@
-//! What to do about an object that the API server refuses, whoever wanted to make it.
+//! Hints on objects that the API server refuses.
 
 use crate::program::program;
 use crate::scheduler;
@@ -26,9 +26,9 @@ pub fn refusal_hint(message: &str, namespace: &str) -> Option<String> {
     } else if let Some(hint) = scheduler::all().find_map(|rules| rules.refusal_hint(message)) {
         hint.into()
     } else if says("failed calling webhook") {
-        "a webhook of the cluster does not answer: tell its administrator".into()
+        "a webhook of the cluster does not answer: ask its administrator".into()
     } else if says("denied the request") {
-        "this is a rule of the cluster's administrators: the webhook's name says whose".into()
+        "this is a rule of the cluster's administrators: the webhook's name shows which".into()
     } else if says("because it is being terminated") {
         format!("namespace {namespace} is being deleted: choose another with -n")
     } else if says("is forbidden: User") && namespace.is_empty() {

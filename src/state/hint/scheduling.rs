@@ -6,22 +6,22 @@ use crate::state::container::{Role, spark_container};
 
 /// What to do about a scheduler's reason.
 pub fn hint(message: &str, pod: &Pod) -> Option<String> {
-    let asks = || requests(pod).map(|asks| format!("; it asks for {asks}")).unwrap_or_default();
+    let asks = || requests(pod).map(|asks| format!("; it requests {asks}")).unwrap_or_default();
     let has = |part: &str| message.contains(part);
     let is_tainted = has("untolerated taint") || has("had taint");
     let lacks_labels = has("node affinity") || has("node selector");
     Some(if has("persistentvolumeclaim") || has("PersistentVolumeClaim") {
         "see why with: kubectl get pvc,storageclass; a claim that does not exist must be created first".into()
     } else if has("Insufficient") || has("Too many pods") {
-        format!("the rest waits for room: ask for less, or wait for other work to end or nodes to come{}", asks())
+        format!("there is not enough room: request less, or wait for other work to end or for more nodes{}", asks())
     } else if is_tainted && lacks_labels {
-        "no node has the labels asked for, unless one with that taint: compare with kubectl get nodes --show-labels, or add a toleration".into()
+        "no node without that taint has the requested labels: compare with kubectl get nodes --show-labels, or add a toleration".into()
     } else if is_tainted {
-        "add a toleration for that taint to the driver, or aim it at other nodes".into()
+        "add a toleration for that taint to the driver, or use other nodes".into()
     } else if lacks_labels {
-        "no node has the labels asked for: compare with kubectl get nodes --show-labels".into()
+        "no node has the requested labels: compare with kubectl get nodes --show-labels".into()
     } else if has("no node") {
-        "nodes may come with an autoscaler, or the cluster is not whole".into()
+        "an autoscaler may add nodes, or nodes are missing from the cluster".into()
     } else {
         return None;
     })

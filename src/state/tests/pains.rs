@@ -239,11 +239,11 @@ fn a_pending_driver_says_what_rules_the_nodes_out() {
     let (observed, now) = recorded("unschedulable");
     let wait = wait_of(&observed, now);
     assert_eq!(wait.message, "no node of 2 fits: 2 Insufficient cpu");
-    assert!(wait.hint.unwrap().contains("it asks for cpu 100, memory 32Mi"));
+    assert!(wait.hint.unwrap().contains("it requests cpu 100, memory 32Mi"));
     let (mut observed, now) = recorded("unschedulable");
     let container = &mut observed.driver.as_mut().unwrap().spec.as_mut().unwrap().containers[0];
     container.resources.as_mut().unwrap().requests.as_mut().unwrap().get_mut("cpu").unwrap().0 = "1k".into();
-    assert!(wait_of(&observed, now).hint.unwrap().contains("it asks for cpu 1000, memory 32Mi"));
+    assert!(wait_of(&observed, now).hint.unwrap().contains("it requests cpu 1000, memory 32Mi"));
     let wait = waiting(&seen(unscheduled("0/14 nodes are available: 2 Insufficient cpu, 12 Insufficient memory.")), 5);
     assert_eq!(wait.message, "no node of 14 fits: 12 Insufficient memory; 2 Insufficient cpu");
 }
@@ -567,7 +567,7 @@ fn an_unbound_claim_is_named() {
 fn an_autoscaler_is_quoted() {
     let unplaced = || seen(unscheduled("0/2 nodes are available: 2 Insufficient cpu."));
     let coming = with_event(unplaced(), event("TriggeredScaleUp", "pod triggered scale-up: [{pool 3->5 (max: 9)}]", 5));
-    assert!(waiting(&coming, 9).hint.unwrap().starts_with("a node is on its way: pod triggered scale-up"));
+    assert!(waiting(&coming, 9).hint.unwrap().starts_with("a node is being added: pod triggered scale-up"));
     let refused = with_event(unplaced(), event("NotTriggerScaleUp", "max node group size reached", 5));
     assert!(waiting(&refused, 9).hint.unwrap().contains("max node group size reached"));
 }
