@@ -85,14 +85,14 @@ where
 
     async fn send(&self, request: Request<Body>) -> kube::Result<Response<Body>> {
         let (head, body) = request.into_parts();
-        let again = body.try_clone().map(|body| Request::from_parts(head.clone(), body));
+        let repeated = body.try_clone().map(|body| Request::from_parts(head.clone(), body));
         let Generation { client, number } = self.latest();
         let response = client.send(Request::from_parts(head, body)).await?;
-        let Some(again) = again.filter(|_| response.status() == StatusCode::UNAUTHORIZED) else {
+        let Some(repeated) = repeated.filter(|_| response.status() == StatusCode::UNAUTHORIZED) else {
             return Ok(response);
         };
         match self.newer_than(number).await {
-            Some(client) => client.send(again).await,
+            Some(client) => client.send(repeated).await,
             None => Ok(response),
         }
     }
@@ -101,7 +101,7 @@ where
         self.latest.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// A client that replaced the one of this number, read now if there is none yet.
+    /// A client that replaced the one of this number; reads the credentials if there is none yet.
     ///
     /// Requests may be refused while the credentials are read: all of them wait for the same read.
     async fn newer_than(&self, number: u64) -> Option<Client> {
@@ -115,7 +115,7 @@ where
         }
         let read = (self.read)().await;
         *last_read = Some(Instant::now());
-        // What cannot be read now may be readable the next time.
+        // After an error, the next refused request reads them again.
         let client = read.ok()?;
         *self.latest.write().unwrap_or_else(PoisonError::into_inner) =
             Generation { client: client.clone(), number: number + 1 };
@@ -149,7 +149,7 @@ mod tests {
     #[tokio::test]
     async fn a_request_refused_while_credentials_are_read_is_sent_again_with_the_new_ones() {
         let (refused, accepted, reads) = (Arc::default(), Arc::default(), AtomicUsize::new(0));
-        // Reading takes until the test allows it to end.
+        // Blocks the read until both requests have been refused.
         let may_end = Semaphore::new(0);
         let read = || async {
             reads.fetch_add(1, Ordering::Relaxed);

@@ -180,8 +180,8 @@ mod tests {
     }
 
     fn refused(folder: &Path) -> String {
-        let said = pack(folder, "lib.zip").err().expect("a refusal").message;
-        said.replace(&fs::canonicalize(folder).unwrap().display().to_string(), "lib")
+        let message = pack(folder, "lib.zip").err().expect("a refusal").message;
+        message.replace(&fs::canonicalize(folder).unwrap().display().to_string(), "lib")
     }
 
     #[test]

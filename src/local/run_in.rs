@@ -13,9 +13,9 @@ use super::versions::SparkVersion;
 /// Where to run a job, as `--local-in` says.
 #[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunIn {
-    /// On `SPARK_HOME`, an installed pyspark, or a downloaded Spark
+    /// `SPARK_HOME`, an installed pyspark, or a downloaded Spark
     Machine,
-    /// In a container of the job's image, with podman or docker, whichever is installed
+    /// A container of the job's image, with podman or docker, whichever is installed
     Container,
     Podman,
     Docker,
