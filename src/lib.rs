@@ -56,7 +56,7 @@ use tracing_subscriber::EnvFilter;
 /// Runs sparkctl with the arguments of this process.
 pub fn main() -> process::ExitCode {
     program::set_name(std::env::args_os().next().as_deref());
-    cli::complete::answer(cli::Cli::called);
+    cli::complete::answer(cli::Cli::command_as_invoked);
     run()
 }
 

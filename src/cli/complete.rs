@@ -1,4 +1,4 @@
-//! Completion in the shell, with the names that the cluster has.
+//! Shell completion, with names from the cluster.
 
 use std::time::Duration;
 
@@ -10,19 +10,19 @@ use super::cluster_args::ClusterArgs;
 use crate::cluster::{self, Cluster};
 use crate::scheduler::{self, Rules};
 
-/// The variable by which a shell asks for completions.
+/// The environment variable with which a shell asks for completions.
 const ASKED: &str = "SPARKCTL_COMPLETE";
 
-/// A shell does not wait for longer; then it has no names.
+/// How long to ask the cluster for names; then there are none.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Answers a shell that asks for completions, and ends; otherwise does nothing. To be called
-/// before there is an async runtime, because the cluster is asked in one of its own.
+/// Answers a shell that asks for completions, and exits; otherwise does nothing. Must be called before there is an async
+/// runtime, because it starts one of its own.
 pub fn answer(command: fn() -> Command) {
     CompleteEnv::with_factory(move || with_names(command())).var(ASKED).complete();
 }
 
-/// What a shell has to be told once, so that it asks.
+/// The script that registers the completions with a shell.
 pub fn registration(shell: &str) -> Result<String, String> {
     let shells = Shells::builtins();
     let known = || shells.names().collect::<Vec<_>>().join(", ");
@@ -39,7 +39,7 @@ fn queues() -> Vec<CompletionCandidate> {
     queues.flat_map(|queues| asked(&format!("/apis/{}/{}", queues.version, queues.plural))).collect()
 }
 
-/// The command with completers at those of its arguments that name things of the cluster.
+/// Adds completers to the arguments that name something in the cluster.
 fn with_names(command: Command) -> Command {
     let named = |id: &str, of_application: bool| {
         let names: fn() -> Vec<CompletionCandidate> = match id {
@@ -72,7 +72,7 @@ fn applications() -> Vec<CompletionCandidate> {
     })
 }
 
-/// Names of a cluster that can be reached. What goes wrong is no matter for a completion.
+/// The names as candidates; none if the cluster is unreachable.
 fn candidates(names: impl AsyncFnOnce(Cluster) -> Vec<String>) -> Vec<CompletionCandidate> {
     let cluster_args = cluster_args(std::env::args());
     let ask = async {
@@ -89,7 +89,7 @@ fn candidates(names: impl AsyncFnOnce(Cluster) -> Vec<String>) -> Vec<Completion
     names.into_iter().map(CompletionCandidate::new).collect()
 }
 
-/// Cluster and namespace, as far as the unfinished command line says.
+/// The cluster and namespace that the unfinished command line names.
 fn cluster_args(words: impl Iterator<Item = String>) -> ClusterArgs {
     let mut words = words.peekable();
     let mut cluster_args = ClusterArgs {

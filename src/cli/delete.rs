@@ -5,7 +5,7 @@ use crate::cluster::{connect, delete, find, schedule};
 use crate::exit_code::ExitCode;
 use crate::terminal::messages;
 
-/// Marks what the Spark operator runs.
+/// The label on pods that the Spark operator creates.
 pub(super) const OPERATOR: &str = "sparkoperator.k8s.io/launched-by-spark-operator";
 
 /// Delete applications or schedules with all their objects, even if they are running

@@ -12,7 +12,7 @@ use crate::report::{self, FailureReport, clean};
 use crate::state::{self, Ending, LINGERS, LINGERS_HINT, Limits, Observed, State, Status};
 use crate::terminal::{messages, stdout};
 
-/// How many of the latest events are shown.
+/// How many of the latest events to show.
 const EVENTS: usize = 12;
 
 /// Show details of an application: its state, why it is waiting or failed, and its latest events
@@ -49,7 +49,7 @@ impl Describe {
     }
 }
 
-/// The state of what was seen at a glance, with a look at what explains it.
+/// The state of an application, after looking up what may explain it.
 pub async fn state_explained(cluster: &Cluster, observed: &mut Observed) -> State {
     let limits = Limits::at(cluster.now());
     let state = State::of(observed, &limits);
@@ -61,7 +61,7 @@ pub async fn state_explained(cluster: &Cluster, observed: &mut Observed) -> Stat
     State::of(observed, &limits)
 }
 
-/// Who made the driver's pod, as far as its labels tell.
+/// Who created the driver pod, according to its labels.
 pub fn submitter(driver: &Pod) -> &'static str {
     let label = |key: &str| driver.metadata.labels.as_ref().and_then(|labels| labels.get(key));
     if label("app.kubernetes.io/managed-by").is_some_and(|by| by == "sparkctl") {

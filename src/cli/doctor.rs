@@ -66,7 +66,7 @@ impl Doctor {
     }
 }
 
-/// A check as lines for people.
+/// Formats a check for people.
 fn text(check: &Check) -> String {
     let Check { what, verdict, message, remedy } = check;
     let colour = match verdict {
@@ -83,7 +83,7 @@ fn text(check: &Check) -> String {
     }
 }
 
-/// What was found, and the exit code that it comes to.
+/// The results of the checks, and the exit code that follows from them.
 struct Findings {
     checks: Vec<Check>,
     code: ExitCode,
@@ -132,10 +132,10 @@ fn needs(job: &Job, cluster_args: &ClusterArgs, identity: &Identity) -> Result<R
         .map_err(|problem| anyhow::anyhow!(problem.message))
 }
 
-/// Tells what stands in the way of any of the jobs. Returns the exit code, 0 when nothing does.
+/// Checks the jobs and prints the checks that failed. Returns the exit code.
 ///
 /// # Errors
-/// A setting that Spark would refuse.
+/// A job has a setting that Spark would refuse.
 pub async fn check(
     jobs: &[Job],
     cluster_args: &ClusterArgs,

@@ -46,10 +46,10 @@ impl Events {
     }
 }
 
-/// A table of events.
+/// Formats events as a table.
 pub fn lines(events: &[Event], now: Timestamp) -> Vec<String> {
     let head = ["AGE", "TYPE", "REASON", "OBJECT", "MESSAGE"].map(str::to_owned).to_vec();
-    // In whole seconds, as most of them are noted.
+    // In whole seconds, the precision of most events.
     let age = |at: Timestamp| span(SignedDuration::from_secs(now.as_second() - at.as_second()));
     let row = |event: &Event| {
         let count = event.count.filter(|count| *count > 1).map(|count| format!(" (x{count})")).unwrap_or_default();

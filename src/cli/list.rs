@@ -43,7 +43,7 @@ pub struct List {
     cluster_args: ClusterArgs,
 }
 
-/// Which applications.
+/// A filter on states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Wanted {
     /// The driver has not started
@@ -115,7 +115,7 @@ impl List {
             }
         }
         if !schedules.is_empty() {
-            // Told apart from the applications only where there are some.
+            // An empty line separates them from applications.
             let apart = if rows.is_empty() { None } else { Some(String::new()) };
             let lines = schedule_table(&schedules, cluster.now(), self.all_namespaces);
             stdout::print(apart.into_iter().chain(lines))?;
@@ -123,12 +123,12 @@ impl List {
         Ok(ExitCode::Succeeded)
     }
 
-    /// Whether less than all is asked for.
+    /// Whether applications are filtered.
     fn is_choosy(&self) -> bool {
         !self.state.is_empty() || self.selector.is_some() || self.since.is_some()
     }
 
-    /// For a table of all that there is; a filter asks for applications. Where they may not be seen there are none.
+    /// The schedules for a table without filters; none if they may not be listed.
     async fn schedules(&self, cluster: &Cluster) -> Result<Vec<Schedule>> {
         let is_table = matches!(self.output, Form::Table | Form::Wide);
         if !is_table || self.is_choosy() {
@@ -205,7 +205,7 @@ impl<'a> Row<'a> {
     }
 }
 
-/// Columns as wide as their widest cell; the last as long as it is.
+/// Formats cells in columns, each as wide as its widest cell.
 pub fn table(cells: &[Vec<String>]) -> Vec<String> {
     let columns = cells.first().map_or(0, Vec::len);
     let width = |column: usize| cells.iter().map(|row| row[column].width()).max().unwrap_or_default();

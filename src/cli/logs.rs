@@ -78,7 +78,7 @@ impl Logs {
     }
 }
 
-/// The driver of an attempt, as the ends of attempts are told.
+/// The driver pod of an attempt.
 fn find_attempt<'a>(observed: &'a Observed, number: usize, application: &Application) -> Result<&'a Pod, Refusal> {
     state::driver_of_attempt(observed, number).ok_or_else(|| {
         let failure = Failure::Missing("it has no driver pod, or the pod is gone".into());
@@ -86,7 +86,7 @@ fn find_attempt<'a>(observed: &'a Observed, number: usize, application: &Applica
     })
 }
 
-/// An executor by its number or its pod's name.
+/// Finds an executor by its ID or pod name.
 fn find_executor(observed: &Observed, wanted: &str, application: &Application) -> Result<Pod, Refusal> {
     let id = |pod: &Pod| state::executor_id(pod).map(str::to_owned);
     let is_wanted = |(name, pod): &(&String, &Pod)| *name == wanted || id(pod).as_deref() == Some(wanted);
@@ -110,7 +110,7 @@ fn find_executor(observed: &Observed, wanted: &str, application: &Application) -
     })
 }
 
-/// Copies an executor's log until its container ends, or its pod is gone.
+/// Copies an executor's log until its container ends or its pod is deleted.
 async fn follow_executor(cluster: &Cluster, application: &Application, pod: &Pod) -> Result<ExitCode> {
     let interrupt = Interrupt::listen()?;
     let name = pod.metadata.name.as_deref().unwrap_or_default();

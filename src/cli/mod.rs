@@ -1,4 +1,4 @@
-//! What can be asked: one file per command.
+//! The command line: one file per command.
 
 mod attach;
 mod cluster_args;
@@ -74,7 +74,7 @@ enum Command {
     Gc(gc::Gc),
 }
 
-/// What `--color` says of help and of mistakes in the command line, which are told before it is read.
+/// The value of `--color` for help and usage errors, which clap prints before it has parsed the flag.
 fn asked_color(arguments: impl Iterator<Item = String>) -> clap::ColorChoice {
     let arguments: Vec<String> = arguments.take_while(|argument| argument != "--").collect();
     let pairs = arguments.windows(2).filter(|pair| pair[0] == "--color").map(|pair| pair[1].as_str());
@@ -86,7 +86,7 @@ fn asked_color(arguments: impl Iterator<Item = String>) -> clap::ColorChoice {
     }
 }
 
-/// For people, or for programs: one JSON object per line.
+/// Output format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Form {
     Text,
@@ -101,17 +101,17 @@ enum Color {
 }
 
 impl Cli {
-    /// The command under the name that it was called by: as a plugin of kubectl it is one of its words.
-    pub fn called() -> clap::Command {
+    /// The command under the name that it was started with: `sparkctl`, or `kubectl spark` as a plugin of kubectl.
+    pub fn command_as_invoked() -> clap::Command {
         match crate::program::is_plugin() {
             true => Self::command().bin_name("kubectl spark").display_name("kubectl-spark"),
             false => Self::command(),
         }
     }
 
-    /// What the command line asks for. A wrong one ends the process, and so do --help and --version.
+    /// Parses the command line. Exits on a usage error, and after --help and --version.
     pub fn of_arguments() -> Self {
-        let matches = Self::called()
+        let matches = Self::command_as_invoked()
             .color(asked_color(std::env::args_os().map(|argument| argument.to_string_lossy().into_owned())))
             .get_matches();
         Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
@@ -147,7 +147,7 @@ impl Cli {
             Command::Logs(logs) => logs.run().await,
             Command::Delete(delete) => delete.run().await,
             Command::Completions(completions) => completions.run(),
-            Command::Man(man) => man.run(Self::called()),
+            Command::Man(man) => man.run(Self::command_as_invoked()),
             Command::Schedules(schedules) => schedules.run().await,
             Command::Suspend(suspend) => suspend.run().await,
             Command::Resume(resume) => resume.run().await,
@@ -167,7 +167,7 @@ pub fn report_error(error: &anyhow::Error) -> ExitCode {
     cluster::exit_code(error)
 }
 
-/// An object as YAML that readers of YAML 1.1 understand too, long texts unfolded.
+/// Formats an object as YAML that YAML 1.1 parsers read as well, without folding long texts.
 pub fn yaml(object: &Value) -> Result<String> {
     let options = serde_yaml::ser_options! { folded_wrap_chars: 1_000_000, min_fold_chars: 1_000_000 };
     serde_yaml::to_string_with_options(object, options).context("writing an object as YAML")

@@ -66,33 +66,35 @@ fn id(text: &str) -> Result<String, String> {
 }
 
 impl Identity {
-    /// A new identity, unless one is given, or made by the name of the run.
+    /// A new identity, unless one is given or derived from the run key.
     pub fn submission(&self, job: &Job) -> Submission {
         let id = self.id.clone().or_else(|| self.of_key(job));
         let id = id.unwrap_or_else(|| Uuid::now_v7().simple().to_string());
         Submission { id, user: user(), key: self.run_key.clone() }
     }
 
-    /// The same for the same application and key, wherever it is submitted.
+    /// The ID derived from application and run key, the same wherever it is submitted.
     fn of_key(&self, job: &Job) -> Option<String> {
         let key = self.run_key.as_ref()?;
         Some(of_hash(&format!("{}\n{key}", job.title())))
     }
 
-    /// The given identity, or one that is the same whenever the job is.
+    /// The given identity, or one that is derived from the job, so that the same job has the same one.
     fn of_content(&self, job: &Job) -> Submission {
         let id = self.id.clone().or_else(|| self.of_key(job)).unwrap_or_else(|| of_hash(&format!("{job:?}")));
         Submission { id, user: user(), key: self.run_key.clone() }
     }
 }
 
-/// An id made of a text: its version as a UUID is 8, "made by a rule of one's own" (RFC 9562).
+/// An ID derived from a text, as a UUID of version 8.
+///
+/// Source: RFC 9562, section 5.8.
 fn of_hash(text: &str) -> String {
     let hash = crate::kubernetes::names::hash(text, 32);
     format!("{}8{}", &hash[..12], &hash[13..])
 }
 
-/// The user that Spark is told of.
+/// The user name that Spark would use.
 ///
 /// Source: `Utils.getCurrentUserName` of Spark, and Hadoop's `UserGroupInformation`.
 fn user() -> String {
@@ -104,7 +106,7 @@ fn user() -> String {
         .unwrap_or_else(|| "spark".into())
 }
 
-/// The namespace of a job: the flag's, the file's, or the kubeconfig's.
+/// The namespace of a job: from the flag, the file, or the kubeconfig.
 pub fn namespace_of(job: &Job, cluster_args: &ClusterArgs) -> String {
     let given = cluster_args.namespace.clone().or_else(|| job.namespace.clone());
     given.unwrap_or_else(|| cluster::namespace(&cluster_args.options()))
@@ -121,10 +123,10 @@ fn account() -> Option<String> {
     })
 }
 
-/// The objects of a job in its namespace: the flag's, the file's, or the kubeconfig's.
+/// The objects of a job in its namespace.
 ///
 /// # Errors
-/// A setting that Spark would refuse.
+/// The job has a setting that Spark would refuse.
 pub fn manifests_of(
     job: &Job,
     cluster_args: &ClusterArgs,
@@ -166,7 +168,7 @@ impl Render {
     }
 }
 
-/// Takes the hold from a carrier: the gate of a pod, the suspension of a Job.
+/// Removes the hold from a carrier: the gate of a pod, or the suspension of a Job.
 fn release(object: &mut Value) {
     if object
         .pointer_mut("/metadata/annotations")

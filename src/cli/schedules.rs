@@ -81,7 +81,7 @@ impl Schedules {
     }
 }
 
-/// Schedules in columns, with their namespaces where there are several.
+/// Formats schedules as a table, with their namespaces if there may be several.
 pub fn table(all: &[Schedule], now: Timestamp, namespaces: bool) -> Vec<String> {
     let head = ["NAMESPACE", "NAME", "STATE", "ACTIVE", "LAST RUN", "SCHEDULE"].map(str::to_owned).to_vec();
     let mut rows: Vec<Vec<String>> =
@@ -127,7 +127,7 @@ impl Run {
         let interrupt = Interrupt::listen()?;
         let cluster = connect(self.cluster_args.options()).await?;
         let schedule = cluster::find_schedule(&cluster, &self.name).await?;
-        // The last digits of such an id are random.
+        // The last digits of such an ID are random.
         let id = Uuid::now_v7().simple().to_string();
         let application = cluster::run_now(&cluster, &schedule, &id[id.len() - 8..]).await?;
         messages::line(&format!("started a run of {}: {}", self.name, application.carrier.describe()));
@@ -139,8 +139,8 @@ impl Run {
     }
 }
 
-/// What is said of a schedule: itself, and the runs of it that are kept.
-pub async fn tell(cluster: &Cluster, schedule: &Schedule, output: Output) -> Result<()> {
+/// Prints a schedule and its runs that are still in the cluster.
+pub async fn print_status(cluster: &Cluster, schedule: &Schedule, output: Output) -> Result<()> {
     let runs = cluster::runs(cluster, schedule).await?;
     let limits = Limits::at(cluster.now());
     match output {
@@ -165,7 +165,7 @@ pub async fn tell(cluster: &Cluster, schedule: &Schedule, output: Output) -> Res
     Ok(())
 }
 
-/// What a submitter is told of a schedule that is in force.
+/// Commands for a schedule that has just been submitted.
 pub fn next_steps(application: &Application) -> Vec<String> {
     let Application { name, namespace, .. } = application;
     let program = program();

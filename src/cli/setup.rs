@@ -73,7 +73,7 @@ impl Setup {
         let objects = setup.objects().map_err(|error| anyhow!("reading the built-in objects: {error}"))?;
         if self.apply {
             let cluster = cluster::connect(self.cluster_args.options()).await?;
-            // The namespace comes first among them.
+            // The namespace is the first of them.
             for object in &objects {
                 messages::line(&format!("applied {}", cluster::apply(&cluster, object).await?));
             }

@@ -27,7 +27,7 @@ impl Status {
     pub async fn run(self) -> Result<ExitCode> {
         let cluster = connect(self.cluster_args.options()).await?;
         if let Some(schedule) = schedule(&cluster, &self.name).await? {
-            schedules::tell(&cluster, &schedule, self.output).await?;
+            schedules::print_status(&cluster, &schedule, self.output).await?;
             return Ok(ExitCode::Succeeded);
         }
         let application = find(&cluster, &self.name).await?.application;

@@ -102,7 +102,7 @@ async fn serve(mut socket: TcpStream, target: Arc<(Cluster, Pod)>) {
     }
 }
 
-/// Opens the browser, where there is one.
+/// Opens the browser, if there is one.
 fn open(address: &str) {
     let program = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
     let opened = Command::new(program).arg(address).stdout(Stdio::null()).stderr(Stdio::null()).spawn();

@@ -44,7 +44,7 @@ impl Goal {
     fn reached(self, state: &State) -> Option<ExitCode> {
         match (self, &state.status) {
             (Goal::Running, Status::Running) => Some(ExitCode::Succeeded),
-            // Whether it has ended is just what is not known.
+            // An unknown outcome may not be an end.
             (Goal::Finished, Status::Ended(outcome)) if outcome.ending != Ending::Unknown => Some(ExitCode::Succeeded),
             (_, Status::Ended(outcome)) => Some(outcome.ending.exit_code()),
             _ => None,
@@ -112,14 +112,14 @@ mod tests {
     }
 
     #[test]
-    fn an_end_that_is_not_known_is_no_end() {
+    fn an_unknown_outcome_is_not_an_end() {
         let unknown = state(Status::Ended(Outcome::out_of_sight("x")));
         assert_eq!(Goal::Finished.reached(&unknown), Some(ExitCode::Unknown));
         assert_eq!(Goal::Running.reached(&unknown), Some(ExitCode::Unknown));
     }
 
     #[test]
-    fn running_is_no_end_for_those_who_wait_for_one() {
+    fn running_is_not_finished() {
         assert_eq!(Goal::Running.reached(&state(Status::Running)), Some(ExitCode::Succeeded));
         assert_eq!(Goal::Finished.reached(&state(Status::Running)), None);
     }

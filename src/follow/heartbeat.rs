@@ -1,4 +1,4 @@
-//! Heartbeats: whoever watches over pipelines is told of a run's beginning and end.
+//! Heartbeats: requests that report the start and end of a run to a monitoring service.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,16 +8,17 @@ use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 
 use crate::terminal::messages;
 
-/// A watcher that does not answer must not hold up what is watched.
+/// A monitoring service that does not answer must not delay the run.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// An address that is asked for at the start (`URL/start`), after a success (`URL`) and after a failure
-/// (`URL/fail`), as Healthchecks and its kin have it.
+/// A URL to request at the start (`URL/start`), after a success (`URL`) and after a failure (`URL/fail`).
+///
+/// Source: the pinging API of Healthchecks, which other services share.
 #[derive(Clone, Debug)]
 pub struct Ping(String);
 
 /// # Errors
-/// It is not an address of HTTP.
+/// It is not an HTTP URL.
 pub fn ping(url: &str) -> Result<Ping> {
     match url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")) {
         Some(rest) if !rest.is_empty() => Ok(Ping(url.trim_end_matches('/').to_owned())),
@@ -27,20 +28,20 @@ pub fn ping(url: &str) -> Result<Ping> {
 
 impl Ping {
     pub async fn start(&self) {
-        self.tell(format!("{}/start", self.0)).await;
+        self.request(format!("{}/start", self.0)).await;
     }
 
     pub async fn end(&self, succeeded: bool) {
         match succeeded {
-            true => self.tell(self.0.clone()).await,
-            false => self.tell(format!("{}/fail", self.0)).await,
+            true => self.request(self.0.clone()).await,
+            false => self.request(format!("{}/fail", self.0)).await,
         }
     }
 
-    /// Whatever comes of it, the run's result stays what it is.
-    async fn tell(&self, url: String) {
-        let told = tokio::task::spawn_blocking(move || agent().get(&url).call().map(drop)).await;
-        if let Ok(Err(error)) = told {
+    /// Sends the request. Its failure is a warning, and does not change the result of the run.
+    async fn request(&self, url: String) {
+        let response = tokio::task::spawn_blocking(move || agent().get(&url).call().map(drop)).await;
+        if let Ok(Err(error)) = response {
             messages::warn(&format!("sending the heartbeat failed: {error}"));
         }
     }
@@ -68,14 +69,14 @@ mod tests {
     use super::ping;
 
     #[test]
-    fn takes_addresses_of_http_alone() {
+    fn accepts_only_http_urls() {
         assert!(ping("https://hc-ping.com/x").is_ok());
         assert!(ping("hc-ping.com/x").is_err());
         assert!(ping("https://").is_err());
     }
 
     #[tokio::test]
-    async fn tells_start_success_and_failure_apart() {
+    async fn requests_a_path_each_for_start_success_and_failure() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}/job/", listener.local_addr().expect("an address"));
         let heard = std::thread::spawn(move || {

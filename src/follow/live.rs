@@ -1,4 +1,4 @@
-//! The view that is drawn anew on a terminal while an application is followed.
+//! The live view of an application that is followed on a terminal.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -9,14 +9,14 @@ use crate::report::{clean, executor_words, words};
 use crate::state::State;
 use crate::terminal::{messages, remove_view_on_stop};
 
-/// How often the clock and the spinner move, and the view is fitted to the terminal.
+/// How often the clock and the spinner advance, and the view is fitted to the terminal.
 const TICK: Duration = Duration::from_millis(250);
-/// How many of the log's last lines are shown.
+/// How many of the last log lines the view shows.
 const LOG: usize = 3;
-/// How many stages are shown.
+/// How many stages the view shows.
 const STAGES: usize = 4;
 
-/// What the view shows of one application.
+/// The content of the view.
 pub struct Live {
     name: String,
     head: String,
@@ -24,7 +24,7 @@ pub struct Live {
     stages: Vec<String>,
     /// The last lines of the log, unless it is copied to stdout.
     log: VecDeque<String>,
-    /// Its end ends the clock.
+    /// Dropping it stops the clock.
     _clock: Sender<()>,
 }
 
@@ -33,7 +33,7 @@ impl Live {
         remove_view_on_stop();
         messages::begin_view();
         let (clock, is_over) = channel();
-        // A thread: the clock also moves while the rest of a log is waited for.
+        // A thread, because the clock also advances while the follower waits for the rest of a log.
         std::thread::spawn(move || {
             while is_over.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
                 messages::with_view(|view| view.tick());
@@ -73,7 +73,7 @@ impl Live {
         self.draw();
     }
 
-    /// A line of the log that is not copied to stdout.
+    /// Adds a line of a log that is not copied to stdout.
     pub fn log(&mut self, line: &str) {
         self.log.push_back(clean(&format!("| {line}")));
         if self.log.len() > LOG {
@@ -112,7 +112,7 @@ mod tests {
     use crate::cluster::Stage;
 
     #[test]
-    fn shows_what_others_wrote_without_obeying_it() {
+    fn shows_control_characters_without_obeying_them() {
         let mut live = Live::of("x");
         live.log("a\x1b[2Jb\rc\n");
         live.stages(&[Stage { name: "reduce\x07".into(), num_tasks: 1, ..Stage::default() }]);

@@ -1,4 +1,4 @@
-//! A run on this machine, said like a run on a cluster: the same lines, JSON and exit codes.
+//! Reports a run on this machine like a run on a cluster: with the same lines, JSON and exit codes.
 
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::manifests::{Application, Carrier};
 use crate::report::{FailureLogs, FailureReport, Output};
 use crate::state::{self, Durations, Ending, Executors, Outcome, State, Status};
 
-/// Running on this machine.
+/// Flags for a run on this machine.
 #[derive(clap::Args, Clone, Debug, Default)]
 #[command(next_help_heading = "On this machine")]
 pub struct Local {
@@ -32,11 +32,11 @@ pub struct Local {
     local_in: Option<RunIn>,
 }
 
-/// Events that wait to be told; a driver that writes faster than they are read is slowed down.
-const WAITING: usize = 64;
+/// How many events may be queued; a driver that writes faster than they are reported is slowed down.
+const QUEUED: usize = 64;
 
 impl Local {
-    /// The cores to run on, none for all; nothing at all when the cluster is meant.
+    /// The number of cores to run on, `Some(None)` for all of them; `None` for a run on the cluster.
     pub fn cores(&self) -> Option<Option<u32>> {
         self.local.map(|cores| (cores > 0).then_some(cores))
     }
@@ -50,27 +50,27 @@ impl Local {
         let draws = std::io::stderr().is_terminal() && options.output() == Output::Text;
         let environment = Environment::of_this_process(draws)?;
         let job = LocalJob::of(job, cores, self.local_in);
-        let mut told = LocalReporter::of(&job, options)?;
+        let mut reporter = LocalReporter::of(&job, options)?;
         if !job.without_effect.is_empty() {
-            told.reporter.note(&format!("no effect on this machine: {}", job.without_effect.join(", ")));
+            reporter.reporter.note(&format!("no effect on this machine: {}", job.without_effect.join(", ")));
         }
-        told.state(Status::Starting("finding Spark and Java".into()), Durations::default());
-        let (events, mut heard) = mpsc::channel(WAITING);
+        reporter.state(Status::Starting("finding Spark and Java".into()), Durations::default());
+        let (events, mut received) = mpsc::channel(QUEUED);
         let mut run = std::pin::pin!(local::run(job, environment, options.timeout, events));
         let outcome = loop {
             tokio::select! {
-                Some(event) = heard.recv() => told.event(event),
+                Some(event) = received.recv() => reporter.event(event),
                 outcome = &mut run => break outcome,
             }
         };
-        while let Ok(event) = heard.try_recv() {
-            told.event(event);
+        while let Ok(event) = received.try_recv() {
+            reporter.event(event);
         }
-        Ok(told.end(outcome))
+        Ok(reporter.end(outcome))
     }
 }
 
-/// What is told of a run.
+/// Reports the events of a local run.
 struct LocalReporter<'a> {
     application: Application,
     options: &'a FollowOptions,
@@ -103,7 +103,7 @@ impl<'a> LocalReporter<'a> {
         }
     }
 
-    /// The driver's output is this process's, but for JSON, which has stdout for itself.
+    /// Copies the driver's output to that of this process, except with JSON, which has stdout for itself.
     fn output(&mut self, which: local::Output, piece: &[u8]) {
         let lines = self.log.lines(which, piece);
         match (self.options.output(), which) {
@@ -112,7 +112,7 @@ impl<'a> LocalReporter<'a> {
             }
             (Output::Text | Output::Quiet, local::Output::Stdout) => self.reporter.data(piece),
             _ => {
-                // Nobody is left to be told that stderr is closed.
+                // There is nowhere to report that stderr is closed.
                 let _ = std::io::stderr().write_all(piece);
             }
         }
@@ -129,7 +129,7 @@ impl<'a> LocalReporter<'a> {
         });
     }
 
-    /// Says how it ended. Returns the exit code.
+    /// Reports how the run ended. Returns the exit code.
     fn end(mut self, run: Result<local::Outcome>) -> ExitCode {
         if self.options.output() == Output::Json && self.options.logs.is_some() {
             for text in self.log.rest() {
@@ -137,9 +137,9 @@ impl<'a> LocalReporter<'a> {
             }
         }
         let name = self.application.name.clone();
-        let left = |told: &mut Self, why: &str, code: ExitCode| {
+        let leave = |this: &mut Self, why: &str, code: ExitCode| {
             let message = format!("{why}: {name} was stopped");
-            told.reporter.leave("Deleted", &message, std::slice::from_ref(&message), code, None);
+            this.reporter.leave("Deleted", &message, std::slice::from_ref(&message), code, None);
             code
         };
         let (outcome, durations) = match run {
@@ -147,8 +147,8 @@ impl<'a> LocalReporter<'a> {
             Ok(local::Outcome { ended, prepared, ran }) => {
                 let durations = Durations { queued: None, starting: signed(prepared), ran: ran.and_then(signed) };
                 match ended {
-                    Ended::Interrupted(signal) => return left(&mut self, "interrupted", signal.exit_code()),
-                    Ended::TimedOut => return left(&mut self, "timed out", ExitCode::TimedOut),
+                    Ended::Interrupted(signal) => return leave(&mut self, "interrupted", signal.exit_code()),
+                    Ended::TimedOut => return leave(&mut self, "timed out", ExitCode::TimedOut),
                     Ended::Exited(code) => (exited(i32::from(code)), durations),
                     Ended::Killed(signal) => (exited(128 + signal), durations),
                 }
@@ -190,19 +190,19 @@ fn could_not_start(why: &str) -> Outcome {
     Outcome { ending: Ending::CouldNotStart, message: why.to_owned(), hint: None, driver_exit_code: None }
 }
 
-/// A line that does not end is cut here.
+/// Longer lines are split here.
 const LONGEST: usize = 1 << 20;
 
-/// What the driver wrote, in lines, the last of them kept to explain a failure.
+/// The driver's output in lines. The last ones are kept to explain a failure.
 #[derive(Default)]
 struct DriverLog {
     tail: std::collections::VecDeque<Vec<u8>>,
-    /// The beginnings of lines that have not ended.
+    /// Incomplete lines of stdout and stderr.
     begun: [Vec<u8>; 2],
 }
 
 impl DriverLog {
-    /// The lines that a piece of output ends.
+    /// The lines that a piece of output completes.
     fn lines(&mut self, which: local::Output, piece: &[u8]) -> Vec<Vec<u8>> {
         let begun = &mut self.begun[usize::from(which == local::Output::Stderr)];
         begun.extend_from_slice(piece);
@@ -215,7 +215,7 @@ impl DriverLog {
         lines
     }
 
-    /// The lines that never ended.
+    /// The incomplete lines.
     fn rest(&mut self) -> Vec<Vec<u8>> {
         let rest: Vec<Vec<u8>> = self.begun.iter_mut().map(std::mem::take).filter(|line| !line.is_empty()).collect();
         self.keep(&rest);
@@ -238,7 +238,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn puts_the_pieces_of_lines_together() {
+    fn joins_the_pieces_of_a_line() {
         let mut log = DriverLog::default();
         assert_eq!(log.lines(local::Output::Stdout, b"one\ntw"), [b"one\n"]);
         assert_eq!(log.lines(local::Output::Stderr, b"other\n"), [b"other\n"]);

@@ -1,5 +1,5 @@
-//! From an application that is in the cluster to an exit code: watches, says what changes, and leaves
-//! at its end, at a signal, or when its time is over.
+//! Follows an application in the cluster to an exit code: reports its changes, and returns at its end, on a signal, or
+//! when `--timeout` expires.
 
 pub mod failure;
 pub mod heartbeat;
@@ -28,28 +28,27 @@ use crate::state::{self, Ending, Limits, LookupResult, Observed, Outcome, State,
 use crate::terminal::Interrupt;
 use crate::time::until;
 
-/// How often a state is judged anew though nothing changed: time alone may turn a wait into an end.
+/// How often to evaluate the state although nothing has changed: time alone may turn a wait into a failure.
 pub const JUDGE: Duration = Duration::from_secs(1);
-/// How long the rest of the log of a pod that is gone is waited for.
+/// How long to wait for the rest of the log of a deleted pod.
 const LAST_WORDS: Duration = Duration::from_secs(2);
-/// How long an executor that does not end with its driver is listened to.
+/// How long to follow the log of an executor that does not end with its driver.
 const LEFT_ALONE: Duration = Duration::from_secs(20);
-/// How long to wait for the event that says why a pod was taken away: it may come after the deletion.
+/// How long to wait for the event that explains a deleted pod, which may arrive after the deletion.
 const LAST_EVENTS: Duration = Duration::from_secs(1);
-/// How often Spark is asked for its stages.
+/// How often to ask Spark for its stages.
 const STAGES: Duration = Duration::from_secs(2);
-/// How the driver's log is called.
+/// The source name of the driver's log.
 const DRIVER: &str = "driver";
-/// No more logs than these are followed at once: each is a connection.
+/// How many logs to follow at once: each takes a connection.
 const MANY_LOGS: usize = 50;
-/// How many of a log's last lines are read to explain a failure.
+/// How many of the last lines of a log to read to explain a failure.
 pub const LOG_TAIL: usize = 500;
 
-/// Follows an application to its end, and says on the way what there is to say.
-/// Returns sparkctl's exit code.
+/// Follows an application to its end and reports on the way. Returns sparkctl's exit code.
 ///
 /// # Errors
-/// The file for the log cannot be opened.
+/// The log file cannot be opened.
 pub async fn follow(
     cluster: &Cluster,
     application: &Application,
@@ -61,10 +60,10 @@ pub async fn follow(
     Ok(following.finish(over, interrupt).await)
 }
 
-/// Why following is over.
+/// Why following stopped.
 enum Reason {
     Ended(Box<State>),
-    /// It cannot be watched any more.
+    /// The watches ended for good.
     OutOfSight(String),
     Interrupted(ExitCode),
     TimedOut,
@@ -77,21 +76,21 @@ struct Following<'a> {
     observer: Observer,
     reporter: Reporter,
     logs: Logs,
-    /// The driver's last lines that came, for a pod whose log is gone with it.
+    /// The last lines received of the driver's log, in case the pod is deleted with its log.
     log_tail: VecDeque<String>,
-    /// The end of the log of the executor that failed last, with its name.
+    /// The pod name of the executor that failed last, and the end of its log.
     executor_log: Option<(String, String)>,
-    /// Asks for the ends of executors' logs: their pods are deleted soon.
+    /// Requests for the ends of failed executors' logs, which must be read before Spark deletes the pods.
     executor_log_reads: JoinSet<(String, Option<String>)>,
-    /// Executors whose logs have been asked for.
+    /// Executors whose logs have been requested.
     executor_logs_requested: BTreeSet<String>,
-    /// What Spark says of its stages.
+    /// Updates on Spark's stages.
     stages: Option<mpsc::Receiver<Vec<Stage>>>,
-    /// Whether it was told that there are more logs than are followed.
+    /// Whether the note on the limit of followed logs was printed.
     has_noted_log_limit: bool,
-    /// Uid of the driver whose pod was compared with its Job's template.
+    /// UID of the driver pod that was last compared with its Job's template.
     compared_driver: Option<String>,
-    /// In what it differed, as it was told.
+    /// The differences that were last noted.
     noted_changes: Vec<String>,
 }
 
@@ -158,7 +157,7 @@ impl<'a> Following<'a> {
         }
     }
 
-    /// Says what the cluster changed in the pod that a Job's controller made: once for all attempts that it did the same to.
+    /// Notes what admission changed in a driver pod that a Job created; the same change in later attempts is not repeated.
     fn note_admission_changes(&mut self) {
         let observed = self.observer.observed();
         let Some(driver) = observed.driver.as_ref().filter(|_| observed.job.is_some()) else { return };
@@ -175,7 +174,7 @@ impl<'a> Following<'a> {
         self.noted_changes = changes;
     }
 
-    /// Has Spark asked for its stages while the driver runs and somebody sees them.
+    /// Starts asking Spark for its stages, if the driver is running and the live view shows them.
     fn watch_stages(&mut self, state: &State) {
         let driver = self.observer.observed().driver.as_ref().filter(|_| state.status == Status::Running);
         let Some(driver) = driver.filter(|_| self.reporter.is_live() && self.stages.is_none()).cloned() else { return };
@@ -190,9 +189,9 @@ impl<'a> Following<'a> {
                         }
                         tokio::time::sleep(STAGES).await;
                     }
-                    // The right to it is missing: there is no use in asking again.
+                    // The right to do so is missing: asking again is no use.
                     Err(failure) if failure.code() == 403 => return sender.closed().await,
-                    // It has no UI yet, or none any more; then another driver may have.
+                    // The UI is not up yet, or no longer; another driver may have one later.
                     Err(_) => return tokio::time::sleep(STAGES * 5).await,
                 }
             }
@@ -200,7 +199,7 @@ impl<'a> Following<'a> {
         self.stages = Some(progress);
     }
 
-    /// Begins to read the logs that are wanted of containers that have been started.
+    /// Starts following the requested logs of containers that have started.
     async fn begin_logs(&mut self, state: &State, interrupt: &Interrupt) {
         self.read_executor_log(state);
         if !self.options.reads_logs() && !self.reporter.is_live() {
@@ -209,7 +208,7 @@ impl<'a> Following<'a> {
         let is_new = |pod: &&Pod| !self.logs.has(pod.metadata.name.as_deref().unwrap_or_default());
         let driver = self.observer.observed().driver.as_ref().filter(|_| state.driver_has_log());
         if let Some(driver) = driver.filter(is_new).cloned() {
-            // The log of an earlier attempt is shown to its end before that of the next.
+            // The log of one attempt is finished before the next one's starts.
             self.drain_logs(interrupt).await;
             self.log_tail.clear();
             self.logs.follow(DRIVER, &driver);
@@ -235,7 +234,7 @@ impl<'a> Following<'a> {
                 self.logs.container_ended(name);
             }
         }
-        // A pod that Spark has deleted is not seen to end. The driver's own is judged by its state.
+        // A pod that Spark deleted is never observed to end. The driver's end is read from its state.
         let is_driver = |pod: &str| driver.as_ref().is_some_and(|driver| driver.metadata.name.as_deref() == Some(pod));
         self.logs.end_missing(|pod| executors.contains_key(pod) || is_driver(pod));
         if is_crowded && !std::mem::replace(&mut self.has_noted_log_limit, true) {
@@ -244,7 +243,7 @@ impl<'a> Following<'a> {
         }
     }
 
-    /// Asks for the end of the log of an executor that has just failed.
+    /// Requests the end of the log of an executor that has just failed.
     fn read_executor_log(&mut self, state: &State) {
         let Some(last) = &state.executors.main_failure else { return };
         let pod = self.observer.observed().executors.get(&last.name).filter(|pod| state::executor_has_log(pod));
@@ -298,7 +297,7 @@ impl<'a> Following<'a> {
         self.drain_logs(interrupt).await;
         self.wait_for_last_events().await;
         self.observer.gather_evidence_now(&state, &self.limits()).await;
-        // What is known of an end does not become less by what comes after it.
+        // A later state without an outcome does not undo a known outcome.
         let latest = self.state();
         let state = if latest.outcome().is_some() { latest } else { state };
         let log = match failure::is_explained_by_log(&state, self.observer.observed()) {
@@ -310,7 +309,7 @@ impl<'a> Following<'a> {
 
     async fn drain_logs(&mut self, interrupt: &Interrupt) {
         self.logs.all_ended();
-        // A pod that was taken away may have left its last lines in the stream, and none that can be asked for.
+        // The last lines of a deleted pod may still arrive in the stream, but cannot be requested again.
         let last_words = self.observer.observed().gone.map(|_| Instant::now() + LAST_WORDS);
         let mut left_alone = self.has_open_executor_logs().then(|| Instant::now() + LEFT_ALONE);
         loop {
@@ -320,7 +319,7 @@ impl<'a> Following<'a> {
                     None => return,
                 },
                 () = until(last_words) => return,
-                // It ends soon after its driver, if nothing keeps it.
+                // An executor ends soon after its driver, unless something keeps it.
                 Ok(_) = self.observer.changed(), if left_alone.is_some() => {
                     left_alone = left_alone.filter(|_| self.has_open_executor_logs());
                 }
@@ -332,13 +331,13 @@ impl<'a> Following<'a> {
         }
     }
 
-    /// Whether there is a log that may never come to its end, for its container goes on.
+    /// Whether an executor whose log is followed is still running, so that the log may never end.
     fn has_open_executor_logs(&self) -> bool {
         let has_open_log = |(name, pod): (&String, &Pod)| self.logs.has(name) && !state::executor_has_ended(pod);
         self.observer.observed().executors.iter().any(has_open_log)
     }
 
-    /// A Job's end may be heard of while the watch on its pods is silent: then they are asked for.
+    /// Reads the driver pod again if the Job's end arrived before the pod's.
     async fn read_driver_again(&mut self, state: &State) {
         let is_untold = state.outcome().is_some_and(|outcome| {
             matches!(outcome.ending, Ending::Succeeded | Ending::Failed) && outcome.driver_exit_code.is_none()
@@ -351,17 +350,17 @@ impl<'a> Following<'a> {
         }
     }
 
-    /// A lost driver's events say by whom it was taken.
+    /// Waits for the events that explain a lost driver.
     async fn wait_for_last_events(&mut self) {
         let is_lost = |state: State| state.outcome().is_some_and(|outcome| outcome.ending == Ending::Lost);
         if is_lost(self.state()) {
             let changes = async { while self.observer.changed().await.is_ok() {} };
-            // Only the time that was given to it is of interest.
+            // It ends by its timeout.
             let _ = tokio::time::timeout(LAST_EVENTS, changes).await;
         }
     }
 
-    /// The log's last lines: from the cluster, or as they came if the pod is gone.
+    /// The last lines of the driver's log, from the cluster or, if the pod is gone, as received.
     async fn driver_log_end(&self) -> Option<String> {
         let driver = state::latest_driver(self.observer.observed())?;
         match cluster::log_tail(self.cluster, driver, LOG_TAIL).await {
@@ -371,7 +370,7 @@ impl<'a> Following<'a> {
         }
     }
 
-    /// Says how it ended. Returns the exit code.
+    /// Reports how the application ended. Returns the exit code.
     fn report_result(&mut self, state: &State, log: Option<String>) -> ExitCode {
         let logs = FailureLogs {
             driver: log,
@@ -385,7 +384,7 @@ impl<'a> Following<'a> {
         code
     }
 
-    /// Leaves an application that has not ended. Returns the exit code.
+    /// Stops following an application that has not ended, and deletes it if asked to. Returns the exit code.
     async fn leave(&mut self, why: &str, leave: Leave, code: ExitCode) -> ExitCode {
         let state = self.state();
         let (outcome, mut lines) = match leave {

@@ -1,4 +1,4 @@
-//! How to follow an application, as it is asked for.
+//! The flags of commands that follow an application.
 
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -23,7 +23,7 @@ pub enum Leave {
     Delete,
 }
 
-/// How to follow.
+/// How to follow an application.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Following")]
 pub struct FollowOptions {
@@ -65,7 +65,7 @@ pub enum Whose {
 }
 
 impl FollowOptions {
-    /// The driver's log, and nothing said beside it unless it fails.
+    /// Copy the driver's log, and report nothing but a failure.
     pub fn log_only() -> FollowOptions {
         FollowOptions {
             logs: Some(Whose::Driver),
@@ -80,15 +80,15 @@ impl FollowOptions {
         }
     }
 
-    /// What a command came to, with its error, if that ended it, noted wherever a result is.
+    /// Passes on the outcome of a command, and records an error wherever a result would be.
     ///
     /// # Errors
-    /// That of the command.
+    /// The error of the command.
     pub fn record_error(&self, run: Result<ExitCode>) -> Result<ExitCode> {
         run.inspect_err(|error| self.record_refusal(error))
     }
 
-    /// Notes an error that ended a command before there was an application to follow.
+    /// Records an error that ended a command before there was an application to follow.
     pub fn record_refusal(&self, error: &anyhow::Error) {
         let record = self.result_files.record_refusal(error);
         if self.output() == Output::Json {
@@ -96,7 +96,7 @@ impl FollowOptions {
         }
     }
 
-    /// What a script reads of an application that nobody follows: a name, or the result that it is.
+    /// Reports, for scripts, an application that is submitted and not followed: prints its name or a JSON result.
     pub fn report_submitted(&self, application: &Application, name: &str) {
         let message = format!("{} keeps running", application.carrier.describe());
         let record =
@@ -116,7 +116,7 @@ impl FollowOptions {
         }
     }
 
-    /// The exit code for an application that ended so.
+    /// The exit code for an outcome.
     pub fn exit_code(&self, outcome: &Outcome) -> ExitCode {
         match (self.exit_code_from, outcome.ending, outcome.driver_exit_code) {
             (Some(ExitCodeFrom::Driver), Ending::Failed, Some(code)) => ExitCode::of_driver(code),
@@ -124,7 +124,7 @@ impl FollowOptions {
         }
     }
 
-    /// Whether there is a terminal to draw on, and it is wanted.
+    /// Whether to draw the live view.
     pub fn is_live(&self) -> bool {
         let terminal = std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
         match self.progress {
@@ -134,13 +134,13 @@ impl FollowOptions {
         }
     }
 
-    /// Whether logs are read as they are written, to be said or to be kept.
+    /// Whether to follow logs, for stdout or for a file.
     pub fn reads_logs(&self) -> bool {
         self.logs.is_some() || self.result_files.log_file.is_some()
     }
 }
 
-/// Prints a line of which nothing depends that is done already.
+/// Prints a line after everything else is done, so that a failure is only a warning.
 fn print(line: &str) {
     if let Err(error) = stdout::print([line]) {
         messages::warn(&format!("{error:#}"));

@@ -1,4 +1,4 @@
-//! How it is said: the one place that writes, to the terminal, to files, to a pipeline's pages.
+//! Writes what is reported on an application: to the terminal, to stdout, to files, and for CI systems.
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, IsTerminal, Write, stderr, stdout};
@@ -19,7 +19,7 @@ use crate::report::{self, Ci, End, FailureReport, Json, JsonLine, Output, Plain}
 use crate::state::State;
 use crate::terminal::messages;
 
-/// Name of the section that a pipeline's page folds the log into.
+/// Name of the section that a CI system folds the log into.
 const SECTION: &str = "spark_log";
 
 pub struct Reporter {
@@ -29,14 +29,14 @@ pub struct Reporter {
     result_files: ResultFiles,
     /// A copy of the log, and whether it ends within a line.
     log_file: Option<(File, bool)>,
-    /// Whether lines of a log are said, and not only kept.
-    says_log: bool,
+    /// Whether log lines are copied to stdout.
+    copies_log: bool,
     /// Whether the log's section is open.
     in_section: bool,
-    /// Whether what stdout has of the log ends within a line.
+    /// Whether the log on stdout ends within a line.
     is_within_line: bool,
-    /// The reader of stdout has gone, or its disk is full: nothing more is written to it.
-    unheard: bool,
+    /// Whether writing to stdout has failed, because its reader has exited or the disk is full.
+    is_stdout_closed: bool,
 }
 
 enum Form {
@@ -47,10 +47,10 @@ enum Form {
 }
 
 impl Reporter {
-    /// With a view that is drawn on the terminal, if it is to be `live`.
+    /// Reports on an application, with the live view if `live`.
     ///
     /// # Errors
-    /// The file for the log cannot be made.
+    /// The log file cannot be created.
     pub fn new(options: &FollowOptions, application: &Application, live: bool) -> Result<Reporter> {
         let form = match options.output() {
             Output::Text if live => Form::Live(Live::begin(&application.name)),
@@ -58,7 +58,7 @@ impl Reporter {
             Output::Json => Form::Json(Json::new(application)),
             Output::Quiet => Form::Quiet,
         };
-        // Several applications of one submission have one log file.
+        // Several applications of one command share a log file.
         let open = |path: &std::path::PathBuf| {
             let file = OpenOptions::new().append(true).create(true).open(path);
             file.with_context(|| format!("creating the log file {}", path.display()))
@@ -70,10 +70,10 @@ impl Reporter {
             ci: options.result_files.ci(),
             result_files: ResultFiles::of(&options.result_files),
             log_file: log_file.as_ref().map(open).transpose()?.map(|file| (file, false)),
-            says_log: options.logs.is_some(),
+            copies_log: options.logs.is_some(),
             in_section: false,
             is_within_line: false,
-            unheard: false,
+            is_stdout_closed: false,
         })
     }
 
@@ -91,14 +91,14 @@ impl Reporter {
         }
     }
 
-    /// What Spark says of its stages, for those who see them.
+    /// Shows Spark's stages in the live view.
     pub fn stages(&mut self, stages: &[Stage]) {
         if let Form::Live(live) = &mut self.form {
             live.stages(stages);
         }
     }
 
-    /// Whether lines of a log are shown beside, though they are not asked for.
+    /// Whether the live view is drawn, which shows log lines that are not copied to stdout.
     pub fn is_live(&self) -> bool {
         matches!(self.form, Form::Live(_))
     }
@@ -112,8 +112,8 @@ impl Reporter {
         }
     }
 
-    /// A line of a log; `source` is said before it where there are several. What ended within a line is the end of it
-    /// when another line comes.
+    /// Writes a line of a log, prefixed with its `source` if there are several. An incomplete line is ended before the
+    /// next one starts.
     pub fn log(&mut self, line: &Line, source: Option<&str>) {
         let prefix = source.map(|source| format!("{source} | ")).unwrap_or_default();
         let text = [prefix.as_bytes(), &line.text].concat();
@@ -126,10 +126,10 @@ impl Reporter {
                 self.log_file = None;
             }
         }
-        if let (false, Form::Live(live)) = (self.says_log, &mut self.form) {
+        if let (false, Form::Live(live)) = (self.copies_log, &mut self.form) {
             live.log(&String::from_utf8_lossy(&line.text));
         }
-        if !self.says_log {
+        if !self.copies_log {
             return;
         }
         if let Form::Json(json) = &self.form {
@@ -141,7 +141,7 @@ impl Reporter {
             let start = self.ci.section_start(SECTION, "Spark's log", Timestamp::now().as_second());
             start.iter().for_each(|start| messages::command(start));
         }
-        // A part of a line would be erased by the view, which is drawn at the beginning of its line.
+        // The view starts at the beginning of a line, and would erase an incomplete one.
         let ends = !is_whole && self.is_live() && stdout().is_terminal();
         let start = new_line(std::mem::replace(&mut self.is_within_line, !is_whole && !ends));
         self.data(&[start, &self.ci.harmless(&text), new_line(ends)].concat());
@@ -167,7 +167,7 @@ impl Reporter {
         self.record(&record, &end);
     }
 
-    /// Leaves an application that has not ended, with what it had come to so far as that is known.
+    /// Reports an application that is no longer followed although it has not ended, with its last known state.
     pub fn leave(&mut self, outcome: &str, message: &str, lines: &[String], code: ExitCode, state: Option<&State>) {
         self.end_section();
         self.end_view();
@@ -197,7 +197,7 @@ impl Reporter {
         self.result_files.record(record, end);
     }
 
-    /// Ends a view, so that what is said now remains.
+    /// Removes the live view, so that the following lines remain.
     fn end_view(&mut self) {
         if self.is_live() {
             self.form = Form::Text(Plain::new(Timestamp::now(), TimeZone::system()));
@@ -206,7 +206,7 @@ impl Reporter {
 
     fn end_section(&mut self) {
         if std::mem::take(&mut self.in_section) {
-            // What is said now, be it to people or to a pipeline's page, begins a line.
+            // The next message must start on a line of its own.
             if self.is_within_line && (self.ci != Ci::None || stdout_is_stderr()) {
                 self.data(b"\n");
             }
@@ -219,9 +219,9 @@ impl Reporter {
         self.data(format!("{line}\n").as_bytes());
     }
 
-    /// Data, on stdout. Neither a reader that has seen enough nor a full disk ends the application's following.
+    /// Writes data to stdout. A failure, such as a closed pipe or a full disk, does not stop the following.
     pub fn data(&mut self, bytes: &[u8]) {
-        if self.unheard {
+        if self.is_stdout_closed {
             return;
         }
         let write = || {
@@ -229,7 +229,7 @@ impl Reporter {
             out.write_all(bytes).and_then(|()| out.flush())
         };
         if let Err(error) = messages::aside(write) {
-            self.unheard = true;
+            self.is_stdout_closed = true;
             if error.kind() != ErrorKind::BrokenPipe {
                 messages::warn(&format!("writing to stdout: {error}; no longer writing to it"));
             }
@@ -237,7 +237,7 @@ impl Reporter {
     }
 }
 
-/// Whether both go to one place, a terminal or a pipe.
+/// Whether stdout and stderr are the same terminal, pipe or file.
 fn stdout_is_stderr() -> bool {
     let place = |fd: BorrowedFd| {
         let metadata = File::from(fd.try_clone_to_owned().ok()?).metadata().ok()?;

@@ -1,4 +1,4 @@
-//! What is left in files for those who come later: the result, a test report, a pipeline's pages.
+//! The files that results are written to: the result itself, a test report, and the files of CI systems.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -35,11 +35,11 @@ impl ResultFileOptions {
         self.ci.detected(|name| std::env::var(name).ok())
     }
 
-    /// Takes away what an earlier run has left, which nobody is to read for this one's; and refuses, while nothing has
-    /// been done, what could not be written at the end.
+    /// Removes the files of an earlier run, so that they cannot be mistaken for this run's, and fails early if a file
+    /// could not be written at the end.
     ///
     /// # Errors
-    /// A file of that name cannot be written.
+    /// A file cannot be written.
     pub fn prepare(&self) -> Result<()> {
         for path in [&self.result_file, &self.junit].into_iter().flatten().filter(|path| !leads_elsewhere(path)) {
             prepare(path).with_context(|| format!("writing {}", path.display()))?;
@@ -50,7 +50,7 @@ impl ResultFileOptions {
         Ok(())
     }
 
-    /// Notes an application that nobody follows.
+    /// Records an application that is submitted and not followed.
     pub fn record_submitted(&self, application: &Application, message: &str, record: &JsonLine) {
         let end = End {
             app: application.name.clone(),
@@ -62,7 +62,7 @@ impl ResultFileOptions {
         ResultFiles::of(self).record(record, &end);
     }
 
-    /// Notes an error that ended a command before there was an application to follow. Returns the result that it is.
+    /// Records an error that ended a command before there was an application to follow. Returns it as a result.
     pub fn record_refusal(&self, error: &anyhow::Error) -> JsonLine {
         let code = cluster::exit_code(error);
         let (outcome, message) = (code.word(), format!("{error:#}"));
@@ -81,7 +81,7 @@ impl ResultFileOptions {
     }
 }
 
-/// The files to hand in at the end.
+/// The files to write at the end.
 pub struct ResultFiles {
     result_file: Option<PathBuf>,
     junit: Option<PathBuf>,
@@ -93,7 +93,7 @@ impl ResultFiles {
         ResultFiles { result_file: options.result_file.clone(), junit: options.junit.clone(), ci: options.ci() }
     }
 
-    /// Adds an end to each file. One that cannot be written, on a full disk, is told, and changes nothing of the end.
+    /// Adds a result to each file. Failing to write one is a warning, and does not change the exit code.
     pub fn record(&self, record: &JsonLine, end: &End) {
         let result = self.result_file.as_ref().map(|path| add(path, |before| format!("{before}{record}\n")));
         let junit = self.junit.as_ref().map(|path| add(path, |before| with_suite(before, &report::junit_suite(end))));
@@ -110,21 +110,21 @@ impl ResultFiles {
 const JUNIT_HEAD: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n";
 const JUNIT_TAIL: &str = "</testsuites>\n";
 
-/// A report with one more suite.
+/// Adds a suite to a report.
 fn with_suite(report: &str, suite: &str) -> String {
     let before = report.strip_suffix(JUNIT_TAIL).unwrap_or(JUNIT_HEAD);
     format!("{before}{suite}{JUNIT_TAIL}")
 }
 
-/// Whether a path names no file of its own, but a pipe, a device, or what this process has open: it can be written to,
-/// and neither be read, nor taken away, nor replaced.
+/// Whether a path is a pipe, a device or an open file of this process: it can be written to, but not read, removed or
+/// replaced.
 fn leads_elsewhere(path: &Path) -> bool {
     let open = ["/dev/stdout", "/dev/stderr", "/dev/fd", "/proc"];
     let is_special = |metadata: std::fs::Metadata| !metadata.is_file() && !metadata.is_dir();
     open.iter().any(|open| path.starts_with(open)) || path.metadata().is_ok_and(is_special)
 }
 
-/// Takes a file away. What is mounted there, as a pod's /dev/termination-log is, can only be emptied.
+/// Removes a file. A mounted one, such as a pod's /dev/termination-log, can only be emptied.
 fn prepare(path: &Path) -> io::Result<()> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() == ErrorKind::ResourceBusy => File::create(path).map(|_| ()),
@@ -137,7 +137,7 @@ fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Has a file hold what becomes of its text.
+/// Replaces the text of a file by what `change` makes of it.
 fn add(path: &Path, change: impl Fn(&str) -> String) -> Result<()> {
     let written = match leads_elsewhere(path) {
         true => OpenOptions::new().append(true).open(path).and_then(|mut out| out.write_all(change("").as_bytes())),
@@ -146,7 +146,7 @@ fn add(path: &Path, change: impl Fn(&str) -> String) -> Result<()> {
     written.with_context(|| format!("writing {}", path.display()))
 }
 
-/// Writes a file whole or not at all: whoever reads it sees the old one or the new one.
+/// Writes a file atomically: readers see the old content or the new.
 fn replace(path: &Path, text: &str) -> io::Result<()> {
     let mut file = tempfile::Builder::new()
         .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn replaces_a_file_and_leaves_no_other() {
+    fn replaces_a_file_without_leaving_another() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("r.json");
         replace(&path, "old").unwrap();
@@ -192,8 +192,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_of_its_own_is_written_to_and_neither_read_nor_replaced() {
-        // To read this one, too, would never come to an end.
+    fn devices_are_written_to_and_neither_read_nor_replaced() {
+        // Reading this one would never end.
         assert!(add(Path::new("/dev/full"), |before| format!("{before}x")).is_err());
         assert!(add(Path::new("/dev/null"), |before| format!("{before}x")).is_ok());
         assert!(leads_elsewhere(Path::new("/dev/stdout")) && leads_elsewhere(Path::new("/dev/fd/3")));
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_not_be_written_at_the_end_is_refused_at_the_beginning() {
+    fn files_that_cannot_be_written_are_refused_at_the_start() {
         let refused = |path: &str| {
             let options = ResultFileOptions { result_file: Some(path.into()), ..ResultFileOptions::default() };
             options.prepare().unwrap_err().to_string()

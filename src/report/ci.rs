@@ -15,7 +15,7 @@ pub enum Ci {
 }
 
 impl Ci {
-    /// Never `Auto`. `variable` looks into the environment.
+    /// The system itself instead of `Auto`. `variable` reads an environment variable.
     pub fn detected(self, variable: impl Fn(&str) -> Option<String>) -> Ci {
         let is_set = |name: &str| variable(name).is_some_and(|value| value == "true");
         match self {
@@ -26,7 +26,7 @@ impl Ci {
         }
     }
 
-    /// What folds the following lines away, under a title.
+    /// The command that folds the following lines under a title.
     pub fn section_start(self, name: &str, title: &str, seconds: i64) -> Option<String> {
         match self {
             Ci::Github => Some(format!("::group::{title}")),
@@ -43,7 +43,7 @@ impl Ci {
         }
     }
 
-    /// A line of a log that is no command: GitHub obeys lines that look like its own, whoever wrote them.
+    /// A log line that GitHub does not take for a command, as it would any line that looks like one.
     pub fn harmless(self, line: &[u8]) -> Cow<'_, [u8]> {
         let is_command = line.trim_ascii_start().starts_with(b"::") || line.windows(3).any(|window| window == b"##[");
         if self != Ci::Github || !is_command {
@@ -59,7 +59,7 @@ mod tests {
     use super::Ci;
 
     #[test]
-    fn knows_where_it_runs_and_can_be_told_otherwise() {
+    fn detects_the_ci_system_unless_one_is_chosen() {
         let github = |name: &str| (name == "GITHUB_ACTIONS").then(|| "true".to_owned());
         assert_eq!(Ci::Auto.detected(github), Ci::Github);
         assert_eq!(Ci::None.detected(github), Ci::None);
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_gives_no_commands() {
+    fn log_lines_are_not_commands() {
         assert_eq!(&*Ci::Github.harmless(b" ::set-output name=a::b\n"), b"|  ::set-output name=a::b\n");
         assert_eq!(&*Ci::Github.harmless(b"x ##[error]y\n"), b"| x ## [error]y\n");
         assert_eq!(&*Ci::Github.harmless(b"a::b\n"), b"a::b\n");

@@ -4,26 +4,26 @@ use super::{FailureReport, clean, clean_line, failure};
 use crate::exit_code::ExitCode;
 use crate::state::{Attempt, Durations, Ending, PastAttempt, State};
 
-/// How following came to its end, for those who read it afterwards: a pipeline's page, a test report.
+/// How a command that follows an application ended, for test reports and CI systems.
 #[derive(Clone, Debug, Default)]
 pub struct End {
     pub app: String,
     pub namespace: String,
-    /// `Succeeded`, `Failed`, …; `Refused`, `Detached` or `Deleted` where sparkctl ends first.
+    /// `Succeeded`, `Failed`, …; or `Refused`, `Detached`, `Deleted` if sparkctl ended before the application.
     pub outcome: String,
     pub exit_code: ExitCode,
     pub message: String,
     pub exception: Option<String>,
     pub hint: Option<String>,
     pub durations: Durations,
-    /// Of an application that the cluster may try several times.
+    /// The attempt, if the cluster may retry the application.
     pub attempt: Option<Attempt>,
     /// The end of the driver's log.
     pub log: Option<String>,
 }
 
 impl End {
-    /// The end of an application that was followed to it.
+    /// The end of an application that was followed to its end.
     pub fn of(report: &FailureReport, namespace: &str, state: &State, exit_code: ExitCode) -> End {
         let FailureReport { app, outcome, exception, logs, .. } = report;
         End {
@@ -44,15 +44,15 @@ impl End {
         self.exit_code == ExitCode::Succeeded
     }
 
-    /// What a failure has to say, in lines.
+    /// Message, exception and hint, one per line.
     fn explained(&self) -> Vec<String> {
         let exception = self.exception.as_ref().map(|text| clean(text));
         let hint = self.hint.as_ref().map(|text| format!("hint: {}", clean(text)));
         std::iter::once(clean(&self.message)).chain(exception).chain(hint).collect()
     }
 
-    /// The drivers before the last one, in the elements that Maven and Gradle write for the runs of a test that is
-    /// run again: who does not know them reads the end alone.
+    /// The drivers before the last one, in the elements that Maven and Gradle write for reruns of a test; readers that
+    /// do not know these elements see the last attempt only.
     fn reruns(&self) -> String {
         let element = if self.succeeded() { "flakyFailure" } else { "rerunFailure" };
         let earlier = self.attempt.iter().flat_map(|attempt| &attempt.earlier);
@@ -75,7 +75,7 @@ impl End {
     }
 }
 
-/// A suite of a JUnit report: what an application went through, each a case, up to the one it failed in.
+/// A suite of a JUnit report, with a case for each phase of the application up to the one that it failed in.
 pub fn junit_suite(end: &End) -> String {
     let Durations { queued, starting, ran } = end.durations;
     let submitted = end.outcome != "Refused";
@@ -85,7 +85,7 @@ pub fn junit_suite(end: &End) -> String {
         ("start", starting.is_some(), starting),
         ("run", end.succeeded(), ran),
     ];
-    // A success may have gone too fast for a step to have a length.
+    // A phase of a success may have been too short for a duration.
     let steps = steps.map(|(name, passed, span)| (name, passed || end.succeeded(), span));
     let reached = match end.outcome.as_str() {
         "Submitted" => 1,
@@ -124,12 +124,12 @@ pub fn junit_suite(end: &End) -> String {
     xml
 }
 
-/// A text as XML's character data.
+/// Escapes a text as XML character data.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-/// What GitHub shows on a run's page: Markdown.
+/// The step summary that GitHub shows on a run's page, in Markdown.
 pub fn step_summary(end: &End) -> String {
     let mark = if end.succeeded() { "✅" } else { "❌" };
     let cell = |text: &str| clean(text).replace('|', "\\|");
@@ -169,7 +169,7 @@ pub fn step_summary(end: &End) -> String {
     table
 }
 
-/// What later steps of a GitHub job can read as `steps.ID.outputs`, in the form of its file.
+/// The outputs that later steps of a GitHub job read as `steps.ID.outputs`, in the format of `GITHUB_OUTPUT`.
 pub fn step_outputs(end: &End) -> String {
     let rows = [
         ("app", end.app.clone()),
@@ -181,7 +181,7 @@ pub fn step_outputs(end: &End) -> String {
     rows.iter().map(|(name, value)| format!("{name}={value}\n")).collect()
 }
 
-/// The one line that GitHub shows beside a job's steps.
+/// The annotation that GitHub shows beside a job's steps.
 pub fn annotation(end: &End) -> Option<String> {
     if end.succeeded() {
         return None;
@@ -253,7 +253,7 @@ c</system-out>
     }
 
     #[test]
-    fn what_was_not_reached_is_no_case() {
+    fn phases_that_were_not_reached_are_no_cases() {
         let refused = End {
             outcome: "Refused".into(),
             exit_code: ExitCode::Refused,
@@ -330,7 +330,7 @@ ended 2026-11-24T04:00:46Z</stackTrace></rerunFailure>
     }
 
     #[test]
-    fn attempts_whose_pods_are_gone_are_told_of_as_the_job_counted_them() {
+    fn attempts_without_pods_are_reported_as_the_job_counted_them() {
         let mut attempt = third();
         attempt.earlier.drain(..2);
         attempt.gone = Count { failed: 1, ..Count::default() };

@@ -1,11 +1,11 @@
-/// A text from the cluster made harmless for a terminal and for one line: escapes and control
-/// characters are shown, not obeyed; line breaks become spaces.
+/// Makes a text from the cluster safe for one line of a terminal: control characters are replaced, and line breaks
+/// become spaces.
 pub fn clean(text: &str) -> String {
     text.trim()
         .chars()
         .map(|c| match c {
             '\n' | '\r' | '\t' => ' ',
-            // Controls, and marks that turn the writing around.
+            // Control characters, and marks that change the direction of writing.
             c if c.is_control()
                 || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') =>
             {
@@ -16,12 +16,12 @@ pub fn clean(text: &str) -> String {
         .collect()
 }
 
-/// A line of a log is shown no further than this.
+/// Longer log lines are cut here.
 const WIDE: usize = 400;
-/// What a tab is shown as.
+/// Replaces a tab.
 const TAB: &str = "    ";
 
-/// A line of a log made harmless in the same way: its indentation, which is half of a traceback, remains.
+/// Makes a log line safe in the same way, and keeps its indentation, which matters in a traceback.
 pub fn clean_line(line: &str) -> String {
     let line = line.trim_end();
     let text = line.trim_start();
@@ -38,7 +38,7 @@ mod tests {
     use super::{clean, clean_line};
 
     #[test]
-    fn shows_escapes_instead_of_obeying_them() {
+    fn replaces_control_characters() {
         assert_eq!(clean("a\x1b[31mred\nb\u{202e}"), "a\u{fffd}[31mred b\u{fffd}");
     }
 

@@ -5,15 +5,15 @@ use super::{clean, clean_line, span};
 use crate::manifests::Application;
 use crate::state::{self, Attempt, Durations, Ending, ExecutorFailure, Outcome, PastAttempt, State, Status, excerpt};
 
-/// How many lines of a failed driver's log are shown.
+/// How many lines of a log to show.
 const LOG_LINES: usize = 15;
 
-/// How many of the earlier attempts' drivers.
+/// How many earlier attempts to show.
 const ATTEMPTS: usize = 10;
 
 /// How an application ended, and why: everything that explains an end other than a success.
 ///
-/// `submit`, `attach`, `status`, `describe` and `wait` show the same report, as text, JSON, or a pipeline's page.
+/// `submit`, `attach`, `status`, `describe` and `wait` show the same report, as text or JSON, or in the format of a CI system.
 #[derive(Debug)]
 pub struct FailureReport {
     pub app: String,
@@ -122,7 +122,7 @@ fn heading(ending: Ending) -> &'static str {
     }
 }
 
-/// `pi succeeded: queued 2s, starting 3s, ran 41s`.
+/// A summary such as `pi succeeded: queued 2s, starting 3s, ran 41s`.
 pub fn summary(application: &Application, state: &State) -> String {
     let ending = match &state.status {
         Status::Ended(outcome) => heading(outcome.ending),
@@ -142,36 +142,37 @@ pub fn summary(application: &Application, state: &State) -> String {
     }
 }
 
-/// How the drivers before the last one ended, each a line.
+/// How the drivers of earlier attempts ended, one per line.
 pub fn earlier_attempts(state: &State) -> Vec<String> {
     let row = |(name, text): (String, String)| format!("  {FAINT}{name:<10}{FAINT:#} {}", clean(&text));
     earlier_drivers(state).into_iter().map(row).collect()
 }
 
-/// The same, each as the name of its attempt and how it ended.
+/// The names of earlier attempts and how their drivers ended.
 pub fn earlier_drivers(state: &State) -> Vec<(String, String)> {
     let Some(attempt) = &state.attempt else { return Vec::new() };
-    let (untold, latest) = latest(attempt);
-    let untold = untold.into_iter().map(|text| ("earlier".to_owned(), text));
-    let told = |earlier: &PastAttempt| (earlier.describe(), format!("{}: {}", earlier.ending.word(), earlier.reason));
-    untold.chain(latest.iter().map(told)).collect()
+    let (omitted, latest) = latest(attempt);
+    let omitted = omitted.into_iter().map(|text| ("earlier".to_owned(), text));
+    let described =
+        |earlier: &PastAttempt| (earlier.describe(), format!("{}: {}", earlier.ending.word(), earlier.reason));
+    omitted.chain(latest.iter().map(described)).collect()
 }
 
-/// As many of them as are shown, the last ones, and before these in words what is not shown one by one.
+/// The last attempts, as many as are shown, after words for those that are not.
 pub(super) fn latest(attempt: &Attempt) -> (Vec<String>, &[PastAttempt]) {
     let left_out = attempt.earlier.len().saturating_sub(ATTEMPTS);
     let more = (left_out > 0).then(|| format!("{left_out} more"));
     (attempt.gone_words().into_iter().chain(more).collect(), &attempt.earlier[left_out..])
 }
 
-/// `queued 2s, starting 3s, ran 41s`.
+/// Durations as `queued 2s, starting 3s, ran 41s`.
 pub fn durations(durations: &Durations) -> String {
     let part = |name: &str, duration: Option<SignedDuration>| duration.map(|lasted| format!("{name} {}", span(lasted)));
     let parts = [part("queued", durations.queued), part("starting", durations.starting), part("ran", durations.ran)];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// What one may want to do with an application that goes on without this sparkctl, by the name that it was called by.
+/// Commands for an application that keeps running without this sparkctl; `program` is the name of sparkctl.
 pub fn next_steps(application: &Application, program: &str) -> Vec<String> {
     let Application { name, namespace, .. } = application;
     vec![

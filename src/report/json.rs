@@ -66,18 +66,18 @@ impl Json {
         Some(self.line("state", body, now))
     }
 
-    /// A line of a log: the driver's, or an executor's.
+    /// A line of the driver's or an executor's log.
     pub fn log(&self, text: &[u8], source: &str, now: Timestamp) -> JsonLine {
         let text = String::from_utf8_lossy(text);
         self.line("log", json!({ "source": source, "line": text.trim_end_matches(['\n', '\r']) }), now)
     }
 
-    /// Something worth knowing that is not a state.
+    /// A note beside the states.
     pub fn note(&self, message: &str, now: Timestamp) -> JsonLine {
         self.line("note", json!({ "message": clean(message) }), now)
     }
 
-    /// The last line.
+    /// The last line, for an application that has ended.
     pub fn result(&self, report: &FailureReport, state: &State, exit_code: ExitCode, now: Timestamp) -> JsonLine {
         let outcome = &report.outcome;
         let body = json!({
@@ -95,7 +95,7 @@ impl Json {
         self.line("result", body, now)
     }
 
-    /// The last line of a sparkctl that leaves before the application's end, with what that had come to if it was followed.
+    /// The last line of a command that ends before the application, with the application's last state if it was followed.
     pub fn early_result(
         &self,
         outcome: &str,
@@ -182,7 +182,7 @@ fn executors(executors: &Executors) -> Value {
     })
 }
 
-/// In whole seconds, as the cluster's own times are.
+/// Durations in whole seconds, the precision of the cluster's own times.
 fn durations(durations: &Durations) -> Value {
     let seconds = |duration: Option<SignedDuration>| duration.map(|duration| duration.as_secs());
     json!({

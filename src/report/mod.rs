@@ -1,4 +1,4 @@
-//! A state in words: plain lines for people, JSON lines for programs.
+//! States and failures in words: lines for people, JSON lines for programs, reports for CI systems. Nothing here prints.
 
 mod ci;
 mod ci_reports;
@@ -48,12 +48,12 @@ pub enum Progress {
     Quiet,
 }
 
-/// What admission changed in an object.
+/// A sentence on what admission changed in an object.
 pub fn changed(what: &str, changes: &[String]) -> String {
     format!("a webhook or admission policy changed {what}: {}", changes.join("; "))
 }
 
-/// `41s`, `7m 12s`, `2h 3m`.
+/// A duration as `41s`, `7m 12s` or `2h 3m`.
 pub fn span(duration: SignedDuration) -> String {
     let seconds = duration.as_secs().max(0);
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {

@@ -5,40 +5,40 @@ use super::style::{BAD, DOUBTFUL, FAINT};
 use super::{clean, span};
 use crate::state::{Executors, LINGERS, LINGERS_HINT, State, Status};
 
-/// An unchanged wait is said again after these, counted from its beginning; then each ten minutes.
+/// When to repeat an unchanged wait, in seconds since it began; later every ten minutes.
 const REMINDERS: [i64; 3] = [30, 120, 300];
 const LAST_REMINDER: i64 = 600;
-/// A wait whose words alone change (other nodes, other counts) is not said more often than this.
+/// How often to report a wait of which only the details change, such as nodes and counts.
 const WORDS: SignedDuration = SignedDuration::from_secs(10);
-/// A thousand executors that start are not a thousand lines.
+/// How often to report the number of executors: a thousand that start must not print a thousand lines.
 const COUNTS: SignedDuration = SignedDuration::from_secs(2);
 
-/// Plain lines: a thing is said once, when it changes, with sparse reminders of a wait.
+/// Plain lines: one for each change, and a few reminders of a wait.
 #[derive(Debug)]
 pub struct Plain {
     began: Timestamp,
     zone: TimeZone,
     driver: Topic,
     executors: Topic,
-    /// What was hinted of the driver's present wait.
+    /// Hints given on the driver's current wait.
     advised: Vec<String>,
-    /// What was hinted of the executors.
+    /// Hints given on the executors.
     hinted: Vec<String>,
 }
 
-/// What was last said of one thing.
+/// The last report on one topic.
 #[derive(Debug, Default)]
 struct Topic {
     kind: String,
-    /// All that was said of this kind: a scheduler goes back and forth between two words for the same wait.
+    /// All texts reported for this kind: a scheduler alternates between two messages for the same wait.
     texts: Vec<String>,
     /// When this kind began.
     since: Option<Timestamp>,
-    said: Option<Timestamp>,
+    reported: Option<Timestamp>,
 }
 
 impl Plain {
-    /// `began`: what ages are counted from.
+    /// `began` is the time that ages are counted from.
     pub fn new(began: Timestamp, zone: TimeZone) -> Plain {
         Plain {
             began,
@@ -50,7 +50,7 @@ impl Plain {
         }
     }
 
-    /// The lines that a state is worth now.
+    /// The lines to print for a state.
     pub fn lines(&mut self, state: &State, now: Timestamp) -> Vec<String> {
         let mut lines = Vec::new();
         let waits = matches!(state.status, Status::Waiting(_)) || state.lingers.is_some();
@@ -62,7 +62,7 @@ impl Plain {
             if let Some(reminder) = &news {
                 lines.push(self.line("driver", &format!("{}{}", styled(state, &kind, &text), reminder), now));
             }
-            // More may be known of a wait after a look at what is around it.
+            // A lookup may have found a hint since the wait was reported.
             if let Some(hint) = hint.filter(|hint| !self.advised.contains(hint)) {
                 lines.push(format!("{:18} {FAINT}hint:{FAINT:#} {}", "", clean(&hint)));
                 self.advised.push(hint);
@@ -83,7 +83,7 @@ impl Plain {
         lines
     }
 
-    /// Any other line in the same form.
+    /// Formats any other line in the same way.
     pub fn line(&self, topic: &str, text: &str, now: Timestamp) -> String {
         let clock = now.to_zoned(self.zone.clone()).strftime("%H:%M:%S").to_string();
         let age = format!("+{}", span(now.duration_since(self.began)));
@@ -92,42 +92,41 @@ impl Plain {
 }
 
 impl Topic {
-    /// Whether to speak; with what to add, which is nothing but for a reminder. Another kind is not said sooner than `pause`
-    /// after the last.
+    /// Returns what to append to the line if it is to be printed: nothing, or how long a wait has lasted. A new kind is not
+    /// reported sooner than `pause` after the last report.
     fn news(&mut self, kind: &str, text: &str, now: Timestamp, pause: SignedDuration, remind: bool) -> Option<String> {
-        let quiet_for = self.said.map(|said| now.duration_since(said));
+        let quiet_for = self.reported.map(|reported| now.duration_since(reported));
         if self.kind != kind {
             if quiet_for.is_some_and(|quiet| quiet < pause) {
                 return None;
             }
-            *self = Topic { kind: kind.into(), texts: vec![text.into()], since: Some(now), said: Some(now) };
+            *self = Topic { kind: kind.into(), texts: vec![text.into()], since: Some(now), reported: Some(now) };
             return Some(String::new());
         }
-        let is_new = self.texts.iter().all(|said| said != text);
+        let is_new = self.texts.iter().all(|reported| reported != text);
         if is_new && quiet_for.is_none_or(|quiet| quiet >= WORDS) {
             self.texts.push(text.into());
-            self.said = Some(now);
+            self.reported = Some(now);
             return Some(String::new());
         }
-        let (since, said) = (self.since?, self.said?);
-        let due = next_reminder(said.duration_since(since));
+        let (since, reported) = (self.since?, self.reported?);
+        let due = next_reminder(reported.duration_since(since));
         if remind && now.duration_since(since) >= due {
-            self.said = Some(now);
+            self.reported = Some(now);
             return Some(format!(" (for {})", span(now.duration_since(since))));
         }
         None
     }
 }
 
-/// When the next reminder is due for a wait that was last spoken of at this age.
+/// The age at which the next reminder is due for a wait that was last reported at this age.
 fn next_reminder(said_at: SignedDuration) -> SignedDuration {
     let seconds = said_at.as_secs();
     let due = REMINDERS.into_iter().find(|due| *due > seconds);
     SignedDuration::from_secs(due.unwrap_or((seconds / LAST_REMINDER + 1) * LAST_REMINDER))
 }
 
-/// What the driver does: in one word, in the cluster's words, and what to try. Its end is for the
-/// summary to tell.
+/// The driver's state as a word, the details, and a hint; none for an end, which the summary reports.
 fn driver(state: &State) -> Option<(String, String, Option<String>)> {
     let on = state.node.as_ref().map(|node| format!("on node {node}"));
     let attempt = state.attempt.as_ref().and_then(|attempt| attempt.words());
@@ -150,7 +149,7 @@ fn driver(state: &State) -> Option<(String, String, Option<String>)> {
     Some((word.to_owned(), text, None))
 }
 
-/// The same in one line, for a view; with what to try.
+/// The driver's state in one line for the live view, and a hint.
 pub fn words(state: &State) -> (String, Option<String>) {
     match driver(state) {
         Some((kind, text, hint)) => (format!("{kind}  {text}").trim_end().to_owned(), hint),
@@ -169,8 +168,8 @@ fn styled(state: &State, kind: &str, text: &str) -> String {
     format!("{style}{kind}{style:#}{separator}{}", clean(text)).trim_end().to_owned()
 }
 
-/// `2 running, 1 pending (no node of 3 fits: …)`; nothing as long as there are none, or after the end,
-/// when Spark takes them down one by one.
+/// `2 running, 1 pending (no node of 3 fits: …)`; none before the first executor, and after the driver's end, when Spark
+/// removes them one by one.
 pub fn executor_words(state: &State) -> Option<String> {
     let executors = &state.executors;
     if executors.pending + executors.running + executors.failed == 0 || !matches!(state.status, Status::Running) {
@@ -208,36 +207,36 @@ mod tests {
         }
     }
 
-    fn said_at(seconds: std::ops::Range<i64>, message: &str) -> Vec<i64> {
+    fn reported_at(seconds: std::ops::Range<i64>, message: &str) -> Vec<i64> {
         let mut plain = Plain::new(Timestamp::UNIX_EPOCH, TimeZone::UTC);
         let at = |second: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second);
         seconds.filter(|second| !plain.lines(&waiting(message), at(*second)).is_empty()).collect()
     }
 
     #[test]
-    fn says_an_unchanged_wait_again_at_growing_distances() {
-        assert_eq!(said_at(0..1900, "x"), [0, 30, 120, 300, 600, 1200, 1800]);
+    fn repeats_an_unchanged_wait_at_growing_intervals() {
+        assert_eq!(reported_at(0..1900, "x"), [0, 30, 120, 300, 600, 1200, 1800]);
     }
 
     #[test]
-    fn a_wait_that_is_told_now_so_now_so_is_said_once_in_each_way() {
+    fn a_wait_with_alternating_messages_is_reported_once_for_each() {
         let mut plain = Plain::new(Timestamp::UNIX_EPOCH, TimeZone::UTC);
-        let mut said = Vec::new();
+        let mut lines_at = Vec::new();
         for second in 0..100 {
             let mut state = waiting(if second % 2 == 0 { "5 didn't match" } else { "3 had a taint; 2 didn't match" });
             let Status::Waiting(wait) = &mut state.status else { unreachable!() };
             wait.hint = Some(format!("hint {}", second % 2));
             let at = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second);
-            said.extend(plain.lines(&state, at).iter().map(|line| (second, line.contains("hint:"))));
+            lines_at.extend(plain.lines(&state, at).iter().map(|line| (second, line.contains("hint:"))));
         }
-        // A line and its hint; the other hint; the other line, no sooner than that is done; a reminder.
-        assert_eq!(said, [(0, false), (0, true), (1, true), (11, false), (30, false)]);
+        // A line and its hint; the other hint; the other line, after the interval; a reminder.
+        assert_eq!(lines_at, [(0, false), (0, true), (1, true), (11, false), (30, false)]);
     }
 
     #[test]
-    fn executors_that_wait_are_told_once_for_each_reason() {
+    fn waiting_executors_are_reported_once_for_each_reason() {
         let mut plain = Plain::new(Timestamp::UNIX_EPOCH, TimeZone::UTC);
-        let mut said = Vec::new();
+        let mut lines_at = Vec::new();
         for second in 0..3600 {
             let blocked = Some(format!("no node of 3 fits: {}", second % 2));
             let executors =
@@ -245,9 +244,9 @@ mod tests {
             let state = State { status: Status::Running, executors, ..waiting("") };
             let at = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second);
             let lines = plain.lines(&state, at);
-            said.extend(lines.iter().filter(|line| line.contains("executors")).map(|_| second));
+            lines_at.extend(lines.iter().filter(|line| line.contains("executors")).map(|_| second));
         }
-        assert_eq!(said, [0, 9, 20]);
+        assert_eq!(lines_at, [0, 9, 20]);
     }
 
     #[test]

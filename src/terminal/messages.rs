@@ -1,5 +1,5 @@
-//! What is said on stderr beside the reports: warnings, hints, errors. Colours follow `NO_COLOR`,
-//! `CLICOLOR_FORCE`, the terminal, and `--color` once `anstream::ColorChoice::write_global` was told.
+//! Messages on stderr: warnings, hints, errors and lines of reports, above the live view if there is one. Colors follow
+//! `NO_COLOR`, `CLICOLOR_FORCE`, the terminal, and `--color`, which sets anstream's global choice.
 
 use std::io::{Write, stderr};
 use std::sync::Mutex;
@@ -11,25 +11,25 @@ use super::View;
 use crate::report::clean;
 use crate::report::style::{BAD, DOUBTFUL, FAINT};
 
-/// Longer than a stop takes to reach every thread of the process.
+/// Longer than a stop signal takes to reach every thread of the process.
 const STOPPING: Duration = Duration::from_millis(50);
 
-/// A view that is drawn on the terminal meanwhile.
+/// The live view, while there is one.
 static VIEW: Mutex<Option<View>> = Mutex::new(None);
 
-/// Has all that is written from now on written above a view.
+/// Starts the live view: from now on, messages appear above it.
 pub fn begin_view() {
     if let Ok(mut view) = VIEW.lock() {
         *view = Some(View::begin());
     }
 }
 
-/// Changes the view, if there is one. Whether there is.
+/// Changes the view, if there is one. Returns whether there is.
 pub fn with_view(change: impl FnOnce(&mut View)) -> bool {
     VIEW.lock().is_ok_and(|mut view| view.as_mut().map(change).is_some())
 }
 
-/// Takes the view away: what is written from then on remains.
+/// Removes the view: later messages remain on the terminal.
 pub fn end_view() {
     if let Ok(mut view) = VIEW.lock()
         && let Some(mut view) = view.take()
@@ -38,7 +38,7 @@ pub fn end_view() {
     }
 }
 
-/// Takes the view away if that is possible at once: the process ends, and must not wait for who writes now.
+/// Removes the view unless another thread is writing: the process is exiting and must not wait.
 pub fn drop_view() {
     if let Ok(mut view) = VIEW.try_lock()
         && let Some(mut view) = view.take()
@@ -47,9 +47,9 @@ pub fn drop_view() {
     }
 }
 
-/// Stops the process as Ctrl-Z does, with the view out of the way. It goes on from here.
+/// Stops the process as Ctrl-Z does, with the view removed, and draws the view again when it continues.
 pub fn stop() {
-    // The system ignores Ctrl-Z where no shell is there to wake the process again: so must this.
+    // The system ignores Ctrl-Z if there is no shell to continue the process: so must this.
     if getsid(None).is_ok_and(|session| session == getpgrp()) {
         return;
     }
@@ -67,7 +67,7 @@ pub fn stop() {
     }
 }
 
-/// Writes to the terminal with the view out of the way.
+/// Writes to the terminal with the view removed meanwhile.
 pub fn aside<T>(write: impl FnOnce() -> T) -> T {
     let view = VIEW.lock();
     let mut view = view.ok();
@@ -78,27 +78,28 @@ pub fn aside<T>(write: impl FnOnce() -> T) -> T {
     written
 }
 
-/// A line as it is. Where stderr takes no more, on a full disk, nothing is said: what is done goes on to its exit code.
+/// Prints a line as it is. If stderr cannot be written to, such as on a full disk, the line is dropped: the exit code
+/// does not depend on it.
 pub fn line(text: &str) {
     let _ = aside(|| writeln!(anstream::stderr().lock(), "{text}"));
 }
 
-/// A line with all its escapes, wherever it goes: a command to a pipeline's page, which is no terminal.
+/// Prints a command to a CI system, with its escapes although that is no terminal.
 pub fn command(text: &str) {
     let _ = aside(|| writeln!(stderr().lock(), "{text}"));
 }
 
-/// Something odd that stops nothing.
+/// Prints a warning.
 pub fn warn(text: &str) {
     line(&format!("{DOUBTFUL}warning:{DOUBTFUL:#} {}", clean(text)));
 }
 
-/// What to try.
+/// Prints a hint on what to try.
 pub fn hint(text: &str) {
     line(&format!("{FAINT}hint:{FAINT:#} {}", clean(text)));
 }
 
-/// What ended the command, in one line of causes.
+/// Prints the error that ended the command, with its causes, on one line.
 pub fn error(text: &str) {
     line(&format!("{BAD}error:{BAD:#} {}", clean(text)));
 }

@@ -1,4 +1,4 @@
-//! The terminal: what is written to it, the view that is drawn on it, and the signals that come from it.
+//! The terminal: messages, data on stdout, the live view, and signals.
 
 pub mod messages;
 mod signals;

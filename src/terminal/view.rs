@@ -1,7 +1,7 @@
-//! A few lines at the bottom of the terminal that are drawn anew.
+//! A few lines at the bottom of the terminal that are redrawn.
 //!
-//! The cursor rests at the beginning of the first of them, not below the last: whatever a terminal makes of its lines
-//! when it is resized (some wrap them anew, some cut them off), all from the cursor on is the view and can be erased.
+//! The cursor rests at the beginning of the first line, not below the last: whether a terminal that is resized wraps
+//! lines or cuts them off, everything after the cursor is the view and can be erased.
 
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ use rustix::termios::tcgetpgrp;
 use crate::report::span;
 
 const SPINNER: [&str; 8] = ["⠁", "⠂", "⠄", "⡀", "⢀", "⠠", "⠐", "⠈"];
-/// A line that is too long for a terminal that has just become narrower is cut off there, and takes no second row.
+/// Makes the terminal cut off lines that are too long after it became narrower, instead of wrapping them.
 const NO_WRAP: &str = "\x1b[?7l";
 const WRAP: &str = "\x1b[?7h";
 
@@ -37,15 +37,15 @@ impl View {
         self.draw();
     }
 
-    /// Moves the clock and the spinner.
+    /// Advances the clock and the spinner.
     pub fn tick(&mut self) {
         self.frame = (self.frame + 1) % SPINNER.len();
         self.draw();
     }
 
-    /// Draws it where the cursor is, or where it was drawn last.
+    /// Draws the view at the cursor, or where it was drawn last.
     pub fn draw(&mut self) {
-        // Others write to a terminal that this is in the background of.
+        // In the background, the terminal belongs to other processes.
         if self.head.is_empty() || !is_in_foreground() {
             return;
         }
@@ -60,7 +60,7 @@ impl View {
         let has_colours = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
         let text = lines.join("\r\n");
         let text = if has_colours { text } else { anstream::adapter::strip_str(&text).to_string() };
-        // A terminal that cannot be written to shows nothing, which ends nothing.
+        // Failing to draw is no reason to fail.
         let _ = self.term.write_str("\r");
         let _ = self.term.clear_to_end_of_screen();
         let _ = self.term.write_str(&format!("{NO_WRAP}{text}{WRAP}\r"));
@@ -69,7 +69,7 @@ impl View {
         self.is_drawn = true;
     }
 
-    /// Leaves the terminal as if it had never been drawn.
+    /// Erases the view from the terminal.
     pub fn erase(&mut self) {
         if std::mem::take(&mut self.is_drawn) && is_in_foreground() {
             let _ = self.term.write_str("\r");
@@ -79,7 +79,7 @@ impl View {
     }
 }
 
-/// What fits on a terminal: one row less than it has, each as wide as it is at most.
+/// The lines that fit on a terminal: one row less than it has, none wider than it is.
 fn lines(head: &str, rows: &[String], elapsed: &str, (height, width): (usize, usize)) -> Vec<String> {
     let cut = |text: &str, width: usize| truncate_str(text, width, "…").into_owned();
     let room = width.saturating_sub(measure_text_width(elapsed) + 1);
@@ -89,7 +89,7 @@ fn lines(head: &str, rows: &[String], elapsed: &str, (height, width): (usize, us
     std::iter::once(head).chain(rows).take(height.saturating_sub(1).max(1)).collect()
 }
 
-/// Whether the terminal is this process' to draw on, and not a shell's that has it in the background.
+/// Whether this process is in the foreground of the terminal.
 fn is_in_foreground() -> bool {
     tcgetpgrp(std::io::stderr()).map_or(true, |group| group == getpgrp())
 }
