@@ -64,7 +64,7 @@ fn what_a_job_names_and_the_cluster_does_not_have() {
         (&["--scheduler", "ours"], ("scheduler", "the coscheduling plugin is not installed")),
         (
             &["--conf", "spark.kubernetes.driver.scheduler.name=volcan"],
-            ("scheduler", "schedulerName `volcan` wait for ever"),
+            ("scheduler", "schedulerName `volcan` wait forever"),
         ),
         (&["--conf", "spark.kubernetes.driver.secretKeyRef.A=registry:key"], ("Secret registry", "none of that name")),
         (&["--conf", "spark.kubernetes.driver.secretKeyRef.A=database:key"], ("Secret database", "no key `key`")),
