@@ -58,7 +58,7 @@ fn executors_that_come_and_go_are_heard_to_their_ends() {
         assert_counted(lines);
     }
     assert_eq!(["driver", "exec-1", "exec-2"].map(|source| sources[source].len()), [2, 200, 50]);
-    assert!(told.contains("executors run on without their driver"), "{told}");
+    assert!(told.contains("executors are still running without their driver"), "{told}");
 }
 
 #[test]

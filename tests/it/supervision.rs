@@ -334,7 +334,7 @@ fn what_has_ended_is_kept_as_asked() {
         let path = job(&ns, &name, "", &format!("exit {code}"));
         let run = ns.sparkctl().arg("submit").arg(&path).args(["--keep", keep]).assert().code(code);
         let told = String::from_utf8_lossy(&run.get_output().stderr).into_owned();
-        (name, told.contains("--keep says so"))
+        (name, told.contains("(--keep)"))
     };
     for (keep, after_success, after_failure) in
         [("always", false, false), ("on-failure", true, false), ("never", true, true)]
@@ -376,7 +376,7 @@ fn a_schedule_is_run_by_hand_suspended_and_resumed() {
     for form in [&["--output", "json"][..], &["--output", "name"], &["--state", "ended"]] {
         list(form).stdout(contains("Europe/Berlin").not());
     }
-    ns.submitter().args(["delete", "yearly"]).assert().code(0).stderr(contains("with it all its runs"));
+    ns.submitter().args(["delete", "yearly"]).assert().code(0).stderr(contains("and all its runs"));
     ns.wait_for("nothing", || ns.left().is_empty().then_some(()));
 }
 
