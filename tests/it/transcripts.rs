@@ -19,7 +19,8 @@ fn job_with(name: &str, command: &str, more: serde_json::Value) -> String {
     job.to_string()
 }
 
-const PYTHON_FAILURE: &str = "python3 -c 'int(\"ten\")'";
+/// A failing driver. It runs for long enough to be seen running.
+const PYTHON_FAILURE: &str = "sleep 5; python3 -c 'int(\"ten\")'";
 
 #[test]
 fn submitting() {
@@ -48,7 +49,7 @@ fn a_failed_driver() {
 #[test]
 fn a_driver_without_enough_memory() {
     let ns = Namespace::new("memory");
-    let job = job("greedy", "python3 -c 'data = bytearray(1 << 30)'");
+    let job = job("greedy", "sleep 5; python3 -c 'data = bytearray(1 << 30)'");
     Transcript::new("out-of-memory", &ns).with_file("greedy.yaml", &job).check(&ns);
 }
 
