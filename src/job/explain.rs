@@ -196,6 +196,27 @@ mod tests {
         }
     }
 
+    /// The catalogue and the sections say the same about which field becomes which setting.
+    #[test]
+    fn fields_and_the_catalogue_agree() {
+        use crate::spark::catalog;
+        let entries = all_fields();
+        for row in catalog::rows().filter(|row| row.field.is_some()) {
+            let entry = entries.iter().find(|entry| Some(entry.path.as_str()) == row.field);
+            let entry = entry.unwrap_or_else(|| panic!("{}: there is no field {:?}", row.key, row.field));
+            let named = ["KEY", "NAME"].map(|tail| row.key.replace('*', tail));
+            let says = row.is_whole_field && !named.contains(&entry.becomes());
+            assert!(!says, "{} becomes {}, and the catalogue has {}", entry.path, entry.becomes(), row.key);
+        }
+        for entry in entries {
+            let key = entry.becomes();
+            let is_setting = key.starts_with("spark.") && !key.contains([' ', ',', '*']) && key != "spark.properties";
+            let field =
+                catalog::field_of(&key).map(|path| path.trim_end_matches(".KEY").trim_end_matches(".NAME").to_owned());
+            assert!(!is_setting || field.as_deref() == Some(&entry.path), "{key}: {field:?}, {}", entry.path);
+        }
+    }
+
     #[test]
     fn finds_fields_by_their_paths() {
         let paths = |path: &str| find(path).unwrap().into_iter().map(|entry| entry.path).collect::<Vec<_>>();

@@ -24,7 +24,6 @@ pub mod role;
 pub mod schedule;
 pub mod scheduling;
 pub mod schema;
-mod settings;
 pub mod spec;
 mod submission;
 pub mod ui;
@@ -241,6 +240,11 @@ impl Job {
     /// All settings as Spark reads them: what they refer to is put in.
     pub fn resolved(&self, namespace: &str) -> Conf {
         self.settings(namespace).all_resolved(&self.files.environment)
+    }
+
+    /// Whether the file's `sparkConf` or a flag gives the setting.
+    pub fn sets(&self, key: &str) -> bool {
+        self.spec.spark_conf.contains_key(key) || self.conf.contains_key(key)
     }
 
     /// The version of Spark as it was written, or as the image's tag says it.

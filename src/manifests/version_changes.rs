@@ -41,7 +41,7 @@ fn example(change: Change) -> Seen {
         Change::SmallerConfigMaps => By(|version| version.has(Change::ConfDirFiles) && conf_files(1_200_000, version).files.is_empty()),
         Change::NamespaceInConfigMap => In("", r#""spark.kubernetes.namespace":"jobs""#),
         Change::CheckedExecutorPrefix =>
-            Checked("sparkConf: {spark.kubernetes.executor.podNamePrefix: No_Name}", "expected a prefix"),
+            Checked("sparkConf: {spark.kubernetes.executor.podNamePrefix: No_Name}", "is not a prefix"),
         Change::IpFamilies => In("", r#""ipFamilies""#),
         Change::ServiceLabels => In("sparkConf: {spark.kubernetes.driver.service.label.team: etl}", r#""team":"etl""#),
         Change::HadoopConfOfExecutors =>

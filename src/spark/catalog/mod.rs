@@ -1,16 +1,37 @@
 //! What sparkctl knows about Spark's settings: one row per setting.
 
-#[cfg_attr(not(test), expect(dead_code, reason = "`validate` and `explain` are to ask it"))]
+pub mod description;
 pub mod registry;
 mod rows;
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use rows::ROWS;
 pub use rows::{Accepts, Effect, Row};
 
+use super::Version;
+use crate::redaction;
+
 /// The row of a setting: its own, or that of the longest family that it belongs to.
 pub fn row(key: &str) -> Option<&'static Row> {
-    ROWS.iter().filter(|row| row.tail(key).is_some()).max_by_key(|row| (row.prefix().is_none(), row.key.len()))
+    let families = || INDEX.families.iter().find(|row| row.tail(key).is_some());
+    INDEX.settings.get(key).or_else(families).copied()
 }
+
+/// The rows by key; a file may have many thousands of settings.
+struct Index {
+    settings: HashMap<&'static str, &'static Row>,
+    /// The narrowest first.
+    families: Vec<&'static Row>,
+}
+
+static INDEX: LazyLock<Index> = LazyLock::new(|| {
+    let (mut families, settings): (Vec<&Row>, Vec<&Row>) = ROWS.iter().partition(|row| row.prefix().is_some());
+    families.sort_by_key(|row| Reverse(row.key.len()));
+    Index { settings: settings.into_iter().map(|row| (row.key, row)).collect(), families }
+});
 
 /// All rows, the single settings before the families.
 pub fn rows() -> impl Iterator<Item = &'static Row> {
@@ -61,6 +82,31 @@ pub fn file_lists() -> impl Iterator<Item = &'static Row> {
     ROWS.iter().filter(|row| row.is_file_list)
 }
 
+/// Whether Spark or this program knows the setting, in any version.
+pub fn is_known(key: &str) -> bool {
+    registry::setting(key).is_some() || registry::family_of(key).is_some() || row(key).is_some()
+}
+
+/// The setting that was probably meant by a key that Spark does not know.
+pub fn meant(key: &str, version: Version) -> Option<String> {
+    mistaken(key).or_else(|| registry::nearest(key, version))
+}
+
+/// The setting that people mean who write this key by mistake.
+fn mistaken(key: &str) -> Option<String> {
+    ROWS.iter().find_map(|row| {
+        let tail = row.mistakes.iter().find_map(|mistake| rows::tail(mistake, key))?;
+        Some(row.key.replace('*', tail))
+    })
+}
+
+/// Whether the value of the setting is likely to be a secret.
+pub fn is_secret(key: &str) -> bool {
+    use registry::Form;
+    let is_text = registry::setting(key).is_none_or(|setting| matches!(setting.form, Form::Any | Form::Text));
+    is_text && row(key).is_none_or(|row| !row.is_reference) && redaction::is_secret_like(key)
+}
+
 /// Whether Spark takes the value as it is written, without replacing `${…}` in it.
 pub fn is_literal(key: &str) -> bool {
     row(key).is_some_and(|row| row.is_literal)
@@ -105,6 +151,20 @@ mod tests {
         assert_eq!(twice(spark_submit_flags().collect()), [""; 0]);
         assert_eq!(twice(variables().map(|(name, _)| name).collect()), [""; 0]);
         assert_eq!(twice(rows().flat_map(|row| row.mistakes).copied().collect()), [""; 0]);
+    }
+
+    /// A key that Spark does not have would be a promise that nobody keeps.
+    #[test]
+    fn every_row_is_a_setting_of_spark_and_no_mistake_is_one() {
+        let is_real = |key: &str| {
+            let has_members = |prefix: &str| registry::all().any(|setting| setting.key.starts_with(prefix));
+            let known = |key: &str| registry::setting(key).is_some() || registry::family_of(key).is_some();
+            key.strip_suffix('*').is_some_and(has_members) || known(&key.replace('*', "KEY"))
+        };
+        let unreal: Vec<&str> = rows().map(|row| row.key).filter(|key| !is_real(key)).collect();
+        assert_eq!(unreal, [""; 0]);
+        let real: Vec<&&str> = rows().flat_map(|row| row.mistakes).filter(|key| is_real(key)).collect();
+        assert_eq!(real, [&""; 0]);
     }
 
     #[test]

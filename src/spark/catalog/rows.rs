@@ -24,6 +24,8 @@ pub struct Row {
     pub is_file_list: bool,
     /// Whether Spark takes the value as it is written, without replacing `${…}` in it.
     pub is_literal: bool,
+    /// Whether the value refers to a secret or to its file, though the key reads like a secret's.
+    pub is_reference: bool,
     /// Keys that people write by mistake and mean this one.
     pub mistakes: &'static [&'static str],
 }
@@ -70,6 +72,7 @@ impl Row {
             accepts: None,
             is_file_list: false,
             is_literal: false,
+            is_reference: false,
             mistakes: &[],
         }
     }
@@ -116,6 +119,10 @@ impl Row {
         Self { is_literal: true, ..self }
     }
 
+    const fn reference(self) -> Self {
+        Self { is_reference: true, ..self }
+    }
+
     const fn mistakes(self, keys: &'static [&'static str]) -> Self {
         Self { mistakes: keys, ..self }
     }
@@ -127,10 +134,7 @@ impl Row {
 
     /// The part of `key` behind the family's prefix; empty for the setting itself.
     pub fn tail<'a>(&self, key: &'a str) -> Option<&'a str> {
-        match self.prefix() {
-            Some(prefix) => key.strip_prefix(prefix).filter(|tail| !tail.is_empty()),
-            None => (key == self.key).then_some(""),
-        }
+        tail(self.key, key)
     }
 
     /// The path in the job file of the setting `key` of this row.
@@ -140,8 +144,15 @@ impl Row {
     }
 }
 
+/// The part of `key` that a family's `*` stands for; empty if the key is the setting itself.
+pub(super) fn tail<'a>(pattern: &str, key: &'a str) -> Option<&'a str> {
+    match pattern.strip_suffix('*') {
+        Some(prefix) => key.strip_prefix(prefix).filter(|tail| !tail.is_empty()),
+        None => (key == pattern).then_some(""),
+    }
+}
+
 const KUBECONFIG: &str = "the connection to the cluster is the kubeconfig's: use --context and --kubeconfig";
-const TRUE_OR_FALSE: Option<Accepts> = Some(Accepts::Boolean);
 
 /// The rows, the single settings by subject, the families last.
 ///
@@ -173,8 +184,9 @@ pub const ROWS: &[Row] = &[
     Row::of("spark.kubernetes.trust.certificates").no_effect(KUBECONFIG),
     Row::of("spark.kubernetes.submission.connectionTimeout").no_effect(KUBECONFIG),
     Row::of("spark.kubernetes.submission.requestTimeout").no_effect(KUBECONFIG),
-    Row { accepts: TRUE_OR_FALSE, ..Row::of("spark.kubernetes.submission.waitAppCompletion") }
-        .no_effect("sparkctl waits unless --detach is given"),
+    Row::of("spark.kubernetes.submission.waitAppCompletion")
+        .no_effect("sparkctl waits unless --detach is given")
+        .accepts(Accepts::Boolean),
     Row::of("spark.kubernetes.report.interval").no_effect("sparkctl watches, and reports changes as they happen"),
     Row::of("spark.kubernetes.appKillPodDeletionGracePeriod")
         .no_effect("the command `delete` leaves each pod its own grace period"),
@@ -248,11 +260,7 @@ pub const ROWS: &[Row] = &[
         .field("spec.driver.memoryOverhead")
         .flag("--driver-memory-overhead")
         .accepts(Accepts::Memory)
-        .mistakes(&[
-            "spark.driver.memory.overhead",
-            "spark.kubernetes.driver.memoryOverhead",
-            "spark.yarn.driver.memoryOverhead",
-        ]),
+        .mistakes(&["spark.driver.memory.overhead", "spark.kubernetes.driver.memoryOverhead"]),
     Row::of("spark.driver.extraJavaOptions")
         .field("spec.driver.javaOptions")
         .submit_flag("--driver-java-options")
@@ -350,11 +358,7 @@ pub const ROWS: &[Row] = &[
         .field("spec.executor.memoryOverhead")
         .flag("--executor-memory-overhead")
         .accepts(Accepts::Memory)
-        .mistakes(&[
-            "spark.executor.memory.overhead",
-            "spark.kubernetes.executor.memoryOverhead",
-            "spark.yarn.executor.memoryOverhead",
-        ]),
+        .mistakes(&["spark.executor.memory.overhead", "spark.kubernetes.executor.memoryOverhead"]),
     Row::of("spark.executor.pyspark.memory").accepts(Accepts::Memory),
     Row::of("spark.executor.extraJavaOptions")
         .field("spec.executor.javaOptions")
@@ -378,13 +382,20 @@ pub const ROWS: &[Row] = &[
         .set("the ConfigMap of Hadoop's configuration, from 3.5 on"),
     Row::of("spark.kubernetes.executor.terminationGracePeriodSeconds")
         .part_of("spec.executor.terminationGracePeriodSeconds"),
-    Row::of("spark.dynamicAllocation.enabled").part_of("spec.dynamicAllocation.enabled"),
-    Row::of("spark.dynamicAllocation.initialExecutors").part_of("spec.dynamicAllocation.initialExecutors"),
-    Row::of("spark.dynamicAllocation.minExecutors").part_of("spec.dynamicAllocation.minExecutors"),
-    Row::of("spark.dynamicAllocation.maxExecutors").part_of("spec.dynamicAllocation.maxExecutors"),
+    Row::of("spark.dynamicAllocation.enabled").part_of("spec.dynamicAllocation.enabled").accepts(Accepts::Boolean),
+    Row::of("spark.dynamicAllocation.initialExecutors")
+        .part_of("spec.dynamicAllocation.initialExecutors")
+        .accepts(Accepts::Count),
+    Row::of("spark.dynamicAllocation.minExecutors")
+        .part_of("spec.dynamicAllocation.minExecutors")
+        .accepts(Accepts::Count),
+    Row::of("spark.dynamicAllocation.maxExecutors")
+        .part_of("spec.dynamicAllocation.maxExecutors")
+        .accepts(Accepts::Count),
     Row::of("spark.dynamicAllocation.shuffleTracking.enabled")
         .part_of("spec.dynamicAllocation.shuffleTrackingEnabled")
-        .set("true, with `dynamicAllocation.enabled`"),
+        .set("true, with `dynamicAllocation.enabled`")
+        .accepts(Accepts::Boolean),
     Row::of("spark.dynamicAllocation.shuffleTracking.timeout").part_of("spec.dynamicAllocation.shuffleTrackingTimeout"),
     // Both roles.
     Row::of("spark.kubernetes.pyspark.pythonVersion").field("spec.pythonVersion"),
@@ -394,6 +405,9 @@ pub const ROWS: &[Row] = &[
     Row::of("spark.kerberos.principal").submit_flag("--principal"),
     Row::of("spark.kerberos.keytab").submit_flag("--keytab").set("its path in the driver, when it is shipped"),
     Row::of("spark.metrics.conf").part_of("spec.monitoring.metricsPropertiesFile"),
+    Row::of("spark.authenticate.secret.file").reference(),
+    Row::of("spark.authenticate.secret.driver.file").reference(),
+    Row::of("spark.authenticate.secret.executor.file").reference(),
     // Families.
     Row::of("spark.kubernetes.authenticate.submission.*").no_effect(KUBECONFIG),
     Row::of("spark.kubernetes.driver.annotation.volcano.sh/preemptable").flag("--protect-driver"),
@@ -437,7 +451,6 @@ pub const ROWS: &[Row] = &[
         "spark.driverEnv.*",
         "spark.driver.env.*",
         "spark.kubernetes.driver.env.*",
-        "spark.yarn.appMasterEnv.*",
     ]),
     Row::of("spark.executorEnv.*").part_of("spec.executor.envVars").flag("--env").literal().mistakes(&[
         "spark.executor.env.*",
@@ -446,16 +459,18 @@ pub const ROWS: &[Row] = &[
     ]),
     Row::of("spark.kubernetes.driver.secretKeyRef.*")
         .part_of("spec.driver.envSecretKeyRefs")
+        .reference()
         .flag("--env")
         .literal()
         .mistakes(&["spark.kubernetes.driver.secretKeyRefs.*"]),
     Row::of("spark.kubernetes.executor.secretKeyRef.*")
         .part_of("spec.executor.envSecretKeyRefs")
+        .reference()
         .flag("--env")
         .literal()
         .mistakes(&["spark.kubernetes.executor.secretKeyRefs.*"]),
-    Row::of("spark.kubernetes.driver.secrets.*").part_of("spec.driver.secrets").literal(),
-    Row::of("spark.kubernetes.executor.secrets.*").part_of("spec.executor.secrets").literal(),
+    Row::of("spark.kubernetes.driver.secrets.*").part_of("spec.driver.secrets").reference().literal(),
+    Row::of("spark.kubernetes.executor.secrets.*").part_of("spec.executor.secrets").reference().literal(),
     Row::of("spark.kubernetes.driver.volumes.*").part_of("spec.driver.volumeMounts").literal(),
     Row::of("spark.kubernetes.executor.volumes.*").part_of("spec.executor.volumeMounts").literal(),
     Row::of("spark.driver.resource.*").literal(),
