@@ -4,7 +4,6 @@ use serde_json::Value;
 
 use crate::kubernetes::quantity;
 use crate::redaction::is_secret_like;
-use crate::spark::catalog;
 
 /// Longer values are cut.
 const VALUE: usize = 80;
@@ -99,7 +98,7 @@ fn lines(there: &str, sent: &str) -> Vec<String> {
 /// A line without the value of what is a secret by its name.
 fn shown(line: &str) -> String {
     match line.split_once('=') {
-        Some((key, _)) if catalog::is_secret(key) => format!("{key}=…"),
+        Some((key, _)) if is_secret_like(key) => format!("{key}=…"),
         _ => cut(line),
     }
 }
