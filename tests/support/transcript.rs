@@ -36,8 +36,13 @@ const VARIABLE: &[(&str, &str)] = &[
     (r" +", " "),
 ];
 
-/// Lines that a run prints or not, by its speed: states that are seen only if they last.
-const FLEETING: &str = r"^\d\d:\d\d:\d\d \S+( \d+\S)* +(driver +starting|executors .* pending|executors +[01] running|driver +waiting +Retry: attempt 2 of 2 )";
+/// Lines that a run prints or not, by its speed and by the room on the nodes: states that are seen only if they last.
+const FLEETING: &str = r"(?x) ^\d\d:\d\d:\d\d\ \S+(\ \d+\S)*\ +
+    (driver\ +starting | driver\ +waiting\ +Retry:\ attempt\ 2\ of\ 2\  | driver\ +waiting\ +Unschedulable:.*Insufficient
+    | executors\ .*\ pending | executors\ +[01]\ running)";
+
+/// A further line of a state.
+const HINT: &str = "                   hint: ";
 
 /// Lines about a submission, which only some pages show.
 const SUBMISSION: &str = r"^(submitted |  (created|attach|logs|kill) )";
@@ -143,7 +148,12 @@ impl Transcript {
     fn shortened(&self, printed: &str) -> String {
         let [fleeting, submission] = [FLEETING, SUBMISSION].map(|pattern| Regex::new(pattern).expect("a pattern"));
         let mut lines: Vec<&str> = Vec::new();
-        for line in printed.lines().filter(|line| !fleeting.is_match(line)) {
+        let mut is_fleeting = false;
+        for line in printed.lines() {
+            is_fleeting = fleeting.is_match(line) || is_fleeting && line.starts_with(HINT);
+            if is_fleeting {
+                continue;
+            }
             let line = match line {
                 line if line.starts_with("  | ") => "  | …",
                 line if submission.is_match(line) && !self.shows_submission => "…",
