@@ -9,6 +9,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::python_zip::{self, Packed};
+use super::size::bytes;
 use crate::diagnostic::Problem;
 use crate::job::local_files::{self, CONFIG_MAP_LIMIT, LocalFile, LocalFiles, PY_FILES};
 use crate::job::named_files::{Field, Named};
@@ -161,11 +162,6 @@ pub fn carried(files: &LocalFiles) -> Option<String> {
     let carried = files.carried();
     let words = carried.iter().map(|carried| format!("{} ({})", carried.file.name(), bytes(carried.file.size)));
     (!carried.is_empty()).then(|| words.collect::<Vec<_>>().join(", "))
-}
-
-/// A size with its unit, such as `1.2 KiB`.
-pub fn bytes(size: u64) -> String {
-    indicatif::BinaryBytes(size).to_string()
 }
 
 #[cfg(test)]

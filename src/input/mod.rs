@@ -3,4 +3,5 @@
 mod configuration_directories;
 pub mod local_files;
 mod python_zip;
+mod size;
 pub mod sources;

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use zip::write::SimpleFileOptions;
 use zip::{DateTime, ZipWriter};
 
-use super::local_files::bytes;
+use super::size::bytes;
 use crate::diagnostic::Problem;
 
 /// The limits of a folder. A larger one is most likely a mistake: a virtual environment, data, a checkout.
