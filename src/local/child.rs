@@ -11,7 +11,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::Event;
+use super::event::{Event, Output};
 use super::submission::Submission;
 use crate::terminal::{Signal, Signals};
 use crate::time::until;
@@ -32,13 +32,6 @@ pub enum Ended {
     Interrupted(Signal),
     /// The timeout was over.
     TimedOut,
-}
-
-/// The stream that the driver wrote to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Output {
-    Stdout,
-    Stderr,
 }
 
 impl Ended {

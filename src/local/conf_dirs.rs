@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use super::files::write_private;
 use super::job::LocalJob;
 use super::machine::Environment;
 use crate::manifests::{CONF_DIR, HADOOP_DIR};
@@ -37,7 +38,7 @@ impl Directory<'_> {
         let directory = folder.join(self.variable);
         fs::create_dir(&directory).with_context(|| format!("creating {}", directory.display()))?;
         for (name, text) in files {
-            super::submission::write_private(&directory.join(name), text)?;
+            write_private(&directory.join(name), text)?;
         }
         Ok(Some(directory))
     }

@@ -14,9 +14,9 @@ use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Gid, Uid, getgid, getuid};
 use uuid::Uuid;
 
+use super::job::RunIn;
 use super::machine::Environment;
 use super::progress::Progress;
-use super::run_in::RunIn;
 
 /// A container engine that works.
 pub struct Engine {

@@ -1,9 +1,9 @@
-//! Locates the files of a job on this machine.
+//! Locates the files of a job on this machine, and writes those of a run.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use super::machine::Spark;
 use crate::job::local_files::MOUNT;
@@ -148,6 +148,18 @@ fn examples_jar(below: &Path, spark: &Spark) -> Option<PathBuf> {
     let mut jars = fs::read_dir(spark.home.join("examples/jars")).ok()?.flatten();
     let jar = jars.find(|jar| is_examples(&jar.file_name().to_string_lossy()))?;
     is_examples(asked).then(|| jar.path())
+}
+
+/// Writes a file that only the user can read: settings may contain secrets.
+///
+/// # Errors
+/// The file exists, or cannot be written.
+pub fn write_private(path: &Path, text: &str) -> Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut options = fs::OpenOptions::new();
+    let file = options.write(true).create_new(true).mode(0o600).open(path);
+    file.and_then(|mut file| file.write_all(text.as_bytes())).with_context(|| format!("writing {}", path.display()))
 }
 
 #[cfg(test)]

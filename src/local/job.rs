@@ -2,11 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use super::run_in::RunIn;
 use crate::job::Job;
 use crate::job::restart::Restart;
 pub use crate::spark::Language;
 use crate::spark::{Role, containers};
+
+/// Where to run a job, as `--local-in` says.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunIn {
+    /// `SPARK_HOME`, an installed pyspark, or a downloaded Spark
+    Machine,
+    /// A container of the job's image, with podman or docker, whichever is installed
+    Container,
+    Podman,
+    Docker,
+}
 
 /// A job as a local run needs it.
 #[derive(Clone, Debug, Default)]

@@ -9,6 +9,7 @@ mod child;
 mod conf_dirs;
 mod container;
 mod download;
+mod event;
 mod files;
 mod index;
 mod job;
@@ -27,12 +28,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use tokio::sync::{mpsc, oneshot};
 
-pub use child::{Ended, Output};
-pub use job::{Language, LocalJob, has_effect};
+pub use child::Ended;
+pub use event::{Event, Output};
+pub use job::{Language, LocalJob, RunIn, has_effect};
 pub use machine::Environment;
 #[cfg(feature = "upload")]
 pub use machine::cache;
-pub use run_in::RunIn;
 
 use machine::Python;
 use progress::{Progress, Say, Stop};
@@ -51,17 +52,6 @@ pub struct Outcome {
     pub prepared: Duration,
     /// How long the driver ran; `None` if the run ended before the driver started.
     pub ran: Option<Duration>,
-}
-
-/// Something that happens during a run.
-#[derive(Debug)]
-pub enum Event {
-    /// A message for the user.
-    Note(String),
-    /// The driver starts with this runtime: `Spark 3.5.7, Java 17, Python 3.11, local[*]`.
-    Running(String),
-    /// Output of the driver.
-    Output(Output, Vec<u8>),
 }
 
 /// How long to wait for the preparation to notice that it should stop: a server may be silent for longer.

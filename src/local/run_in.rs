@@ -4,22 +4,11 @@ use anyhow::{Context, Result};
 
 use super::Language;
 use super::container::Engine;
-use super::job::LocalJob;
+use super::job::{LocalJob, RunIn};
 use super::machine::{Environment, Python, Spark};
 use super::progress::Progress;
 use super::r::R;
 use super::versions::SparkVersion;
-
-/// Where to run a job, as `--local-in` says.
-#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RunIn {
-    /// `SPARK_HOME`, an installed pyspark, or a downloaded Spark
-    Machine,
-    /// A container of the job's image, with podman or docker, whichever is installed
-    Container,
-    Podman,
-    Docker,
-}
 
 /// A container engine, and the name under which it has the job's image.
 pub type EngineAndImage = (Engine, String);

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 
 use super::conf_dirs;
 use super::container::{Container, ContainerSpec, Engine};
-use super::files::{self, Located, locate};
+use super::files::{self, Located, locate, write_private};
 use super::job::{LocalJob, R_COMMANDS};
 use super::machine::Environment;
 use super::progress::{Progress, Say};
@@ -243,18 +243,6 @@ fn defaults(job: &LocalJob, folder: Option<&Path>) -> String {
 /// The properties file: the user's defaults, then the job's settings.
 fn properties_text(defaults: &str, settings: BTreeMap<String, String>) -> String {
     format!("{defaults}{}", properties::file(&Conf::from_iter(settings), "the job's settings"))
-}
-
-/// Writes a file that only the user can read: settings may contain secrets.
-///
-/// # Errors
-/// The file exists, or cannot be written.
-pub fn write_private(path: &Path, text: &str) -> Result<()> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut options = fs::OpenOptions::new();
-    let file = options.write(true).create_new(true).mode(0o600).open(path);
-    file.and_then(|mut file| file.write_all(text.as_bytes())).with_context(|| format!("writing {}", path.display()))
 }
 
 fn env(job: &LocalJob, runtime: &Runtime) -> Vec<(String, Option<OsString>)> {
