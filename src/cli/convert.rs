@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
 
+use super::output;
 use crate::exit_code::ExitCode;
 use crate::job::from_spark_submit::{POD_GROUP_TEMPLATE, SubmitEnvironment, convert};
 use crate::job::yaml;
@@ -72,7 +73,7 @@ impl Convert {
             ));
         }
         converted.notes.iter().for_each(|note| messages::warn(note));
-        stdout::write(&mut std::io::stdout().lock(), &super::yaml(&converted.document)?)?;
+        stdout::write(&mut std::io::stdout().lock(), &output::yaml(&converted.document)?)?;
         Ok(ExitCode::Succeeded)
     }
 

@@ -2,8 +2,8 @@ use anyhow::Result;
 use k8s_openapi::jiff::Timestamp;
 use serde_json::json;
 
-use super::Form;
 use super::cluster_args::ClusterArgs;
+use super::output::Form;
 use super::render::{Identity, namespace_of};
 use crate::cluster::{self, Cluster};
 use crate::doctor::{Check, Target, Verdict};

@@ -2,9 +2,8 @@ use anyhow::Result;
 use k8s_openapi::api::core::v1::Event;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
-use super::Form;
 use super::cluster_args::ClusterArgs;
-use super::list::table;
+use super::output::{Form, table};
 use crate::cluster::{connect, find, read_with_events};
 use crate::exit_code::ExitCode;
 use crate::report::{JsonLine, clean, span};

@@ -4,10 +4,10 @@ use anyhow::Result;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
 use serde_json::json;
-use unicode_width::UnicodeWidthStr;
 
 use super::cluster_args::ClusterArgs;
 use super::describe::submitter;
+use super::output::table;
 use super::schedules::table as schedule_table;
 use crate::cluster::{self, Cluster, Schedule, connect, list};
 use crate::exit_code::ExitCode;
@@ -203,16 +203,4 @@ impl<'a> Row<'a> {
         });
         JsonLine::new("application", body, now)
     }
-}
-
-/// Formats cells in columns, each as wide as its widest cell.
-pub fn table(cells: &[Vec<String>]) -> Vec<String> {
-    let columns = cells.first().map_or(0, Vec::len);
-    let width = |column: usize| cells.iter().map(|row| row[column].width()).max().unwrap_or_default();
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    let line = |row: &Vec<String>| {
-        let padded = row.iter().zip(&widths).map(|(cell, width)| format!("{cell}{}", " ".repeat(width - cell.width())));
-        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    };
-    cells.iter().map(line).collect()
 }

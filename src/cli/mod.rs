@@ -14,6 +14,7 @@ mod gc;
 mod list;
 mod logs;
 mod man;
+pub mod output;
 mod render;
 mod schedules;
 mod schema;
@@ -24,13 +25,11 @@ mod ui;
 mod validate;
 mod wait;
 
-use anyhow::{Context, Result};
-
-use crate::cluster::{self, Refusal};
-use crate::exit_code::{self, ExitCode};
-use crate::terminal::messages;
+use anyhow::Result;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-use serde_json::Value;
+
+pub use self::output::report_error;
+use crate::exit_code::{self, ExitCode};
 
 /// Run Apache Spark applications on Kubernetes, with no JVM here and nothing installed in the cluster
 #[derive(Parser, Debug)]
@@ -84,13 +83,6 @@ fn asked_color(arguments: impl Iterator<Item = String>) -> clap::ColorChoice {
         Some("never") => clap::ColorChoice::Never,
         _ => clap::ColorChoice::Auto,
     }
-}
-
-/// Output format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Form {
-    Text,
-    Json,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -155,20 +147,4 @@ impl Cli {
             Command::Gc(gc) => gc.run().await,
         }
     }
-}
-
-/// Prints the error that ended a command, with its causes, what was undone, and what to try. Returns its exit code.
-pub fn report_error(error: &anyhow::Error) -> ExitCode {
-    messages::error(&format!("{error:#}"));
-    if let Some(refusal) = error.downcast_ref::<Refusal>() {
-        refusal.undone.iter().for_each(|undone| messages::line(&format!("       {undone}")));
-        refusal.hint.iter().for_each(|hint| messages::hint(hint));
-    }
-    cluster::exit_code(error)
-}
-
-/// Formats an object as YAML that YAML 1.1 parsers read as well, without folding long texts.
-pub fn yaml(object: &Value) -> Result<String> {
-    let options = serde_yaml::ser_options! { folded_wrap_chars: 1_000_000, min_fold_chars: 1_000_000 };
-    serde_yaml::to_string_with_options(object, options).context("writing an object as YAML")
 }

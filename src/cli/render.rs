@@ -3,6 +3,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::cluster_args::ClusterArgs;
+use super::output;
 use crate::cluster;
 use crate::exit_code::ExitCode;
 use crate::input::sources::{self, Sources};
@@ -161,7 +162,7 @@ impl Render {
         for object in objects {
             match self.output {
                 Form::Json => text += &format!("{}\n", object.0),
-                Form::Yaml => text += &format!("---\n{}", super::yaml(&object.0)?),
+                Form::Yaml => text += &format!("---\n{}", output::yaml(&object.0)?),
             }
         }
         Ok(text)

@@ -4,7 +4,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::cluster_args::ClusterArgs;
-use super::list;
+use super::output;
 use crate::cluster::{self, Cluster, Schedule, connect};
 use crate::exit_code::{self, ExitCode};
 use crate::follow::follow;
@@ -89,7 +89,7 @@ pub fn table(all: &[Schedule], now: Timestamp, namespaces: bool) -> Vec<String> 
     if !namespaces {
         rows.iter_mut().for_each(|row| drop(row.remove(0)));
     }
-    list::table(&rows)
+    output::table(&rows)
 }
 
 impl Suspend {
@@ -158,7 +158,7 @@ pub async fn print_status(cluster: &Cluster, schedule: &Schedule, output: Output
             let head = ["  RUN", "STATE", "AGE", "RAN", "REASON"].map(str::to_owned).to_vec();
             let rows = runs.iter().map(|run| run_cells(run, &limits));
             let rows: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
-            let table = if rows.len() > 1 { list::table(&rows) } else { Vec::new() };
+            let table = if rows.len() > 1 { output::table(&rows) } else { Vec::new() };
             stdout::print(std::iter::once(first).chain(table))?;
         }
     }

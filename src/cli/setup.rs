@@ -1,6 +1,7 @@
 use anyhow::{Result, anyhow, bail};
 
 use super::cluster_args::ClusterArgs;
+use super::output;
 use crate::cluster;
 use crate::exit_code::ExitCode;
 use crate::job::overrides::pair;
@@ -89,7 +90,7 @@ impl Setup {
         }
         let mut out = std::io::stdout().lock();
         for object in &objects {
-            stdout::write(&mut out, &format!("---\n{}", super::yaml(&object.0)?))?;
+            stdout::write(&mut out, &format!("---\n{}", output::yaml(&object.0)?))?;
         }
         Ok(ExitCode::Succeeded)
     }

@@ -1,8 +1,8 @@
 use anyhow::Result;
 use k8s_openapi::jiff::Timestamp;
 
-use super::Form;
 use super::cluster_args::ClusterArgs;
+use super::output::Form;
 use crate::exit_code::ExitCode;
 use crate::input::sources::Sources;
 use crate::report::JsonLine;

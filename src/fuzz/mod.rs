@@ -64,7 +64,7 @@ fn try_command_line(u: &mut Unstructured) -> Result<()> {
 }
 
 fn yaml(object: &Value) -> String {
-    crate::cli::yaml(object).expect("JSON can be written as YAML")
+    crate::cli::output::yaml(object).expect("JSON can be written as YAML")
 }
 
 /// Reads a text, checks and translates the jobs in it.

@@ -11,6 +11,7 @@ use k8s_openapi::jiff::Timestamp;
 
 use self::overlap::{Entry, Overlap, Policy, describe};
 use super::cluster_args::ClusterArgs;
+use super::output::report_error;
 use super::render::{Identity, manifests_of, namespace_of};
 use super::{doctor, schedules};
 use crate::cluster::{self, Cluster, Failure, Lease, Refusal, Submitted};
@@ -193,7 +194,7 @@ impl Submit {
                 Err(error) if applications.is_empty() => return Err(error),
                 Err(error) => {
                     self.follow.record_refusal(&error);
-                    let code = super::report_error(&error);
+                    let code = report_error(&error);
                     let steps = applications.iter().flat_map(|application| report::next_steps(application, program()));
                     steps.for_each(|step| messages::line(&step));
                     return Ok(ControlFlow::Break(code));
