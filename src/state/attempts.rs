@@ -5,11 +5,11 @@ use k8s_openapi::api::core::v1::{Event, Pod};
 use k8s_openapi::jiff::Timestamp;
 
 use super::container::{self, Role};
-use super::outcome::phase;
+use super::limits::{clamp_time, has_passed};
+use super::pod_status::phase;
+use super::status::of_driver;
 use super::waiting::{self, Reason, Waiting};
-use super::{
-    Ending, Limits, Observed, Outcome, Status, clamp_time, has_passed, missing, of_driver, refusal_hint, scheduling,
-};
+use super::{Ending, Limits, Observed, Outcome, Status, evidence, refusal_hint, scheduling};
 use crate::manifests::{FAILURES, HOLD, IGNORED_FAILURES, LOSS_LIMIT, LOSSES, TERMINATED};
 use crate::scheduler::{self, Rules};
 
@@ -413,7 +413,7 @@ fn without_pod(job: &Job, observed: &Observed, limits: &Limits) -> Status {
     let waiting = Waiting {
         reason: Reason::Creation,
         message: format!("the driver's pod is refused: {said}"),
-        hint: missing::hint(hint.as_deref(), said, &observed.evidence),
+        hint: evidence::hint_with_alternatives(hint.as_deref(), said, &observed.evidence),
         since: first_time(event).map(|at| match &job.metadata.creation_timestamp {
             Some(created) => clamp_time(at, created.0, limits),
             None => at,

@@ -1,7 +1,7 @@
 //! What explains a wait or a failure and is looked up once, because it takes requests of its own, which not every user
 //! may send.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
@@ -9,17 +9,10 @@ use serde_json::Value;
 
 use super::container::Role;
 use super::missing::{Alternatives, Missing};
-use super::{
-    Ending, Limits, Observed, Reachability, State, Status, Stopped, container, has_passed, lingering, waiting,
-};
+use super::{Reachability, Stopped};
 use crate::kubernetes::node_fit::Fit;
 use crate::kubernetes::requests::{self, Amounts};
 use crate::spark::Conf;
-
-/// A wait that is over in a moment needs no explanation.
-const MOMENT: std::time::Duration = std::time::Duration::from_secs(2);
-/// What an executor ends with that could not begin, as when it does not reach its driver.
-const NOT_STARTED: i32 = 1;
 
 /// What was found; nothing where it was not looked up, or may not be read.
 #[derive(Clone, Debug, Default)]
@@ -83,7 +76,7 @@ pub enum LookupResult {
 }
 
 impl Evidence {
-    fn has(&self, look: &Lookup) -> bool {
+    pub(super) fn has(&self, look: &Lookup) -> bool {
         match look {
             Lookup::Nodes => self.nodes.is_some(),
             Lookup::PullSecrets => self.pull_secrets.is_some(),
@@ -106,51 +99,6 @@ impl Evidence {
             LookupResult::Stopped(stopped) => self.stopped = stopped,
         }
     }
-}
-
-/// The lookups that would explain this state better; none while nothing is wrong.
-pub fn lookups(state: &State, observed: &Observed, limits: &Limits) -> BTreeSet<Lookup> {
-    let mut looks = BTreeSet::new();
-    match &state.status {
-        Status::Waiting(waiting) => {
-            let created = observed.driver.as_ref().and_then(|pod| pod.metadata.creation_timestamp.as_ref());
-            let lasts = created.is_some_and(|at| has_passed(at.0, MOMENT, limits));
-            match waiting.reason {
-                waiting::Reason::Unschedulable if lasts && is_about_claims(&waiting.message) => {
-                    looks.insert(Lookup::Claims);
-                }
-                waiting::Reason::Unschedulable if lasts => {
-                    looks.insert(Lookup::Nodes);
-                }
-                waiting::Reason::Image => {
-                    looks.insert(Lookup::PullSecrets);
-                }
-                _ => {}
-            }
-            looks.extend(Missing::of(&waiting.message).map(Lookup::Alternatives));
-        }
-        Status::Ended(outcome) if outcome.ending == Ending::CouldNotStart => {
-            looks.extend(Missing::of(&outcome.message).map(Lookup::Alternatives));
-        }
-        Status::Running if state.executors.starved => {
-            looks.insert(Lookup::Nodes);
-        }
-        Status::Running if state.lingers.is_none() => {
-            looks.extend(lingering::look(observed, &state.executors, limits).map(Lookup::Log));
-        }
-        _ => {}
-    }
-    let last = state.executors.last_failure.as_ref();
-    if last.is_some_and(|last| last.exit_code == Some(NOT_STARTED)) {
-        looks.insert(Lookup::Reachability);
-    }
-    if state.executors.main_failure.as_ref().is_some_and(|failure| failure.lacks_memory)
-        || observed.driver.as_ref().is_some_and(|pod| container::lacks_memory(pod, Role::Driver))
-    {
-        looks.insert(Lookup::Settings);
-    }
-    looks.retain(|look| !observed.evidence.has(look));
-    looks
 }
 
 pub(super) fn is_about_claims(message: &str) -> bool {
@@ -195,29 +143,9 @@ pub(super) fn claims(evidence: &Evidence) -> Option<String> {
     })
 }
 
-/// Which secrets for registries a pod gives, which of them are missing, and which there are.
-pub(super) fn pull_secrets(pod: &Pod, observed: &Observed) -> String {
-    let given = pod.spec.as_ref().and_then(|spec| spec.image_pull_secrets.as_ref());
-    let given: Vec<&str> = given.into_iter().flatten().map(|secret| secret.name.as_str()).collect();
-    let there = observed.evidence.pull_secrets.as_ref();
-    // The kubelet says which it does not find; those who may list secrets see it themselves.
-    let unfound =
-        observed.driver_events().filter(|event| event.reason.as_deref() == Some("FailedToRetrieveImagePullSecret"));
-    let unfound: Vec<&str> = unfound.filter_map(|event| event.message.as_deref()).collect();
-    let is_missing = |name: &&&str| {
-        there.is_some_and(|there| !there.iter().any(|known| known == **name))
-            || unfound.iter().any(|message| message.split(['(', ')', ',', ' ']).any(|word| word == **name))
-    };
-    let missing: Vec<&str> = given.iter().filter(is_missing).copied().collect();
-    let mut told = match (given.is_empty(), missing.is_empty()) {
-        (true, _) => "the pod gives no secret".to_owned(),
-        (false, true) => format!("the pod gives {}", given.join(", ")),
-        (false, false) => format!("the pod gives {}, of which {} is not there", given.join(", "), missing.join(", ")),
-    };
-    let others: Vec<&str> =
-        there.into_iter().flatten().map(String::as_str).filter(|name| !given.contains(name)).collect();
-    if !others.is_empty() {
-        told.push_str(&format!("; there is also {}", others.join(", ")));
-    }
-    told
+/// A hint with what there is instead of what a message says to be missing.
+pub(super) fn hint_with_alternatives(hint: Option<&str>, message: &str, evidence: &Evidence) -> Option<String> {
+    let instead = Missing::of(message).and_then(|missing| evidence.others.get(&missing)?.told(&missing));
+    let told: Vec<&str> = hint.into_iter().chain(instead.as_deref()).collect();
+    (!told.is_empty()).then(|| told.join("; "))
 }

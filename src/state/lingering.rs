@@ -5,7 +5,8 @@ use std::time::Duration;
 use k8s_openapi::jiff::Timestamp;
 
 use super::container::{self, Role};
-use super::{Executors, Limits, Observed, has_passed};
+use super::limits::has_passed;
+use super::{Executors, Limits, Observed};
 
 /// A process may have something left to do when Spark has stopped.
 const GRACE: Duration = Duration::from_secs(30);
@@ -18,25 +19,6 @@ pub const LINGERS: &str = "Spark has stopped, but the driver's process is still 
 /// What to try.
 pub const LINGERS_HINT: &str = "a thread that is no daemon keeps it (a pool, a timer, a server), or the program does more after spark.stop(): \
      end it with System.exit, in Python with os._exit, or delete the application";
-
-/// That a driver's log says that Spark has stopped.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Stopped {
-    /// The driver's UID.
-    pub driver: String,
-    pub at: Timestamp,
-}
-
-/// What a line of a driver's log says of Spark: whether it has stopped, or has begun (again).
-///
-/// Source: `SparkContext` of Spark 3.0 to 4.3, where its logger is at INFO, as it is by default.
-pub fn has_stopped(line: &str) -> Option<bool> {
-    if !line.contains("SparkContext") {
-        return None;
-    }
-    let says = |part: &str| line.contains(part);
-    says("Successfully stopped SparkContext").then_some(true).or(says("Running Spark version").then_some(false))
-}
 
 /// Since when Spark has stopped in a driver that runs on.
 pub(super) fn since(observed: &Observed, executors: &Executors, limits: &Limits) -> Option<Timestamp> {

@@ -1,6 +1,5 @@
 //! Something that an application names and that is not there, and what there is instead.
 
-use super::Evidence;
 use crate::diagnostic::nearest;
 
 /// How many names are listed at most.
@@ -88,11 +87,4 @@ impl Alternatives {
         }
         (!told.is_empty()).then(|| told.join("; "))
     }
-}
-
-/// A hint with what there is instead of what a message says to be missing.
-pub(super) fn hint(hint: Option<&str>, message: &str, evidence: &Evidence) -> Option<String> {
-    let instead = Missing::of(message).and_then(|missing| evidence.others.get(&missing)?.told(&missing));
-    let told: Vec<&str> = hint.into_iter().chain(instead.as_deref()).collect();
-    (!told.is_empty()).then(|| told.join("; "))
 }

@@ -6,7 +6,7 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
 use super::container::{self, Role};
-use super::{Evidence, executors};
+use super::{Evidence, executor_failure};
 
 /// The latest objects of one application.
 #[derive(Clone, Debug, Default)]
@@ -104,7 +104,7 @@ impl Observed {
     fn take_departed(&mut self, executor: Pod) {
         let told_to_stop = executor.metadata.deletion_timestamp.as_ref().map(|time| time.0);
         self.departed = self.departed.max(container::finished_at(&executor, Role::Executor).or(told_to_stop));
-        if executors::failure(&executor, None).is_some() {
+        if executor_failure::failure(&executor, None).is_some() {
             self.failed_executors.insert(name(&executor), executor);
         }
     }
@@ -158,7 +158,7 @@ impl Observed {
 /// An executor as it is now, or as it was when it failed: Spark deletes what has failed, too, and that it is told to
 /// stop then excuses nothing.
 fn later(before: Option<Pod>, pod: Pod) -> Pod {
-    let has_failed = |pod: &Pod| executors::failure(pod, None).is_some();
+    let has_failed = |pod: &Pod| executor_failure::failure(pod, None).is_some();
     before.filter(|before| has_failed(before) && !has_failed(&pod)).unwrap_or(pod)
 }
 

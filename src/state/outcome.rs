@@ -4,7 +4,9 @@ use super::container::{self, Role};
 use super::exit_code_meaning::exit_code_meaning;
 use super::hint::log::{executors_hint, log_hint};
 use super::hint::memory;
-use super::{Executors, Gone, Limits, Observed, Waiting, has_passed, scheduling, waiting};
+use super::limits::has_passed;
+use super::pod_status::{disruption, phase, pod_reason};
+use super::{Executors, Gone, Limits, Observed, Waiting, waiting};
 use crate::exit_code::ExitCode;
 use crate::spark::Conf;
 
@@ -210,41 +212,6 @@ fn deleted() -> &'static str {
 
 fn observed_end(driver: &Pod) -> bool {
     matches!(phase(driver), Some("Succeeded" | "Failed"))
-}
-
-pub(super) fn phase(pod: &Pod) -> Option<&str> {
-    pod.status.as_ref()?.phase.as_deref()
-}
-
-/// Who took the pod away, if the cluster did: the condition `DisruptionTarget`, or the pod's reason.
-pub(super) fn disruption(pod: &Pod) -> Option<String> {
-    let condition = scheduling::condition(pod, "DisruptionTarget").filter(|condition| condition.status == "True");
-    if let Some(condition) = condition {
-        let what = match condition.reason.as_deref() {
-            Some("PreemptionByScheduler") => "preempted by work of a higher priority",
-            Some("DeletionByTaintManager") => "driven off its node by a taint",
-            Some("EvictionByEvictionAPI") => "evicted (node drained, or moved by an autoscaler)",
-            Some("DeletionByPodGC") => "its node is gone",
-            Some("TerminationByKubelet") => "ended by its node (pressure, or shutdown)",
-            _ => "disrupted by the cluster",
-        };
-        return Some(match condition.message.as_deref() {
-            Some(message) if !message.is_empty() => format!("{what}: {message}"),
-            _ => what.to_owned(),
-        });
-    }
-    let reasons = ["Evicted", "Preempting", "NodeLost", "Shutdown", "NodeShutdown", "Terminated"];
-    pod_reason(pod).filter(|reason| reasons.contains(&reason.split(':').next().unwrap_or_default()))
-}
-
-/// `Evicted: The node was low on resource: …`.
-pub(super) fn pod_reason(pod: &Pod) -> Option<String> {
-    let status = pod.status.as_ref()?;
-    let reason = status.reason.as_deref()?;
-    Some(match status.message.as_deref() {
-        Some(message) if !message.is_empty() => format!("{reason}: {message}"),
-        _ => reason.to_owned(),
-    })
 }
 
 /// That the pod's time was over, which is not the same as being killed for memory.

@@ -6,7 +6,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::manifests::{FAILURES, IGNORED_FAILURES};
+use crate::manifests::{FAILURES, HOLD, IGNORED_FAILURES};
 
 mod any_order;
 mod lingering;

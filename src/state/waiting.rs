@@ -3,7 +3,9 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{ContainerStateWaiting, ContainerStatus, Event, Pod};
 use k8s_openapi::jiff::Timestamp;
 
-use super::{Limits, Observed, clamp_time, container, evidence, has_passed, hint, missing, scheduling};
+use super::limits::{clamp_time, has_passed};
+use super::pull_secrets::pull_secrets;
+use super::{Limits, Observed, container, evidence, hint, scheduling};
 use crate::diagnostic::nearest;
 use crate::scheduler::{self, Rules};
 
@@ -132,7 +134,7 @@ fn unschedulable(driver: &Pod, message: String, observed: &Observed) -> Waiting 
         false => evidence::no_node(driver, container::Role::Driver, &observed.evidence),
     };
     let hint = seen.or_else(|| hint::scheduling::hint(&message, driver));
-    let hint = missing::hint(hint.as_deref(), &message, &observed.evidence);
+    let hint = evidence::hint_with_alternatives(hint.as_deref(), &message, &observed.evidence);
     Waiting { reason: Reason::Unschedulable, message, hint, since }
 }
 
@@ -239,7 +241,7 @@ fn image_trouble(
         reason: Reason::Image,
         message: format!("image {} cannot be pulled: {class}", status.image),
         hint: Some(match class.contains("credentials") || class.contains("rate of pulls") {
-            true => format!("{hint}; {}", evidence::pull_secrets(driver, observed)),
+            true => format!("{hint}; {}", pull_secrets(driver, observed)),
             false => hint.into(),
         }),
         since: failures()
@@ -270,7 +272,7 @@ fn config_trouble(driver: &Pod, waiting: &ContainerStateWaiting, observed: &Obse
     } else {
         None
     };
-    let hint = missing::hint(hint, &message, &observed.evidence);
+    let hint = evidence::hint_with_alternatives(hint, &message, &observed.evidence);
     Waiting { reason: Reason::Config, message, hint, since: scheduling::scheduled_at(driver) }
 }
 
@@ -298,7 +300,7 @@ fn node_trouble(driver: &Pod, observed: &Observed, limits: &Limits) -> Option<Wa
         }
         _ => (Reason::Volume, None),
     };
-    let hint = missing::hint(hint, &message, &observed.evidence);
+    let hint = evidence::hint_with_alternatives(hint, &message, &observed.evidence);
     Some(Waiting { reason, message, hint, since })
 }
 

@@ -1,0 +1,40 @@
+//! The phase of a pod, and why it was deleted or failed, by its own status.
+
+use k8s_openapi::api::core::v1::Pod;
+
+use super::scheduling;
+
+pub(super) fn phase(pod: &Pod) -> Option<&str> {
+    pod.status.as_ref()?.phase.as_deref()
+}
+
+/// Who took the pod away, if the cluster did: the condition `DisruptionTarget`, or the pod's reason.
+pub(super) fn disruption(pod: &Pod) -> Option<String> {
+    let condition = scheduling::condition(pod, "DisruptionTarget").filter(|condition| condition.status == "True");
+    if let Some(condition) = condition {
+        let what = match condition.reason.as_deref() {
+            Some("PreemptionByScheduler") => "preempted by work of a higher priority",
+            Some("DeletionByTaintManager") => "driven off its node by a taint",
+            Some("EvictionByEvictionAPI") => "evicted (node drained, or moved by an autoscaler)",
+            Some("DeletionByPodGC") => "its node is gone",
+            Some("TerminationByKubelet") => "ended by its node (pressure, or shutdown)",
+            _ => "disrupted by the cluster",
+        };
+        return Some(match condition.message.as_deref() {
+            Some(message) if !message.is_empty() => format!("{what}: {message}"),
+            _ => what.to_owned(),
+        });
+    }
+    let reasons = ["Evicted", "Preempting", "NodeLost", "Shutdown", "NodeShutdown", "Terminated"];
+    pod_reason(pod).filter(|reason| reasons.contains(&reason.split(':').next().unwrap_or_default()))
+}
+
+/// `Evicted: The node was low on resource: …`.
+pub(super) fn pod_reason(pod: &Pod) -> Option<String> {
+    let status = pod.status.as_ref()?;
+    let reason = status.reason.as_deref()?;
+    Some(match status.message.as_deref() {
+        Some(message) if !message.is_empty() => format!("{reason}: {message}"),
+        _ => reason.to_owned(),
+    })
+}
