@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::{Check, Query, Responses};
+use super::check::Check;
+use super::query::{Query, Responses};
 use crate::kubernetes::node_fit::Fit;
 use crate::kubernetes::requests::Amounts;
 use crate::kubernetes::text;

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::{Check, Query, Responses};
+use super::check::Check;
+use super::query::{Query, Responses};
 use crate::kubernetes::quantity;
 use crate::manifests::Requirements;
 

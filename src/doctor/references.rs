@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Check, Query, Responses};
+use super::check::Check;
+use super::query::{Query, Responses};
 use crate::manifests::{KINDS, Requirements};
 use crate::program::program;
 

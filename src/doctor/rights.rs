@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{Answer, Check, Query, Responses, Target, Unread, attributes};
+use super::check::Check;
+use super::query::{Answer, Query, Responses, Unread};
 use crate::manifests::Requirements;
 use crate::program::program;
 
@@ -38,10 +39,10 @@ pub(super) fn own_asks(namespace: &str) -> Vec<Query> {
 type Right = (&'static str, String, String);
 
 /// The permissions that it takes to submit and follow an application.
-fn needed(subject: &Target) -> BTreeSet<Right> {
+fn needed(needs: Option<&Requirements>) -> BTreeSet<Right> {
     let core = |verb, resource: &str| (verb, String::new(), resource.to_owned());
     let mut needed: BTreeSet<Right> = ["get", "list", "watch"].map(|verb| core(verb, "pods")).into();
-    let Some(needs) = subject.needs else {
+    let Some(needs) = needs else {
         needed.extend(["pods", "services", "configmaps"].map(|resource| core("create", resource)));
         return needed;
     };
@@ -57,12 +58,12 @@ fn needed(subject: &Target) -> BTreeSet<Right> {
     needed
 }
 
-pub(super) fn own(subject: &Target, facts: &Responses) -> Vec<Check> {
+pub(super) fn own(namespace: &str, needs: Option<&Requirements>, facts: &Responses) -> Vec<Check> {
     let review = match facts.get(OWN) {
         Ok(review) => review,
         Err(unread) => return vec![unread.check(OWN)],
     };
-    let missing: Vec<String> = needed(subject)
+    let missing: Vec<String> = needed(needs)
         .iter()
         .filter(|(verb, group, resource)| !allows(review, verb, group, resource))
         .map(|(verb, _, resource)| format!("{verb} {resource}"))
@@ -70,7 +71,7 @@ pub(super) fn own(subject: &Target, facts: &Responses) -> Vec<Check> {
     // Some clusters' authorizers cannot list what they allow.
     let is_incomplete = review["status"]["incomplete"] == true;
     vec![if missing.is_empty() {
-        Check::passed(OWN, format!("all that is needed in {}", subject.namespace))
+        Check::passed(OWN, format!("all that is needed in {namespace}"))
     } else if is_incomplete {
         Check::not_readable(
             OWN,
@@ -79,7 +80,7 @@ pub(super) fn own(subject: &Target, facts: &Responses) -> Vec<Check> {
     } else {
         Check::failed(
             OWN,
-            format!("you may not {} in {}", missing.join(", "), subject.namespace),
+            format!("you may not {} in {namespace}", missing.join(", ")),
             format!("an administrator grants them: {} setup prints the Role `spark-submitter`", program()),
         )
     }]
@@ -101,6 +102,11 @@ fn allows(review: &Value, verb: &str, group: &str, resource: &str) -> bool {
 /// Name of the driver's service account.
 fn account_name(needs: &Requirements) -> &str {
     needs.driver.pointer("/spec/serviceAccountName").and_then(Value::as_str).unwrap_or("default")
+}
+
+/// A review of whether somebody may do something.
+fn attributes(namespace: &str, verb: &str, group: &str, resource: &str) -> Value {
+    json!({"namespace": namespace, "verb": verb, "group": group, "resource": resource})
 }
 
 fn right_key(verb: &str, resource: &str) -> String {

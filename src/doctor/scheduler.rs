@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
-use super::{Check, Query, Responses, Unread, references};
+use super::check::Check;
+use super::query::{Query, Responses, Unread};
+use super::references;
 use crate::diagnostic::nearest;
 use crate::manifests::Requirements;
 use crate::program::program;
