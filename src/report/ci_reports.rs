@@ -1,6 +1,7 @@
 use k8s_openapi::jiff::SignedDuration;
 
-use super::{FailureReport, clean, clean_line, failure};
+use super::clean::{clean, clean_line};
+use super::failure::{self, FailureReport};
 use crate::exit_code::ExitCode;
 use crate::state::{Attempt, Durations, Ending, PastAttempt, State};
 

@@ -1,7 +1,8 @@
 use k8s_openapi::jiff::SignedDuration;
 
+use super::clean::{clean, clean_line};
 use super::style::{BAD, FAINT, GOOD};
-use super::{clean, clean_line, span};
+use super::wording::span;
 use crate::manifests::Application;
 use crate::state::{self, Attempt, Durations, Ending, ExecutorFailure, Outcome, PastAttempt, State, Status, excerpt};
 

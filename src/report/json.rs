@@ -3,7 +3,8 @@ use std::fmt::{self, Display, Formatter};
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
-use super::{FailureReport, clean};
+use super::clean::clean;
+use super::failure::FailureReport;
 use crate::exit_code::ExitCode;
 use crate::manifests::Application;
 use crate::state::{Attempt, Count, Durations, Executors, LINGERS, LINGERS_HINT, State, Status};

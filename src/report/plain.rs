@@ -1,8 +1,9 @@
 use k8s_openapi::jiff::tz::TimeZone;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
+use super::clean::clean;
 use super::style::{BAD, DOUBTFUL, FAINT};
-use super::{clean, span};
+use super::wording::span;
 use crate::state::{Executors, LINGERS, LINGERS_HINT, State, Status};
 
 /// When to repeat an unchanged wait, in seconds since it began; later every ten minutes.
