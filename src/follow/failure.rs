@@ -2,10 +2,12 @@
 
 use k8s_openapi::api::core::v1::Pod;
 
-use super::LOG_TAIL;
 use crate::cluster::{Cluster, log_tail};
 use crate::report::FailureLogs;
 use crate::state::{self, Ending, Observed, State};
+
+/// How many of the last lines of a log to read to explain a failure.
+pub(super) const LOG_TAIL: usize = 500;
 
 /// Reads the logs that explain how an application ended; none if it has not ended, or has succeeded. A log that cannot
 /// be read is left out.

@@ -8,7 +8,7 @@ use k8s_openapi::jiff::SignedDuration;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::LOG_TAIL;
+use super::failure::LOG_TAIL;
 use super::options::FollowOptions;
 use super::reporter::Reporter;
 use crate::cluster::Line;
