@@ -262,7 +262,7 @@ impl<'a> Submission<'a> {
         match self.created_carrier().await {
             Ok(Some(created)) => {
                 let line = self.delete(carrier, &created).await;
-                undone.push(format!("{line}, and everything it owned"));
+                undone.push(format!("{line} and everything it owned"));
             }
             Ok(None) => {}
             Err(failure) => undone.push(format!(
