@@ -41,10 +41,20 @@ pub fn refusal_hint(message: &str, namespace: &str) -> Option<String> {
     } else if says("namespaces \"") && says("not found") {
         format!("choose another namespace with -n, or create it: kubectl create namespace {namespace}")
     } else if says("could not find the requested resource") || says("404 page not found") {
-        "the cluster does not know this kind: is the scheduler of the job's batchScheduler installed?".into()
+        unknown_kind()
     } else {
         return None;
     })
+}
+
+/// Only a scheduler's kinds can be missing: all others belong to Kubernetes itself.
+fn unknown_kind() -> String {
+    let with_pod_groups = scheduler::all().filter(|rules| rules.group_mark().is_some());
+    let choices = with_pod_groups.map(|rules| match rules.name() {
+        Some(name) => format!("{} (for batchScheduler: {name})", rules.title()),
+        None => format!("{} (for any other name)", rules.title()),
+    });
+    format!("the cluster does not know this kind: is {} installed?", choices.collect::<Vec<_>>().join(" or "))
 }
 
 #[cfg(test)]
