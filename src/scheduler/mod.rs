@@ -111,7 +111,7 @@ pub fn explaining_group<'a>(
 
 #[cfg(test)]
 mod tests {
-    use std::path::{Path, PathBuf};
+    use std::path::Path;
 
     use serde_json::{Map, json};
 
@@ -188,10 +188,9 @@ mod tests {
     #[test]
     fn no_other_file_names_a_scheduler() {
         let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-        let mut files = Vec::new();
-        sources(&src, &mut files);
         let mut found = BTreeMap::<String, String>::new();
-        for file in files {
+        for file in glob::glob(&format!("{}/**/*.rs", src.display())).unwrap() {
+            let file = file.unwrap();
             let path = file.strip_prefix(&src).unwrap().to_string_lossy().into_owned();
             if path.starts_with("scheduler/") || path.contains("tests") || path.starts_with("fuzz/") {
                 continue;
@@ -206,16 +205,5 @@ mod tests {
         }
         let expected: Vec<&str> = ELSEWHERE.iter().map(|(path, _)| *path).collect();
         assert_eq!(found.keys().map(String::as_str).collect::<Vec<_>>(), expected, "{found:#?}");
-    }
-
-    fn sources(folder: &Path, all: &mut Vec<PathBuf>) {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                sources(&path, all);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                all.push(path);
-            }
-        }
     }
 }

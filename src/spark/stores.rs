@@ -118,9 +118,6 @@ pub fn without_client(log: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::path::{Path, PathBuf};
-
     use super::*;
 
     #[test]
@@ -146,22 +143,15 @@ mod tests {
         assert_eq!(without_client("at org.apache.hadoop.fs.s3a.S3AFileSystem.open"), None);
     }
 
-    /// Rust files below a folder.
-    fn sources(folder: &Path) -> Vec<PathBuf> {
-        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-        let files = entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] });
-        files.filter(|path| path.extension().is_some_and(|extension| extension == "rs")).collect()
-    }
-
     #[test]
     fn no_other_file_lists_schemes_of_stores() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-        for path in sources(&root) {
+        for path in glob::glob(concat!(env!("CARGO_MANIFEST_DIR"), "/src/**/*.rs")).unwrap() {
+            let path = path.unwrap();
             let is_test = path.components().any(|part| part.as_os_str() == "tests") || path.ends_with("tests.rs");
             if is_test || path.ends_with("spark/stores.rs") {
                 continue;
             }
-            let text = fs::read_to_string(&path).unwrap();
+            let text = std::fs::read_to_string(&path).unwrap();
             let program = text.split("#[cfg(test)]\nmod tests").next().unwrap();
             let schemes = STORES.iter().flat_map(|store| store.schemes).filter(|scheme| !scheme.starts_with("http"));
             for scheme in schemes.filter(|scheme| **scheme != "file") {

@@ -1,7 +1,5 @@
 //! The troubles that Spark's users on Kubernetes meet most, each as the API server and the logs show it.
 
-use std::path::{Path, PathBuf};
-
 use super::recorded::{self, nodes, recorded, state};
 use super::*;
 use crate::kubernetes::requests::Amounts;
@@ -164,25 +162,12 @@ const PAINS: [(&str, &[&str]); 30] = [
     ),
 ];
 
-/// All Rust sources below a folder.
-fn sources(folder: &Path, all: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            sources(&path, all);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            all.push(path);
-        }
-    }
-}
-
 #[test]
 fn each_trouble_has_its_tests() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut files = Vec::new();
-    sources(&root.join("src"), &mut files);
-    sources(&root.join("tests"), &mut files);
-    let text: String = files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
+    let root = env!("CARGO_MANIFEST_DIR");
+    let files = ["src", "tests"].map(|folder| glob::glob(&format!("{root}/{folder}/**/*.rs")).unwrap());
+    let text: String =
+        files.into_iter().flatten().map(|file| std::fs::read_to_string(file.unwrap()).unwrap()).collect();
     for (pain, tests) in PAINS {
         assert!(!tests.is_empty(), "{pain}");
         for test in tests {
