@@ -287,6 +287,8 @@ impl<'a> Following<'a> {
         self.drain_logs(interrupt).await;
         self.wait_for_last_events().await;
         self.observer.gather_evidence_now(&state, &self.limits()).await;
+        // The Job's end may have arrived before its last pod.
+        self.note_admission_changes();
         // A later state without an outcome does not undo a known outcome.
         let latest = self.state();
         let state = if latest.outcome().is_some() { latest } else { state };
