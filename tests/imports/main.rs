@@ -19,11 +19,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("job", &["diagnostic", "kubernetes", "program", "scheduler", "spark"]),
     ("manifests", &["diagnostic", "job", "kubernetes", "scheduler", "spark"]),
     ("state", &["diagnostic", "exit_code", "kubernetes", "manifests", "program", "scheduler", "spark"]),
-    ("doctor", &["diagnostic", "job", "kubernetes", "manifests", "program", "scheduler", "spark", "state"]),
+    ("doctor", &["diagnostic", "kubernetes", "manifests", "program", "scheduler", "spark"]),
     ("report", &["exit_code", "manifests", "state"]),
     ("terminal", &["exit_code", "report"]),
     ("local", &["job", "manifests", "spark", "terminal", "time"]),
-    ("input", &["diagnostic", "job", "local", "manifests", "program", "report", "spark", "terminal"]),
+    ("input", &["diagnostic", "job", "local", "program", "report", "spark", "terminal"]),
     (
         "cluster",
         &[
@@ -113,6 +113,20 @@ fn folders_import_only_what_their_row_of_the_table_allows() {
         }
     }
     assert!(wrong.is_empty(), "not in the table MAY_IMPORT: {wrong:#?}");
+}
+
+#[test]
+fn every_import_that_the_table_allows_is_used() {
+    let sources = Sources::read();
+    let unused = MAY_IMPORT.iter().flat_map(|(folder, allowed)| {
+        let modules = sources.files.keys().filter(|module| module.first().is_some_and(|first| first == folder));
+        let used: BTreeSet<String> =
+            modules.flat_map(|module| sources.uses(module)).filter_map(|used| used.first().cloned()).collect();
+        let unused = allowed.iter().filter(move |other| !used.contains(**other));
+        unused.map(move |other| format!("{folder} does not import {other}"))
+    });
+    let unused: Vec<_> = unused.collect();
+    assert!(unused.is_empty(), "remove from the table MAY_IMPORT: {unused:#?}");
 }
 
 #[test]
