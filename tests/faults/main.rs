@@ -7,8 +7,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-mod around;
-mod proxy;
+mod interruptions;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,7 +20,7 @@ use kube::{Client, Config};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
-use proxy::{Deed, FAULTS, Fault, MOMENTS, Moment, Proxy, Script};
+use support::faulty_proxy::{Deed, FAULTS, Fault, MOMENTS, Moment, Proxy, Script};
 use support::jobs::short_job;
 use support::{Namespace, cluster};
 

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::{container, run_of, text};
+use crate::support::container;
+use crate::support::local::{run_of, text};
 
 /// Tells what the driver has of both directories.
 const SCRIPT: &str = "\

@@ -7,60 +7,12 @@ mod conf_dirs;
 mod container;
 mod r;
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::OnceLock;
-use std::time::Duration;
+use std::process::Stdio;
 
 use rustix::process::Signal;
-use serde_json::Value;
-use support::needs::announce;
+use support::local::{MACHINE, failure_of, first_run, index_that_falls_silent, is_running, lines, run_of, text};
 use support::{eventually, hearing_signals, signal, sparkctl};
-
-/// No container, though an engine may be here.
-const MACHINE: &str = "--local-in=machine";
-
-/// Spark and Java are fetched within it, on a slow line too.
-const FETCH: Duration = Duration::from_secs(900);
-
-/// The cache, filled by a run of the operator's users' Python Pi, and what that run wrote.
-fn first_run() -> &'static (PathBuf, String, String) {
-    static FIRST: OnceLock<(PathBuf, String, String)> = OnceLock::new();
-    FIRST.get_or_init(|| {
-        let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("local-cache");
-        if cache.exists() {
-            std::fs::remove_dir_all(&cache).expect("emptying the cache");
-        }
-        announce("fetching Spark for runs on this machine");
-        let mut command = sparkctl();
-        command.env("SPARKCTL_CACHE_DIR", &cache).args(["submit", "examples/pyspark-pi.yaml", "--local=2", MACHINE]);
-        let output = assert_cmd::Command::from_std(command).timeout(FETCH).assert().success().get_output().clone();
-        (cache, text(&output.stdout), text(&output.stderr))
-    })
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// A script of a folder of its own, and the command that runs it on the cached Spark.
-fn run_of(folder: &Path, script: &str, arguments: &[&str]) -> Command {
-    let (cache, ..) = first_run();
-    let path = folder.join("job.py");
-    std::fs::write(&path, script).expect("writing the script");
-    let main = path.display().to_string();
-    let mut command = sparkctl();
-    command.env("SPARKCTL_CACHE_DIR", cache).args(["submit", "--local=2", MACHINE, "--name", "here"]);
-    command.args(["--image", "spark:3.4.4", "--spark-version", "3.4.4", "--main-file", &main]).args(arguments);
-    command
-}
-
-fn lines(stdout: &[u8]) -> Vec<Value> {
-    text(stdout).lines().map(|line| serde_json::from_str(line).expect("a JSON object per line")).collect()
-}
 
 #[test]
 fn runs_the_operators_pi_with_nothing_installed_but_python() {
@@ -115,20 +67,6 @@ fn tells_a_failure_as_the_cluster_would() {
     let folder = tempfile::tempdir().expect("a folder");
     let result = failure_of(|script| run_of(folder.path(), script, &["--output", "json", "--logs"]));
     assert_eq!(result["exception"], "ValueError: no such thing");
-}
-
-/// The result of a program that fails, after its lines were looked at.
-fn failure_of(run: impl FnOnce(&str) -> Command) -> Value {
-    let run = run("print('so far')\nraise ValueError('no such thing')\n").output().expect("running");
-    assert_eq!(run.status.code(), Some(1), "{}", text(&run.stderr));
-    let mut lines = lines(&run.stdout);
-    assert!(lines.iter().any(|line| line["kind"] == "log" && line["line"] == "so far"), "{lines:?}");
-    let states: Vec<&str> = lines.iter().filter_map(|line| line["state"].as_str()).collect();
-    assert_eq!(states, ["Starting", "Running", "Failed"]);
-    let result = lines.pop().expect("a result");
-    assert_eq!(result["outcome"], "Failed");
-    assert_eq!((result["exitCode"].as_i64(), result["driverExitCode"].as_i64()), (Some(1), Some(1)));
-    result
 }
 
 #[test]
@@ -190,37 +128,6 @@ fn leaves_nothing_of_a_fetch_when_the_server_is_silent_at_ctrl_c() {
     signal(&run, Signal::INT);
     assert_eq!(run.wait().expect("its end").code(), Some(130));
     assert_eq!(left(), [""; 0]);
-}
-
-/// A package index whose files begin and never end.
-fn index_that_falls_silent() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = format!("http://{}", listener.local_addr().expect("its address"));
-    std::thread::spawn(move || {
-        let mut open = Vec::new();
-        for stream in listener.incoming() {
-            let mut stream = stream.expect("a connection");
-            let mut asked = String::new();
-            BufReader::new(&stream).read_line(&mut asked).expect("a request");
-            let page: String = (2..=9)
-                .flat_map(|major| (0..=9).map(move |minor| format!("pyspark-{major}.{minor}.0.tar.gz")))
-                .map(|file| format!("<a href=\"/{file}#sha256=00\">{file}</a>\n"))
-                .collect();
-            let answer = match asked.contains(".tar.gz") {
-                true => "HTTP/1.1 200 OK\r\nContent-Length: 300000000\r\n\r\nthe beginning".into(),
-                false => format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{page}", page.len()),
-            };
-            stream.write_all(answer.as_bytes()).expect("an answer");
-            open.push(stream);
-        }
-    });
-    address
-}
-
-/// A zombie waits for its parent, but does nothing any more.
-fn is_running(pid: i32) -> bool {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    status.lines().any(|line| line.starts_with("State:") && !line.contains('Z'))
 }
 
 #[test]

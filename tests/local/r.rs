@@ -5,9 +5,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use crate::container::submit;
+use crate::support::container::submit;
+use crate::support::local::{MACHINE, first_run, text};
 use crate::support::{cluster, sparkctl};
-use crate::{MACHINE, first_run, text};
 
 #[test]
 fn runs_in_a_container_that_has_r() {

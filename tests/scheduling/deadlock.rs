@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::stage::{Queue, Submit, drivers, job, submit};
+use crate::support::scheduling::{Queue, Submit, drivers, job, submit};
 use crate::support::{Namespace, PATIENCE, cluster};
 
 /// What a driver does that cannot do without its executor: it makes one as Spark would, by its settings,

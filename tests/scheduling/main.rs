@@ -9,5 +9,4 @@ mod support;
 mod deadlock;
 mod nodes;
 mod priority;
-mod stage;
 mod waits;

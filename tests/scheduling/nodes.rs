@@ -1,7 +1,7 @@
 //! Where pods go.
 
-use crate::stage::{Submit, job};
 use crate::support::Namespace;
+use crate::support::scheduling::{Submit, job};
 
 #[test]
 fn drivers_and_executors_land_on_the_nodes_of_their_labels() {

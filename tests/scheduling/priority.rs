@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::stage::{Queue, Submit, drivers, large, simulate_nodes, submit};
 use crate::support::Namespace;
+use crate::support::scheduling::{Queue, Submit, drivers, large, simulate_nodes, submit};
 
 /// Several of Volcano's sessions, which come every second.
 const SESSIONS: Duration = Duration::from_secs(6);

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::stage::{Queue, Submit, job};
 use crate::support::Namespace;
+use crate::support::scheduling::{Queue, Submit, job};
 
 /// Long enough for a scheduler on a busy machine to speak; the line must have come by then.
 const SOON: &str = "40s";

@@ -6,11 +6,17 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub mod api;
+pub mod container;
+pub mod faulty_proxy;
+pub mod followed;
 pub mod jars;
 pub mod jobs;
+pub mod local;
 pub mod needs;
 pub mod proxy;
+pub mod scheduling;
 pub mod slot;
+pub mod stores;
 pub mod terminal;
 pub mod transcript;
 

@@ -12,8 +12,8 @@ use predicates::str::contains;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use super::{HOST, Objects, Server};
 use crate::support::needs::{once, package};
+use crate::support::stores::{HOST, Objects, Server};
 use crate::support::{Namespace, cluster, hearing_signals, signal, text};
 
 type Environment = Vec<(&'static str, String)>;
@@ -198,7 +198,7 @@ fn keeps_and_signs_at_azure() {
         command.arg(port.to_string()).arg("--location").arg(folder.path());
         command
     });
-    let made = Command::new("python3").args(["tests/it/stores/azure.py", &endpoint, "jobs"]).status();
+    let made = Command::new("python3").args(["tests/support/stores/azure.py", &endpoint, "jobs"]).status();
     assert!(made.expect("python3").success(), "the container could not be made");
     let environment = vec![("AZURE_STORAGE_USE_EMULATOR", "true".to_owned()), ("AZURITE_BLOB_STORAGE_URL", endpoint)];
     keeps_and_signs("abfss://jobs@devstoreaccount1.dfs.core.windows.net/team", &environment);

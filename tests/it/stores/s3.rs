@@ -6,9 +6,9 @@ use std::sync::OnceLock;
 use predicates::prelude::*;
 use predicates::str::contains;
 
-use super::Objects;
 use crate::support::jars::{LOUD, application, of_application};
 use crate::support::needs::once;
+use crate::support::stores::Objects;
 use crate::support::{Namespace, cluster};
 
 /// The file system `s3a:` for the Spark of the cluster's image, whose Hadoop is 3.4.2. The SDK's parts that it uses are a

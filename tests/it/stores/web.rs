@@ -3,9 +3,9 @@
 use predicates::prelude::*;
 use predicates::str::contains;
 
-use super::{HOST, Server};
 use crate::support::Namespace;
 use crate::support::jars::{LOUD, application, of_application};
+use crate::support::stores::{HOST, Server};
 
 #[test]
 fn runs_a_large_jar_by_a_web_server() {

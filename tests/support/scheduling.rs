@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{Namespace, cluster};
+use super::{Namespace, cluster};
 
 const QUEUES: &str = "/apis/scheduling.volcano.sh/v1beta1/queues";
 

@@ -1,64 +1,22 @@
 //! What goes on around an application that is followed: an API server that is restarted, credentials that end, and a
 //! user who has no patience with a connection that is dead.
 
-use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use crate::proxy::{Deed, Fault, Moment, Proxy, Script};
+use crate::support::faulty_proxy::{Deed, Fault, Moment, Proxy, Script};
+use crate::support::followed::Followed;
 use crate::support::jobs::{file, job};
-use crate::support::{Namespace, PATIENCE, cluster, hearing_signals, signal, text};
+use crate::support::{Namespace, cluster, signal, text};
 use crate::{alone, client};
 
 /// Counts until it is called, and a little further: it fails.
 const COUNTING: &str = "(nc -l -p 9999 >/dev/null; touch /dev/shm/called) & i=0; \
     while [ ! -e /dev/shm/called ]; do i=$((i + 1)); echo line $i; sleep 0.2; done; echo the end; exit 3";
-
-/// A sparkctl that follows an application, and what it has said.
-struct Followed {
-    process: Child,
-    lines: Receiver<String>,
-    said: Vec<String>,
-    talk: JoinHandle<String>,
-}
-
-impl Followed {
-    fn begin(command: &Command) -> Followed {
-        let mut command = hearing_signals(command);
-        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("sparkctl");
-        let out = BufReader::new(process.stdout.take().expect("stdout"));
-        let mut err = process.stderr.take().expect("stderr");
-        let (sender, lines) = channel();
-        std::thread::spawn(move || out.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        let talk = std::thread::spawn(move || {
-            let mut talk = String::new();
-            err.read_to_string(&mut talk).expect("its talk");
-            talk
-        });
-        Followed { process, lines, said: Vec::new(), talk }
-    }
-
-    /// Waits for some more lines of the log.
-    fn hear(&mut self, lines: usize) {
-        for _ in 0..lines {
-            self.said.push(self.lines.recv_timeout(PATIENCE).expect("a line of the log"));
-        }
-    }
-
-    /// Waits for its end. Returns its code, the log, and its talk.
-    fn end(mut self) -> (Option<i32>, Vec<String>, String) {
-        self.said.extend(self.lines.iter());
-        let code = self.process.wait().expect("its end").code();
-        (code, self.said, self.talk.join().expect("its talk"))
-    }
-}
 
 /// A log of [`COUNTING`] that is whole: each line once, and in its place.
 fn assert_whole(log: &[String]) {
