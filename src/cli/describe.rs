@@ -9,7 +9,7 @@ use crate::exit_code::ExitCode;
 use crate::follow::failure::failure_logs;
 use crate::manifests::Application;
 use crate::report::{self, FailureReport, clean};
-use crate::state::{self, Ending, LINGERS, LINGERS_HINT, Limits, Observed, State, Status};
+use crate::state::{self, Ending, Executors, LINGERS, LINGERS_HINT, Limits, Observed, State, Status};
 use crate::terminal::{messages, stdout};
 
 /// How many of the latest events to show.
@@ -101,12 +101,13 @@ fn rows(application: &Application, observed: &Observed, state: &State) -> Vec<St
     }
     row("durations", &report::durations(&state.durations));
     let executors = &state.executors;
-    if executors.running + executors.pending + executors.failed > 0 {
-        let counts =
-            format!("{} running, {} pending, {} failed", executors.running, executors.pending, executors.failed);
-        row("executors", &counts);
+    let are_awaited = state.status == Status::Running && executors.missing() > 0;
+    if executors.running + executors.pending + executors.failed > 0 || are_awaited {
+        let Executors { pending, failed, .. } = executors;
+        row("executors", &format!("{} running, {pending} pending, {failed} failed", report::of_wanted(state)));
     }
     row("blocked", executors.blocked.as_deref().unwrap_or_default());
+    row("refused", executors.refused.as_deref().unwrap_or_default());
     if state.status == Status::Running {
         row("hint", executors.hint.as_deref().unwrap_or_default());
     }

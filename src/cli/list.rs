@@ -6,7 +6,7 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::json;
 
 use super::cluster_args::ClusterArgs;
-use super::describe::submitter;
+use super::describe::{state_explained, submitter};
 use super::output::table;
 use super::schedules::table as schedule_table;
 use crate::cluster::{self, Cluster, Schedule, connect, list};
@@ -16,6 +16,9 @@ use crate::report::{self, JsonLine, span};
 use crate::state::{Ending, Limits, Observed, State, Status};
 use crate::terminal::{messages, stdout};
 use crate::time::duration;
+
+/// How many of the latest applications with too few executors are looked into: each takes requests of its own.
+const LOOKED_INTO: usize = 20;
 
 /// List the applications and schedules of a namespace, whoever submitted them, latest first
 ///
@@ -90,7 +93,10 @@ impl List {
         }
         let (all, schedules) =
             futures_util::future::join(list(&cluster, self.selector.as_deref()), self.schedules(&cluster)).await;
-        let (all, schedules) = (all?, schedules?);
+        let (mut all, schedules) = (all?, schedules?);
+        if self.output != Form::Name {
+            explain_shortages(&cluster, &mut all).await;
+        }
         let limits = Limits::at(cluster.now());
         let is_wanted = |row: &Row| {
             let young = self.since.is_none_or(|since| {
@@ -141,6 +147,14 @@ impl List {
     }
 }
 
+/// Looks up why applications have fewer executors than they ask for.
+async fn explain_shortages(cluster: &Cluster, all: &mut [(Application, Observed)]) {
+    let limits = Limits::at(cluster.now());
+    let is_short = |observed: &&mut Observed| State::of(observed, &limits).executors.short_since.is_some();
+    let short = all.iter_mut().map(|(_, observed)| observed).filter(is_short).take(LOOKED_INTO);
+    futures_util::future::join_all(short.map(|observed| state_explained(cluster, observed))).await;
+}
+
 struct Row<'a> {
     application: &'a Application,
     driver: Option<&'a Pod>,
@@ -167,12 +181,8 @@ impl<'a> Row<'a> {
         let reason = report::reason(&self.state).unwrap_or_default();
         let Application { name, namespace, id, .. } = self.application;
         let namespace = namespaces.then(|| namespace.clone());
-        let usual = [
-            name.clone(),
-            self.state.status.word().to_owned(),
-            self.state.executors.running.to_string(),
-            self.age.clone(),
-        ];
+        let usual =
+            [name.clone(), self.state.status.word().to_owned(), report::of_wanted(&self.state), self.age.clone()];
         let more = [
             self.driver_name().to_owned(),
             self.state.node.clone().unwrap_or_default(),
@@ -199,7 +209,10 @@ impl<'a> Row<'a> {
             "exitCode": self.state.outcome().map(|outcome| outcome.ending.exit_code().number()),
             "attempt": self.state.attempt.as_ref().map(|attempt| attempt.number),
             "created": self.created.map(|created| created.to_string()),
-            "executors": { "running": executors.running, "pending": executors.pending, "failed": executors.failed },
+            "executors": {
+                "wanted": executors.wanted, "running": executors.running, "pending": executors.pending,
+                "failed": executors.failed,
+            },
         });
         JsonLine::new("application", body, now)
     }

@@ -20,6 +20,8 @@ use crate::state::{self, Claims, DriverService, Lookup, LookupResult, Nodes, Rea
 
 /// How many of a log's last lines are searched for Spark's message that it has stopped.
 const LOG_TAIL: usize = 200;
+/// How many of them are searched for the API server's refusal of an executor: Spark logs one a second, with its stack.
+const REFUSALS_TAIL: usize = 400;
 
 /// Makes all lookups at the same time, each once. Those that need a driver pod are left out without one.
 pub async fn evidence(
@@ -48,6 +50,7 @@ async fn look_up(cluster: &Cluster, namespace: &str, driver: Option<&Pod>, at: &
         Lookup::Alternatives(of) => {
             Some(LookupResult::Alternatives(of.clone(), suggest::alternatives(cluster, namespace, of).await))
         }
+        Lookup::Executors(_) => Some(LookupResult::Executors(executors_refused(cluster, driver?).await)),
         Lookup::Log(_) => stopped(cluster, driver?).await.map(|stopped| LookupResult::Stopped(Some(stopped))),
     }
 }
@@ -178,4 +181,10 @@ async fn stopped(cluster: &Cluster, driver: &Pod) -> Option<Stopped> {
     // Since a minute ago: that is longer than a process usually takes to exit.
     let at = cluster.now() - SignedDuration::from_secs(60);
     has_stopped.then_some(Stopped { driver, at })
+}
+
+/// Why the API server refuses the executors that a driver asks for: by the driver's log.
+async fn executors_refused(cluster: &Cluster, driver: &Pod) -> Option<String> {
+    let log = log_tail(cluster, driver, REFUSALS_TAIL).await.ok()?;
+    state::refusal_in_log(&log)
 }

@@ -323,7 +323,6 @@ pub(super) fn application(metadata: &ObjectMeta, pod: &ObjectMeta, carrier: Carr
         carrier,
         pod_group: scheduler::explaining_group(pod.labels.as_ref(), pod.annotations.as_ref())
             .map(|(name, api)| PodGroup { name: name.clone(), api }),
-        executors: None,
     })
 }
 

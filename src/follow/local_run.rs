@@ -86,7 +86,6 @@ impl<'a> LocalReporter<'a> {
             id: format!("local-{}", Uuid::now_v7().simple()),
             carrier: Carrier::Pod { name: String::new() },
             pod_group: None,
-            executors: None,
         };
         let reporter = Reporter::new(options, &application, false)?;
         Ok(Self { application, options, reporter, log: DriverLog::default() })

@@ -17,7 +17,7 @@ pub struct Manifests {
     pub owned: Vec<Object>,
 }
 
-/// A submitted application: what identifies it in the cluster, and what to expect of it.
+/// A submitted application: what identifies it in the cluster.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Application {
     /// `metadata.name` of the job file; label `sparkoperator.k8s.io/app-name` of its pods.
@@ -28,8 +28,6 @@ pub struct Application {
     pub carrier: Carrier,
     /// The PodGroup, where it tells why the application waits.
     pub pod_group: Option<PodGroup>,
-    /// The number of executors at the start, when it is known.
-    pub executors: Option<u32>,
 }
 
 /// A PodGroup by its name and API version, which is its scheduler's.

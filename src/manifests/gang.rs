@@ -50,8 +50,8 @@ pub fn mark_driver(plan: &Plan, pod: &mut Pod) -> Result<(), Problem> {
 fn gang<'a>(plan: &'a Plan) -> Result<Gang<'a>, Problem> {
     let options = &plan.job.spec.batch_scheduler_options;
     let mut members = vec![member(plan, Role::Driver, 1)?];
-    if plan.executors > 0 {
-        members.push(member(plan, Role::Executor, plan.executors)?);
+    if plan.allocation.initial > 0 {
+        members.push(member(plan, Role::Executor, plan.allocation.initial)?);
     }
     Ok(Gang {
         queue: options.queue.as_deref(),
@@ -90,7 +90,7 @@ fn resources(plan: &Plan) -> Result<Map<String, Value>, Problem> {
 
 /// What the driver and the executors of the start request: with dynamic allocation, the least number of them.
 pub fn of_application(plan: &Plan) -> Result<Amounts, Problem> {
-    Ok(of_pod(plan, Role::Driver)?.plus(&of_pod(plan, Role::Executor)?.times(plan.executors)))
+    Ok(of_pod(plan, Role::Driver)?.plus(&of_pod(plan, Role::Executor)?.times(plan.allocation.initial)))
 }
 
 /// What one pod of that role requests: the user's template, sidecars and init containers, with what Spark gives to its

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::job::restart::CarrierKind;
 use crate::job::{Job, Submission};
 use crate::kubernetes::names;
-use crate::spark::{Change, Conf, Role, app_name_label, labels};
+use crate::spark::{Allocation, Change, Conf, Role, app_name_label, labels};
 
 /// The label with the submission's id.
 pub const SUBMISSION: &str = "sparkoperator.k8s.io/submission-id";
@@ -14,6 +14,10 @@ pub const JOB_NAME: &str = "batch.kubernetes.io/job-name";
 
 /// The annotation with the whole name of an application, which labels and names of objects may shorten.
 pub const NAME_ANNOTATION: &str = "sparkctl.dev/name";
+/// The annotation with the number of executors that the driver asks for at its start.
+pub const EXECUTORS: &str = "sparkctl.dev/executors";
+/// The annotation with the number of executors that it asks for at any later time, where that is another.
+pub const MIN_EXECUTORS: &str = "sparkctl.dev/min-executors";
 /// The annotation with the user's name for a run.
 pub const RUN_KEY: &str = "sparkctl.dev/run-key";
 /// The annotation with a hash of all that a run with a key consists of.
@@ -38,14 +42,14 @@ pub struct Labels {
 }
 
 impl Labels {
-    pub fn of(job: &Job, submission: &Submission, conf: &Conf) -> Self {
+    pub fn of(job: &Job, submission: &Submission, conf: &Conf, allocation: Allocation) -> Self {
         let mut objects = own(job, submission);
         objects.insert(labels::APPLICATION.into(), submission.application());
         Self {
             own: own(job, submission),
             objects,
             driver: driver(job, submission, conf),
-            driver_annotations: driver_annotations(job, submission, conf),
+            driver_annotations: driver_annotations(job, submission, conf, allocation),
             common: match job.carrier() {
                 CarrierKind::Pod => (labels::APPLICATION, submission.application()),
                 CarrierKind::Job(_) | CarrierKind::CronJob(_) => (SUBMISSION, submission.uuid()),
@@ -83,11 +87,19 @@ fn driver(job: &Job, submission: &Submission, conf: &Conf) -> BTreeMap<String, S
 }
 
 /// Source: `KubernetesDriverConf.annotations` of Spark.
-fn driver_annotations(job: &Job, submission: &Submission, conf: &Conf) -> BTreeMap<String, String> {
+fn driver_annotations(
+    job: &Job,
+    submission: &Submission,
+    conf: &Conf,
+    allocation: Allocation,
+) -> BTreeMap<String, String> {
     let given = conf.with_prefix("spark.kubernetes.driver.annotation.");
     let replaced = |value: &str| replaced(value, submission, job.version().has(Change::IdInAnnotations));
     let given = given.map(|(key, value)| (key.to_owned(), replaced(value)));
-    given.chain([(NAME_ANNOTATION.to_owned(), job.name(submission))]).collect()
+    let Allocation { initial, minimum } = allocation;
+    let later = (minimum != initial).then(|| (MIN_EXECUTORS.to_owned(), minimum.to_string()));
+    let own = [(NAME_ANNOTATION.to_owned(), job.name(submission)), (EXECUTORS.to_owned(), initial.to_string())];
+    given.chain(own).chain(later).collect()
 }
 
 /// The value of a label or an annotation, with Spark's variables replaced where its version does so. A driver has no

@@ -31,7 +31,7 @@ pub use application::{Application, Carrier, Manifests, PodGroup};
 pub use batch_job::{FAILURES, IGNORED_FAILURES, LOSS_LIMIT, LOSSES, TERMINATED};
 pub use cron_job::STAYS_SUSPENDED;
 pub use hadoop::HADOOP_DIR;
-pub use labels::{HOLD, JOB_NAME, NAME_ANNOTATION, RUN_KEY, SPECIFICATION, SUBMISSION};
+pub use labels::{EXECUTORS, HOLD, JOB_NAME, MIN_EXECUTORS, NAME_ANNOTATION, RUN_KEY, SPECIFICATION, SUBMISSION};
 pub use objects::of;
 pub use plan::CONF_DIR;
 pub use requirements::Requirements;

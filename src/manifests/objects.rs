@@ -46,7 +46,6 @@ fn objects(job: &Job, namespace: &str, submission: &Submission) -> Result<(Manif
             }
         },
         pod_group: pod_group.as_ref().and_then(PodGroup::of),
-        executors: Some(plan.executors),
     };
     let carrier = match plan.carrier {
         CarrierKind::Pod => driver::pod(&plan)?,

@@ -7,7 +7,7 @@ use super::scratch::LocalDir;
 use crate::job::restart::CarrierKind;
 use crate::job::{Files, Job, Submission};
 use crate::scheduler::Scheduler;
-use crate::spark::{Conf, Version};
+use crate::spark::{Allocation, Conf, Version};
 
 /// A job, ready to become objects. It is data; `planning` makes it.
 pub struct Plan<'a> {
@@ -29,8 +29,8 @@ pub struct Plan<'a> {
     pub driver_container: String,
     /// The driver's scratch directories.
     pub local_dirs: Vec<LocalDir>,
-    /// The number of executors at the start.
-    pub executors: u32,
+    /// How many executors the driver asks for.
+    pub allocation: Allocation,
 }
 
 /// Where Spark's images have the configuration directory.

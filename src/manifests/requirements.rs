@@ -53,7 +53,7 @@ impl Requirements {
             namespace: namespace.to_owned(),
             scheduler: plan.scheduler.clone(),
             queue: job.queue().cloned(),
-            executors: plan.executors,
+            executors: plan.allocation.initial,
             driver: driver(&manifests.carrier),
             executor: executor(&plan, &of_executor),
             of_driver: quantities(&of_pod(&plan, Role::Driver)?),

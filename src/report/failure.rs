@@ -1,6 +1,7 @@
 use k8s_openapi::jiff::SignedDuration;
 
 use super::clean::{clean, clean_line};
+use super::plain::of_wanted;
 use super::style::{BAD, FAINT, GOOD};
 use super::wording::span;
 use crate::manifests::Application;
@@ -91,11 +92,16 @@ impl FailureReport {
     }
 }
 
-/// Why an application waits, or how it failed, in one line for a table.
+/// Why an application or its executors wait, or how it failed, in one line for a table.
 pub fn reason(state: &State) -> Option<String> {
     match &state.status {
         Status::Waiting(waiting) => Some(clean(&format!("{}: {}", waiting.reason.word(), waiting.message))),
         Status::Ended(outcome) if outcome.ending != Ending::Succeeded => Some(clean(&outcome.message)),
+        Status::Running => {
+            let executors = &state.executors;
+            let why = executors.refused.as_ref().or(executors.blocked.as_ref())?;
+            Some(clean(&format!("{} executors: {why}", of_wanted(state))))
+        }
         _ => None,
     }
 }
@@ -196,7 +202,6 @@ mod tests {
             id: String::new(),
             carrier: Carrier::Pod { name: "pi-driver".into() },
             pod_group: None,
-            executors: None,
         }
     }
 

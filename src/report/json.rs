@@ -171,11 +171,13 @@ fn attempt(attempt: &Attempt) -> Value {
 }
 
 fn executors(executors: &Executors) -> Value {
+    let blocked = executors.blocked.as_ref().or(executors.refused.as_ref());
     json!({
+        "wanted": executors.wanted,
         "pending": executors.pending,
         "running": executors.running,
         "failed": executors.failed,
-        "blocked": executors.blocked.as_deref().map(clean),
+        "blocked": blocked.map(|why| clean(why)),
         "hint": executors.hint.as_deref().map(clean),
         "lastFailure": executors.last_failure.as_ref().map(|last| {
             json!({ "pod": last.name, "exitCode": last.exit_code, "reason": clean(&last.reason) })

@@ -18,5 +18,5 @@ pub use failure::{
 };
 pub use json::{Json, JsonLine};
 pub use output::{Output, Progress};
-pub use plain::{Plain, executor_words, words};
+pub use plain::{Plain, executor_words, of_wanted, words};
 pub use wording::{changed, span};

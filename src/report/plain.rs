@@ -69,11 +69,12 @@ impl Plain {
                 self.advised.push(hint);
             }
         }
-        let Executors { running, pending, failed, .. } = &state.executors;
+        let Executors { running, pending, failed, refused, .. } = &state.executors;
+        let kind = format!("{running} {pending} {failed} {}", refused.is_some());
         if let Some(text) = executor_words(state)
-            && self.executors.news(&format!("{running} {pending} {failed}"), &text, now, COUNTS, false).is_some()
+            && let Some(reminder) = self.executors.news(&kind, &text, now, COUNTS, refused.is_some())
         {
-            lines.push(self.line("executors", &text, now));
+            lines.push(self.line("executors", &format!("{text}{reminder}"), now));
         }
         if matches!(state.status, Status::Running)
             && let Some(hint) = state.executors.hint.as_ref().filter(|hint| !self.hinted.contains(hint))
@@ -169,17 +170,22 @@ fn styled(state: &State, kind: &str, text: &str) -> String {
     format!("{style}{kind}{style:#}{separator}{}", clean(text)).trim_end().to_owned()
 }
 
-/// `2 running, 1 pending (no node of 3 fits: …)`; none before the first executor, and after the driver's end, when Spark
-/// removes them one by one.
+/// `1 of 3 running, 1 pending (no node of 3 fits: …), 1 refused (exceeded quota: …)`; none where no executors are wanted or
+/// known, and when all have ended: after the driver's end, Spark removes them one by one.
 pub fn executor_words(state: &State) -> Option<String> {
     let executors = &state.executors;
-    if executors.pending + executors.running + executors.failed == 0 || !matches!(state.status, Status::Running) {
+    let exist = executors.pending + executors.running + executors.failed > 0;
+    let are_awaited = executors.missing() > 0 && (!executors.seen || executors.refused.is_some());
+    if !matches!(state.status, Status::Running) || !(exist || are_awaited) {
         return None;
     }
-    let mut parts = vec![format!("{} running", executors.running)];
+    let mut parts = vec![format!("{} running", of_wanted(state))];
     if executors.pending > 0 {
         let why = executors.blocked.as_ref().map(|why| format!(" ({})", clean(why))).unwrap_or_default();
         parts.push(format!("{} pending{why}", executors.pending));
+    }
+    if let Some(why) = &executors.refused {
+        parts.push(format!("{DOUBTFUL}{} refused{DOUBTFUL:#} ({})", executors.missing(), clean(why)));
     }
     if executors.failed > 0 {
         let last = executors.last_failure.as_ref().map(|last| {
@@ -189,6 +195,15 @@ pub fn executor_words(state: &State) -> Option<String> {
         parts.push(format!("{BAD}{} failed{BAD:#}{}", executors.failed, last.unwrap_or_default()));
     }
     Some(parts.join(", "))
+}
+
+/// `1 of 3`, or the number that run where no more are wanted, or it is not known how many.
+pub fn of_wanted(state: &State) -> String {
+    let Executors { wanted, running, .. } = state.executors;
+    match wanted.filter(|_| state.outcome().is_none()) {
+        Some(wanted) if wanted > 0 && wanted >= running => format!("{running} of {wanted}"),
+        _ => running.to_string(),
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Spark's own rules: its settings, its units, its names, its properties file.
 
+mod allocation;
 pub mod catalog;
 pub mod command_line;
 pub mod conf;
@@ -19,6 +20,7 @@ pub mod stores;
 pub mod version;
 pub mod volumes;
 
+pub use allocation::Allocation;
 pub use command_line::CommandLine;
 pub use conf::Conf;
 pub use language::Language;

@@ -30,6 +30,8 @@ pub struct Evidence {
     pub others: BTreeMap<Missing, Alternatives>,
     /// That the driver's log says that Spark has stopped.
     pub stopped: Option<Stopped>,
+    /// Why the API server refuses the executors that the driver asks for.
+    pub executors_refused: Option<String>,
     /// Whether the driver's log is read as it is written, so that nobody needs to look into it.
     pub hears_log: bool,
 }
@@ -60,6 +62,8 @@ pub enum Lookup {
     Alternatives(Missing),
     /// Into the driver's log, at that time.
     Log(Timestamp),
+    /// Why the API server refuses the executors that the driver asks for, at that time.
+    Executors(Timestamp),
 }
 
 /// The result of a lookup.
@@ -73,6 +77,8 @@ pub enum LookupResult {
     Alternatives(Missing, Alternatives),
     /// What the driver's log says of Spark.
     Stopped(Option<Stopped>),
+    /// Why executors are refused; nothing if no reason was found.
+    Executors(Option<String>),
 }
 
 impl Evidence {
@@ -85,6 +91,7 @@ impl Evidence {
             Lookup::Reachability => self.reachability.is_some(),
             Lookup::Alternatives(missing) => self.others.contains_key(missing),
             Lookup::Log(_) => self.hears_log,
+            Lookup::Executors(_) => false,
         }
     }
 
@@ -97,6 +104,7 @@ impl Evidence {
             LookupResult::Reachability(reachability) => self.reachability = Some(reachability),
             LookupResult::Alternatives(missing, others) => drop(self.others.insert(missing, others)),
             LookupResult::Stopped(stopped) => self.stopped = stopped,
+            LookupResult::Executors(refused) => self.executors_refused = refused,
         }
     }
 }

@@ -1,21 +1,30 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::jiff::Timestamp;
 
 use super::container::{self, Role};
 use super::executor_failure::{ExecutorFailure, failure};
 use super::limits::has_passed;
-use super::{Limits, Observed, evidence, reachability, scheduling};
+use super::{Limits, Observed, evidence, executor_shortage, reachability, scheduling};
 use crate::scheduler::{self, Rules};
 
 /// What the executors are doing, counted.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Executors {
+    /// How many the driver asks for, if it is known: with dynamic allocation, at its start or at least.
+    pub wanted: Option<usize>,
+    /// Whether any has been seen.
+    pub seen: bool,
     pub pending: usize,
     pub running: usize,
     pub failed: usize,
     /// Why one of the pending ones does not start.
     pub blocked: Option<String>,
+    /// Since when fewer exist than the driver asks for, if it has had time to create them.
+    pub short_since: Option<Timestamp>,
+    /// Why the API server refuses those that do not exist, if that was found.
+    pub refused: Option<String>,
     /// What to do about executors that do not come, or do not stay.
     pub hint: Option<String>,
     /// Why they do not reach their driver, where that was looked up.
@@ -34,6 +43,11 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 const MANY: usize = 5;
 
 impl Executors {
+    /// How many of those that the driver asks for do not exist.
+    pub fn missing(&self) -> usize {
+        self.wanted.unwrap_or_default().saturating_sub(self.pending + self.running)
+    }
+
     pub(super) fn of(observed: &Observed, limits: &Limits) -> Executors {
         let settings = observed.evidence.settings.as_ref();
         let is_own = |pod: &&Pod| is_of(observed.driver.as_ref(), pod);
@@ -51,13 +65,26 @@ impl Executors {
         let last_failure = failures.iter().max_by_key(|fallen| (fallen.at, &fallen.name)).cloned();
         let main_failure = main_failure(&failures).cloned();
         let cut_off = last_failure.as_ref().and_then(|last| cut_off(last, observed));
+        let seen = pods().next().is_some() || !failures.is_empty() || observed.departed.is_some();
+        let wanted = executor_shortage::allocation(observed)
+            .map(|allocation| if seen { allocation.minimum } else { allocation.initial } as usize);
+        let existing = pending().count() + running;
+        let short_since = executor_shortage::since(observed, existing, wanted.unwrap_or_default(), limits);
+        let refused = observed.evidence.executors_refused.clone().filter(|_| short_since.is_some());
+        let refused_hint =
+            refused.as_ref().map(|refusal| executor_shortage::hint(refusal, observed.namespace().unwrap_or_default()));
         Executors {
+            wanted,
+            seen,
+            short_since,
+            refused,
             pending: pending().count(),
             running,
             failed: failures.len(),
             blocked: pending().find_map(|pod| scheduling::unschedulable(pod).or_else(|| not_starting(pod))),
             starved,
             hint: starvation(unplaced.filter(|_| starved), observed)
+                .or(refused_hint)
                 .or_else(|| cut_off.clone())
                 .or_else(|| main_failure.as_ref()?.hint.clone())
                 .or_else(|| repeated(&failures, main_failure.as_ref()?, running)),

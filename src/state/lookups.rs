@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::container::{self, Role};
 use super::evidence::is_about_claims;
 use super::limits::has_passed;
-use super::{Ending, Limits, Lookup, Missing, Observed, State, Status, lingering, waiting};
+use super::{Ending, Limits, Lookup, Missing, Observed, State, Status, executor_shortage, lingering, waiting};
 
 /// A wait that is over in a moment needs no explanation.
 const MOMENT: std::time::Duration = std::time::Duration::from_secs(2);
@@ -43,6 +43,14 @@ pub fn lookups(state: &State, observed: &Observed, limits: &Limits) -> BTreeSet<
             looks.extend(lingering::look(observed, &state.executors, limits).map(Lookup::Log));
         }
         _ => {}
+    }
+    if state.status == Status::Running {
+        match state.executors.short_since {
+            Some(since) => looks.extend(executor_shortage::look(since, limits).map(Lookup::Executors)),
+            // Others than sparkctl write it into the settings alone.
+            None if state.executors.wanted.is_none() => drop(looks.insert(Lookup::Settings)),
+            None => {}
+        }
     }
     let last = state.executors.last_failure.as_ref();
     if last.is_some_and(|last| last.exit_code == Some(NOT_STARTED)) {

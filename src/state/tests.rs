@@ -9,6 +9,7 @@ use super::*;
 use crate::manifests::{FAILURES, HOLD, IGNORED_FAILURES};
 
 mod any_order;
+mod executor_shortage;
 mod lingering;
 mod missing;
 mod pains;

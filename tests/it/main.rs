@@ -6,6 +6,7 @@ mod support;
 mod admission;
 mod completions;
 mod doctor;
+mod executors;
 mod faults;
 mod files;
 mod in_cluster;

@@ -93,7 +93,7 @@ fn says_each_step_of_a_run_and_starts_its_driver_at_the_first_try() {
         is_match(r"submitted spark-[0-9a-f]{32} to namespace python-pi-")
             .unwrap()
             .and(contains("driver     running  on node node-"))
-            .and(contains("executors  2 running"))
+            .and(contains("executors  2 of 2 running"))
             .and(is_match(r"python-pi succeeded: queued \d.*s, starting \d.*s, ran \d.*s").unwrap()),
     );
     let driver = text(&ns.driver()["metadata"]["name"]);
@@ -117,7 +117,7 @@ fn runs_a_jar() {
 fn runs_a_query_by_a_program_in_scala() {
     let ns = Namespace::new("sql");
     let run = ns.sparkctl().args(["submit", "examples/sql.yaml", "--logs"]).assert();
-    run.code(0).stdout(contains("the sum is 499500")).stderr(contains("executors  1 running"));
+    run.code(0).stdout(contains("the sum is 499500")).stderr(contains("executors  1 of 1 running"));
 }
 
 #[test]
@@ -183,5 +183,5 @@ fn runs_a_program_in_r() {
     command.args(["submit", "--name", "sum", "--image", &cluster().image("4.1-r")]);
     command.args(["--spark-version", "4.1.4", "--main-file", "tests/it/sum.R", "--service-account", "yippee-spark"]);
     command.args(["--executors", "1", "--driver-memory", "512m", "--executor-memory", "512m", "--logs", "--", "1000"]);
-    command.assert().code(0).stdout(contains("the sum in R is 499500")).stderr(contains("executors  1 running"));
+    command.assert().code(0).stdout(contains("the sum in R is 499500")).stderr(contains("executors  1 of 1 running"));
 }

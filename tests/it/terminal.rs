@@ -24,7 +24,7 @@ fn begin(ns: &Namespace, name: &str) -> Terminal {
 fn is_whole(terminal: &Terminal, name: &str) -> bool {
     let head = format!("{name}  running  on node");
     terminal.count(&head) == 1
-        && terminal.count("  executors  1 running") == 1
+        && terminal.count("  executors  1 of 1 running") == 1
         && terminal.count("  | a line of the log") == 3
         && terminal.count("  kill    sparkctl delete") == 1
 }

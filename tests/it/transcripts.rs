@@ -35,6 +35,16 @@ fn waiting_for_a_node() {
 }
 
 #[test]
+fn a_quota_without_room_for_executors() {
+    let ns = Namespace::new("few-executors");
+    let quota = json!({
+        "apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "few"}, "spec": {"hard": {"pods": "1"}},
+    });
+    cluster().api.create(&ns.core("resourcequotas"), &quota).expect("a quota");
+    Transcript::new("few-executors", &ns).check(&ns);
+}
+
+#[test]
 fn an_image_that_cannot_be_pulled() {
     let ns = Namespace::new("no-image");
     Transcript::new("no-image", &ns).check(&ns);

@@ -84,12 +84,13 @@ const fn differ(role: &'static str, path: &'static str, what: What, reason: &'st
     Difference { role, path, what, reason }
 }
 
+const WANTED: &str = "the number of executors, for those who watch how many of them there are";
 const FOUND: &str = "labels by which `sparkctl` finds an application and all that belongs to it";
 const TRAVEL: &str = "files of this machine, which Spark copies to shared storage";
 const LOCAL_DIRS: &str = "SPARK_LOCAL_DIRS of the submitter wins over the setting: the job file says so by it";
 const NAMED: &str = "Spark's is only in the path of the request";
 
-pub const DIFFERENCES: [Difference; 28] = [
+pub const DIFFERENCES: [Difference; 30] = [
     differ("", "metadata › labels › app.kubernetes.io/managed-by", Ours, FOUND),
     differ("", "metadata › labels › sparkoperator.k8s.io/*", Ours, FOUND),
     differ("", "metadata › labels › spark-app-selector", Ours, FOUND),
@@ -106,6 +107,8 @@ pub const DIFFERENCES: [Difference; 28] = [
         Ours,
         "the application's whole name, where its label is cut",
     ),
+    differ("", "metadata › annotations › sparkctl.dev/executors", Ours, WANTED),
+    differ("", "metadata › annotations › sparkctl.dev/min-executors", Ours, WANTED),
     differ("", "metadata › namespace", Ours, NAMED),
     differ("", "metadata › ownerReferences", Theirs, "added at the submission: only then the driver's uid is known"),
     differ("", "immutable", Ours, "before Spark 3.2 too: nobody changes them, and nodes need not watch them"),

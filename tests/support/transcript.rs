@@ -39,7 +39,7 @@ const VARIABLE: &[(&str, &str)] = &[
 /// Lines that a run prints or not, by its speed and by the room on the nodes: states that are seen only if they last.
 const FLEETING: &str = r"(?x) ^\d\d:\d\d:\d\d\ \S+(\ \d+\S)*\ +
     (driver\ +starting | driver\ +waiting\ +Retry:\ attempt\ 2\ of\ 2\  | driver\ +waiting\ +Unschedulable:.*Insufficient
-    | executors\ .*\ pending | executors\ +[01]\ running)";
+    | executors\ .*\ pending | executors\ +[01]\ of\ \d+\ running($|,\ \d+\ failed) | executors\ .*\(for\ \d+s\)$)";
 
 /// A further line of a state.
 const HINT: &str = "                   hint: ";
