@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn an_unknown_outcome_is_not_an_end() {
-        let unknown = state(Status::Ended(Outcome::out_of_sight("x")));
+        let unknown = state(Status::Ended(Outcome::lost_track("x")));
         assert_eq!(Goal::Finished.reached(&unknown), Some(ExitCode::Unknown));
         assert_eq!(Goal::Running.reached(&unknown), Some(ExitCode::Unknown));
     }

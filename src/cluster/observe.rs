@@ -197,7 +197,7 @@ impl Observer {
 
     /// Notes that the driver's log is followed, so that no lookup needs to read it.
     pub fn log_is_followed(&mut self) {
-        self.observed.evidence.hears_log = true;
+        self.observed.evidence.follows_log = true;
     }
 
     /// Applies a driver pod that was read with a request of its own.

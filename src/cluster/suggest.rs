@@ -23,7 +23,7 @@ pub(super) async fn alternatives(cluster: &Cluster, namespace: &str, missing: &M
     let named = encoded(&format!("metadata.name={wanted}"));
     let elsewhere = Call::get(format!("{everywhere}?fieldSelector={named}")).metadata_only();
     let list_elsewhere = async {
-        if kind.is_told_elsewhere() {
+        if kind.may_be_elsewhere() {
             let namespace = |object: &Value| object["metadata"]["namespace"].as_str().map(str::to_owned);
             let each = |object: Value| namespaces.extend(namespace(&object));
             // Few users may list all namespaces, and a list that fails has nothing to suggest.
@@ -40,7 +40,7 @@ pub(super) async fn alternatives(cluster: &Cluster, namespace: &str, missing: &M
 pub(super) async fn explained(cluster: &Cluster, namespace: &str, refusal: Refusal) -> Refusal {
     let Some(missing) = Missing::of(&refusal.failure.to_string()) else { return refusal };
     let others = tokio::time::timeout(LOOKUP_TIMEOUT, alternatives(cluster, namespace, &missing)).await;
-    let suggestion = others.ok().and_then(|others| others.told(&missing));
+    let suggestion = others.ok().and_then(|others| others.describe(&missing));
     let hints: Vec<String> = refusal.hint.iter().cloned().chain(suggestion).collect();
     Refusal { hint: (!hints.is_empty()).then(|| hints.join("; ")), ..refusal }
 }

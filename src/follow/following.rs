@@ -218,7 +218,7 @@ impl<'a> Following<'a> {
                     is_crowded = true;
                     continue;
                 }
-                self.logs.follow(&state::executor_called(pod), pod);
+                self.logs.follow(&state::executor_short_name(pod), pod);
             }
             if state::executor_has_ended(pod) {
                 self.logs.container_ended(name);
@@ -273,7 +273,7 @@ impl<'a> Following<'a> {
         match over {
             Reason::Ended(state) => self.finish_ended(*state, interrupt).await,
             Reason::OutOfSight(why) => {
-                let state = State { status: Status::Ended(Outcome::out_of_sight(&why)), ..self.state() };
+                let state = State { status: Status::Ended(Outcome::lost_track(&why)), ..self.state() };
                 self.report_result(&state, None)
             }
             Reason::Interrupted(code) => self.leave("interrupted", self.options.on_interrupt, code).await,

@@ -69,7 +69,7 @@ impl End {
             )
         };
         let gone = self.attempt.as_ref().filter(|attempt| attempt.gone.failed + attempt.gone.lost > 0);
-        let gone = gone.and_then(Attempt::gone_words).map(|words| {
+        let gone = gone.and_then(Attempt::describe_gone).map(|words| {
             format!("    <{element} type=\"Gone\" message=\"{words}\"><stackTrace>{words}</stackTrace></{element}>\n")
         });
         gone.into_iter().chain(failed.map(rerun)).collect()

@@ -46,7 +46,7 @@ impl FailureReport {
     /// Exceptions and executors explain only a driver that failed by itself: one that was lost, or that could not
     /// start, was not ended by them.
     pub fn of(application: &Application, state: &State, logs: FailureLogs) -> FailureReport {
-        let outcome = state.outcome().cloned().unwrap_or_else(|| Outcome::out_of_sight("no outcome"));
+        let outcome = state.outcome().cloned().unwrap_or_else(|| Outcome::lost_track("no outcome"));
         let has_failed = outcome.ending == Ending::Failed;
         let executor = state.executors.main_failure.clone().filter(|_| has_failed);
         let is_its = |pod: &str| executor.as_ref().is_some_and(|executor| executor.name == pod);
@@ -169,7 +169,7 @@ pub fn earlier_drivers(state: &State) -> Vec<(String, String)> {
 pub(super) fn latest(attempt: &Attempt) -> (Vec<String>, &[PastAttempt]) {
     let left_out = attempt.earlier.len().saturating_sub(ATTEMPTS);
     let more = (left_out > 0).then(|| format!("{left_out} more"));
-    (attempt.gone_words().into_iter().chain(more).collect(), &attempt.earlier[left_out..])
+    (attempt.describe_gone().into_iter().chain(more).collect(), &attempt.earlier[left_out..])
 }
 
 /// Durations as `queued 2s, starting 3s, ran 41s`.

@@ -1,4 +1,4 @@
-//! The state of an application, from all of its objects.
+//! The state of an application, derived from all of its objects.
 
 use k8s_openapi::jiff::Timestamp;
 
@@ -13,11 +13,11 @@ pub struct State {
     pub status: Status,
     pub executors: Executors,
     pub durations: Durations,
-    /// Of an application that the cluster may try several times.
+    /// The current attempt, if the cluster may retry the application.
     pub attempt: Option<Attempt>,
     /// Node of the driver, once it has one.
     pub node: Option<String>,
-    /// Since when Spark has stopped, of a driver that runs on all the same.
+    /// When Spark stopped, if the driver is still running.
     pub lingers: Option<Timestamp>,
 }
 
@@ -42,7 +42,7 @@ impl State {
         }
     }
 
-    /// Whether the driver's container has been started, so that there is a log to read.
+    /// Whether the driver's container has been started, so that it has a log.
     pub fn driver_has_log(&self) -> bool {
         match &self.status {
             Status::Running | Status::Stopping(_) => self.durations.starting.is_some(),
@@ -52,7 +52,7 @@ impl State {
         }
     }
 
-    /// Whether an attempt has ended, and another follows.
+    /// Whether an attempt has ended and another one follows.
     pub fn is_between_attempts(&self) -> bool {
         matches!(&self.status, Status::Waiting(waiting) if waiting.reason == waiting::Reason::Retry)
     }

@@ -1,4 +1,4 @@
-//! An application carried by a Job: attempts at it, one after another, and the Job's own end.
+//! An application whose carrier is a Job: its attempts, one after another, and the Job's own end.
 
 use k8s_openapi::api::batch::v1::{Job, JobCondition};
 use k8s_openapi::api::core::v1::{Event, Pod};
@@ -13,29 +13,29 @@ use super::{Ending, Limits, Observed, Outcome, Status, evidence, refusal_hint, s
 use crate::manifests::{FAILURES, HOLD, IGNORED_FAILURES, LOSS_LIMIT, LOSSES, TERMINATED};
 use crate::scheduler::{self, Rules};
 
-/// The finalizer by which the Job controller keeps a pod until it has counted it.
+/// The finalizer that the Job controller removes from a pod once it has counted it.
 const TRACKING: &str = "batch.kubernetes.io/job-tracking";
 
-/// No more attempts whose pods are gone are told by their numbers.
-const FEW: usize = 5;
+/// The numbers of more attempts whose pods are gone would make a line too long.
+const MOST_NUMBERS: usize = 5;
 
-/// A Job's end may be seen before that of its pod: they are watched apart.
+/// A Job's end may be seen before that of its pod, because separate watches report them.
 const PODS_SETTLE: std::time::Duration = std::time::Duration::from_secs(3);
 
-/// Which attempt this is, and how those before it ended.
+/// The current attempt, and how the earlier ones ended.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Attempt {
-    /// Counted as the Job controller counts: a driver that was lost has not failed.
+    /// Counted as the Job controller counts: a lost driver is not a failed attempt.
     pub number: usize,
-    /// How many there may be; without an end when absent.
+    /// The most attempts allowed; unlimited if absent.
     pub of: Option<usize>,
-    /// The earlier drivers that are there or were seen, the first one first.
+    /// The earlier drivers that exist or were seen, the oldest first.
     pub earlier: Vec<PastAttempt>,
-    /// The others: their pods were taken away before they were seen, and the Job has counted them.
+    /// Earlier drivers that the Job has counted, but whose pods were deleted before they were seen.
     pub gone: Count,
 }
 
-/// Drivers that are over, as the Job controller counts them.
+/// Numbers of ended drivers, as the Job controller counts them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Count {
     pub failed: usize,
@@ -43,22 +43,22 @@ pub struct Count {
     pub lost: usize,
 }
 
-/// A driver that is over, and that another has followed.
+/// A driver that has ended and was followed by another one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PastAttempt {
-    /// Its attempt's: the same as its successor's where it was lost. Not known where the pods of others are gone
-    /// and nothing in its own says how many were before it.
+    /// The number of its attempt, which is also its successor's if the driver was lost. Unknown if pods of other attempts
+    /// are gone and its own pod does not record how many came before it.
     pub number: Option<usize>,
     pub pod: String,
     pub ending: Ending,
     pub reason: String,
-    /// That of the driver's container, if it came to one.
+    /// The exit code of the driver's container, if it has one.
     pub exit_code: Option<i32>,
     pub ended: Option<Timestamp>,
 }
 
 impl Attempt {
-    /// Nothing for an application that is not a Job's.
+    /// The current attempt; `None` if the carrier is not a Job.
     pub(super) fn of(observed: &Observed) -> Option<Attempt> {
         let job = observed.job.as_ref()?;
         let retries = job.spec.as_ref().and_then(|spec| spec.backoff_limit).unwrap_or_default();
@@ -69,11 +69,11 @@ impl Attempt {
         let mut places = Vec::new();
         for pod in &pods {
             places.push(seen.attempts() + 1);
-            seen.take(pod, job);
+            seen.add(pod, job);
         }
         let before = Count::before(latest, job, seen);
         let gone = before.without(seen);
-        let number = |pod: &Pod, place: usize| match Count::noted(pod) {
+        let number = |pod: &Pod, place: usize| match Count::before_pod(pod) {
             Some(before) => Some(before.attempts() + 1),
             None => (gone == Count::default()).then_some(place),
         };
@@ -94,8 +94,8 @@ impl Attempt {
         !self.earlier.is_empty() || self.gone != Count::default()
     }
 
-    /// `attempt 1: its pod is gone; the Job counted 1 failure`; nothing where all drivers are there.
-    pub fn gone_words(&self) -> Option<String> {
+    /// Describes the drivers whose pods are gone, if any: `attempt 1: its pod is gone; the Job counted 1 failure`.
+    pub fn describe_gone(&self) -> Option<String> {
         if self.gone == Count::default() {
             return None;
         }
@@ -106,7 +106,7 @@ impl Attempt {
         let missing: Vec<String> = missing.into_iter().flatten().map(|number| number.to_string()).collect();
         let whose = match (missing.as_slice(), failed + succeeded + lost) {
             ([number], 1) if lost == 0 => format!("attempt {number}: its pod is"),
-            (numbers, all) if lost == 0 && numbers.len() == all && all <= FEW => {
+            (numbers, all) if lost == 0 && numbers.len() == all && all <= MOST_NUMBERS => {
                 format!("attempts {}: their pods are", numbers.join(", "))
             }
             (_, 1) => "a driver more: its pod is".into(),
@@ -126,12 +126,12 @@ impl Attempt {
         Some(format!("{whose} gone; the Job counted {counts}"))
     }
 
-    /// `attempt 2 of 4`; nothing where there is but one.
+    /// `attempt 2 of 4`; `None` if only one attempt is allowed.
     pub fn words(&self) -> Option<String> {
         (self.of != Some(1)).then(|| format!("attempt {}", self.place()))
     }
 
-    /// `2 of 4`, or `2` where there is no last one.
+    /// `2 of 4`, or `2` if the number of attempts is not limited.
     pub fn place(&self) -> String {
         let of = self.of.map(|of| format!(" of {of}")).unwrap_or_default();
         format!("{}{of}", self.number)
@@ -139,12 +139,12 @@ impl Attempt {
 }
 
 impl Count {
-    /// What counts as an attempt: a loss does not.
+    /// The number of attempts: losses do not count.
     fn attempts(self) -> usize {
         self.failed + self.succeeded
     }
 
-    fn take(&mut self, driver: &Pod, job: &Job) {
+    fn add(&mut self, driver: &Pod, job: &Job) {
         let count = match phase(driver) {
             Some("Succeeded") => &mut self.succeeded,
             _ if is_ignored(driver, job) => &mut self.lost,
@@ -153,18 +153,19 @@ impl Count {
         *count += 1;
     }
 
-    /// What was before a driver, as the Job controller notes it in the pods of a Job with an index.
-    fn noted(driver: &Pod) -> Option<Count> {
+    /// The drivers before this one, as the Job controller records them in the pods of an indexed Job.
+    fn before_pod(driver: &Pod) -> Option<Count> {
         let annotations = driver.metadata.annotations.as_ref()?;
         let count = |key: &str| annotations.get(key).and_then(|count| count.parse().ok());
         let lost = count(IGNORED_FAILURES).unwrap_or_default();
         Some(Count { failed: count(FAILURES)?, succeeded: 0, lost })
     }
 
-    /// What was before the latest driver: by its own pod's notes, else by the Job's status, which knows no losses.
+    /// The drivers before the latest one: from the annotations of its pod, or else from the Job's status, which does not
+    /// record losses.
     fn before(latest: Option<&Pod>, job: &Job, seen: Count) -> Count {
-        if let Some(noted) = latest.and_then(Count::noted) {
-            return noted;
+        if let Some(recorded) = latest.and_then(Count::before_pod) {
+            return recorded;
         }
         let Count { mut failed, mut succeeded, .. } = Count::of_status(job);
         match latest {
@@ -193,7 +194,8 @@ impl Count {
         Count { failed, succeeded: sum(status.succeeded, uncounted.succeeded), lost: 0 }
     }
 
-    /// What is left of it, no more than are missing in all: a driver may be taken for lost that was counted as failed.
+    /// The drivers that were not seen: never more than are missing in total, because a driver that looks lost may have
+    /// been counted as failed.
     fn without(self, seen: Count) -> Count {
         let mut missing = (self.attempts() + self.lost).saturating_sub(seen.attempts() + seen.lost);
         let mut part = |all: usize, seen: usize| {
@@ -209,7 +211,7 @@ impl Count {
     }
 }
 
-/// Whether the Job's policy takes a driver's end for a loss.
+/// Whether the Job's pod failure policy counts a driver's end as a loss.
 fn is_ignored(driver: &Pod, job: &Job) -> bool {
     let has_policy = job.spec.as_ref().is_some_and(|spec| spec.pod_failure_policy.is_some());
     let is_disrupted = || scheduling::condition(driver, "DisruptionTarget").is_some_and(|is| is.status == "True");
@@ -217,7 +219,7 @@ fn is_ignored(driver: &Pod, job: &Job) -> bool {
     has_policy && (is_disrupted() || exit_code() == Some(TERMINATED))
 }
 
-/// Whether the Job's status has a driver's end in it already: the controller lets go of a pod once it has.
+/// Whether the Job's status already includes a driver's end: the controller then removes its finalizer from the pod.
 fn is_counted(driver: &Pod, job: &Job) -> bool {
     let finalizers = driver.metadata.finalizers.as_ref();
     let is_held = finalizers.is_some_and(|all| all.iter().any(|finalizer| finalizer == TRACKING));
@@ -227,19 +229,19 @@ fn is_counted(driver: &Pod, job: &Job) -> bool {
     is_over && (!is_held || uncounted.any(|uid| driver.metadata.uid.as_ref() == Some(uid)))
 }
 
-/// The latest attempt's driver, if its pod is there: the Job may have counted the end of one that came after the
-/// latest that is left.
+/// The driver of the latest attempt, if its pod exists. The latest existing pod may be older: the Job may have counted a
+/// later driver whose pod is gone.
 pub fn latest_driver(observed: &Observed) -> Option<&Pod> {
     let driver = observed.driver.as_ref()?;
     let job = observed.job.as_ref().filter(|_| phase(driver) == Some("Failed"));
     let is_earlier = job.is_some_and(|job| {
         let is_complete = matches!(end(job), Some((_, true)));
-        is_complete || Count::noted(driver).is_some_and(|before| Count::of_status(job).failed > before.failed + 1)
+        is_complete || Count::before_pod(driver).is_some_and(|before| Count::of_status(job).failed > before.failed + 1)
     });
     (!is_earlier).then_some(driver)
 }
 
-/// The driver of an attempt, the last one if it had several.
+/// The driver of an attempt: the last one if earlier ones were lost.
 pub fn driver_of_attempt(observed: &Observed, number: usize) -> Option<&Pod> {
     let Some(attempt) = Attempt::of(observed) else {
         return observed.driver.as_ref().filter(|_| number == 1);
@@ -253,29 +255,29 @@ pub fn driver_of_attempt(observed: &Observed, number: usize) -> Option<&Pod> {
 }
 
 impl PastAttempt {
-    /// `attempt 2`, where that is known.
+    /// `attempt 2`, or `earlier` if the number is unknown.
     pub fn describe(&self) -> String {
         self.number.map_or_else(|| "earlier".into(), |number| format!("attempt {number}"))
     }
 
     fn of(pod: &Pod, job: &Job, number: Option<usize>) -> PastAttempt {
-        // An earlier driver that has not ended was taken away.
+        // An earlier driver that has not ended was deleted.
         let outcome = Outcome::of_pod(pod, None).unwrap_or_else(|| Outcome::plain(Ending::Lost, "its pod was deleted"));
         let outcome = as_counted(outcome, job);
-        let told_to_stop = pod.metadata.deletion_timestamp.as_ref().map(|time| time.0);
+        let deleted_at = pod.metadata.deletion_timestamp.as_ref().map(|time| time.0);
         PastAttempt {
             number,
             pod: pod.metadata.name.clone().unwrap_or_default(),
             ending: outcome.ending,
             reason: outcome.message,
             exit_code: outcome.driver_exit_code,
-            ended: container::finished_at(pod, Role::Driver).or(told_to_stop),
+            ended: container::finished_at(pod, Role::Driver).or(deleted_at),
         }
     }
 }
 
-/// An attempt's end as the Job controller judges it: its policy takes a driver that ended with this exit code for one
-/// that was deleted.
+/// An attempt's outcome as the Job controller counts it: by its policy, a driver with the exit code of a termination was
+/// deleted.
 fn as_counted(outcome: Outcome, job: &Job) -> Outcome {
     let has_policy = job.spec.as_ref().is_some_and(|spec| spec.pod_failure_policy.is_some());
     match outcome.ending == Ending::Failed && outcome.driver_exit_code == Some(TERMINATED) && has_policy {
@@ -288,7 +290,7 @@ fn as_counted(outcome: Outcome, job: &Job) -> Outcome {
     }
 }
 
-/// What an application does that is carried by this Job.
+/// The status of an application whose carrier is this Job.
 pub(super) fn status(job: &Job, observed: &Observed, limits: &Limits) -> Status {
     if let Some((condition, succeeded)) = end(job) {
         return ended(condition, succeeded, observed, limits);
@@ -306,7 +308,7 @@ pub(super) fn status(job: &Job, observed: &Observed, limits: &Limits) -> Status 
     let forever = job.spec.as_ref().is_some_and(|spec| spec.completions != Some(1));
     match of_driver(driver, observed, limits) {
         Status::Ended(outcome) if !is_over(driver, observed) => Status::Ended(outcome),
-        // The Job's own end comes a moment later; a sidecar may put it off for ever.
+        // The Job's own end comes a moment later, or never, if a sidecar keeps running.
         Status::Ended(outcome)
             if outcome.ending == Ending::Succeeded && !forever && phase(driver) != Some("Failed") =>
         {
@@ -317,18 +319,18 @@ pub(super) fn status(job: &Job, observed: &Observed, limits: &Limits) -> Status 
     }
 }
 
-/// Whether the pod itself has come to its end, and not just sparkctl's patience.
+/// Whether the pod itself has ended, as opposed to sparkctl having given up on it.
 fn is_over(driver: &Pod, observed: &Observed) -> bool {
     observed.gone.is_some()
         || container::terminated(driver, Role::Driver).is_some()
         || matches!(phase(driver), Some("Failed" | "Succeeded"))
 }
 
-/// The Job's last condition, and whether it is a success.
+/// The Job's final condition, and whether it is a success.
 fn end(job: &Job) -> Option<(&JobCondition, bool)> {
     let conditions = job.status.as_ref()?.conditions.as_ref()?;
-    let truly = |kind: &str| conditions.iter().find(|condition| condition.type_ == kind && condition.status == "True");
-    truly("Complete").map(|condition| (condition, true)).or_else(|| Some((truly("Failed")?, false)))
+    let find = |kind: &str| conditions.iter().find(|condition| condition.type_ == kind && condition.status == "True");
+    find("Complete").map(|condition| (condition, true)).or_else(|| Some((find("Failed")?, false)))
 }
 
 fn ended(condition: &JobCondition, succeeded: bool, observed: &Observed, limits: &Limits) -> Status {
@@ -352,14 +354,14 @@ fn ended(condition: &JobCondition, succeeded: bool, observed: &Observed, limits:
         let outcome = Outcome::plain(Ending::Failed, &format!("its driver was lost {LOSSES} times{last}"));
         return Status::Ended(Outcome { hint: Some(hint), ..outcome });
     }
-    let said = of_driver.filter(|outcome| outcome.ending != Ending::Succeeded);
-    // By the controller's clock, which may be ahead.
+    let of_driver = of_driver.filter(|outcome| outcome.ending != Ending::Succeeded);
+    // The controller's clock may be ahead.
     let since = condition.last_transition_time.as_ref().map(|time| time.0);
     let has_settled = since.is_some_and(|at| limits.now.duration_since(at).unsigned_abs() >= PODS_SETTLE);
-    if said.is_none() && latest.is_some() && !has_settled {
+    if of_driver.is_none() && latest.is_some() && !has_settled {
         return Status::Stopping("its Job has failed".into());
     }
-    let outcome = said.unwrap_or_else(|| Outcome::plain(Ending::Failed, &format!("its Job failed: {why}")));
+    let outcome = of_driver.unwrap_or_else(|| Outcome::plain(Ending::Failed, &format!("its Job failed: {why}")));
     Status::Ended(with_attempt(outcome, observed))
 }
 
@@ -379,7 +381,7 @@ fn suspended() -> Waiting {
     }
 }
 
-/// An attempt has ended, and the next is not there yet, or the Job's own end.
+/// The wait after an attempt, until the next driver exists or the Job ends.
 fn between(outcome: &Outcome, driver: &Pod, job: &Job, observed: &Observed) -> Waiting {
     let attempt = Attempt::of(observed);
     let words = attempt.as_ref().and_then(Attempt::words).unwrap_or_else(|| "the attempt".into());
@@ -398,7 +400,7 @@ fn between(outcome: &Outcome, driver: &Pod, job: &Job, observed: &Observed) -> W
     }
 }
 
-/// There is no driver's pod: on its way, or refused by what judges pods.
+/// The status of a Job without a driver's pod: it is being created, or its creation is refused.
 fn without_pod(job: &Job, observed: &Observed, limits: &Limits) -> Status {
     let uid = job.metadata.uid.as_deref();
     let of_job = observed.events.values().filter(|event| event.involved_object.uid.as_deref() == uid);
@@ -406,14 +408,14 @@ fn without_pod(job: &Job, observed: &Observed, limits: &Limits) -> Status {
     let Some(event) = refused.max_by_key(|event| waiting::event_time(event)) else {
         return Status::Starting("the Job controller makes its pod".into());
     };
-    let said = event.message.as_deref().unwrap_or_default();
-    // Kubernetes' recorder says so of events that differ in a pod's name alone.
-    let said = said.strip_prefix("(combined from similar events): ").unwrap_or(said);
-    let hint = refusal_hint(said, job.metadata.namespace.as_deref().unwrap_or_default());
+    let refusal = event.message.as_deref().unwrap_or_default();
+    // Kubernetes' event recorder adds this prefix to events that differ only in a pod's name.
+    let refusal = refusal.strip_prefix("(combined from similar events): ").unwrap_or(refusal);
+    let hint = refusal_hint(refusal, job.metadata.namespace.as_deref().unwrap_or_default());
     let waiting = Waiting {
         reason: Reason::Creation,
-        message: format!("the driver's pod is refused: {said}"),
-        hint: evidence::hint_with_alternatives(hint.as_deref(), said, &observed.evidence),
+        message: format!("the driver's pod is refused: {refusal}"),
+        hint: evidence::hint_with_alternatives(hint.as_deref(), refusal, &observed.evidence),
         since: first_time(event).map(|at| match &job.metadata.creation_timestamp {
             Some(created) => clamp_time(at, created.0, limits),
             None => at,

@@ -6,8 +6,8 @@ use k8s_openapi::jiff::Timestamp;
 pub(super) use crate::spark::Role;
 use crate::spark::containers;
 
-/// Spark's container: by name, because webhooks put sidecars before it; by its first argument, which tells Spark's
-/// entrypoint what to be, where a pod template has given it another name; else the first.
+/// Spark's container: by name, because webhooks put sidecars before it; else, if a pod template renamed it, by its
+/// first argument, the role that Spark's entrypoint takes; else the first.
 pub(super) fn spark_container(pod: &Pod, role: Role) -> Option<&Container> {
     let containers = &pod.spec.as_ref()?.containers;
     let first_argument = |container: &Container| container.args.as_ref()?.first().cloned();
@@ -54,7 +54,7 @@ pub(super) fn statuses(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
     init.into_iter().chain(main).flatten()
 }
 
-/// The init container that failed, and its exit code: Spark's own is then never started.
+/// The init container that failed, and its exit code: Spark's container is then never started.
 pub fn failed_init(pod: &Pod) -> Option<(&str, i32)> {
     let init = pod.status.as_ref()?.init_container_statuses.as_ref()?;
     init.iter().find_map(|status| {
@@ -63,7 +63,7 @@ pub fn failed_init(pod: &Pod) -> Option<(&str, i32)> {
     })
 }
 
-/// Containers that still run although Spark's own has ended: sidecars that are not stopped.
+/// Containers that keep running after Spark's has ended: sidecars that nothing stops.
 pub(super) fn still_running(pod: &Pod, role: Role) -> Vec<&str> {
     let own = spark_status(pod, role).map(|status| &status.name);
     let main = pod.status.as_ref().and_then(|status| status.container_statuses.as_ref());
@@ -75,13 +75,13 @@ pub(super) fn still_running(pod: &Pod, role: Role) -> Vec<&str> {
         .collect()
 }
 
-/// Whether Spark's container ended for want of memory: killed, or with a heap that was full.
+/// Whether Spark's container ran out of memory: killed at its limit, or out of heap.
 ///
-/// Where its first process is tini, as in Spark's images, a node with cgroup v1 notes no `OOMKilled`.
+/// If its first process is tini, as in Spark's images, a node with cgroup v1 does not record `OOMKilled`.
 pub(super) fn lacks_memory(pod: &Pod, role: Role) -> bool {
-    let told_to_stop = pod.metadata.deletion_timestamp.is_some();
+    let is_deleted = pod.metadata.deletion_timestamp.is_some();
     terminated(pod, role).is_some_and(|end| {
-        end.reason.as_deref() == Some("OOMKilled") || end.exit_code == 52 || (end.exit_code == 137 && !told_to_stop)
+        end.reason.as_deref() == Some("OOMKilled") || end.exit_code == 52 || (end.exit_code == 137 && !is_deleted)
     })
 }
 

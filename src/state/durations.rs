@@ -5,7 +5,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use super::{Limits, container, scheduling};
 
-/// How long each phase lasted, by the cluster's own times, which are whole seconds.
+/// How long each phase lasted, by the cluster's timestamps, which are whole seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Durations {
     /// From the creation of the driver pod until it has a node.
@@ -17,8 +17,8 @@ pub struct Durations {
 }
 
 impl Durations {
-    /// The API server, the scheduler and the node each note times by a clock of their own: what they make of it
-    /// is never negative, nor longer than the pod has been there.
+    /// The API server, the scheduler and the node stamp times with their own clocks: durations are clamped, so that none
+    /// is negative or longer than the pod has existed.
     pub(super) fn of(driver: &Pod, limits: &Limits) -> Durations {
         let created = driver.metadata.creation_timestamp.as_ref().map(|time| time.0);
         let scheduled = scheduling::scheduled_at(driver);

@@ -1,5 +1,5 @@
-//! What explains a wait or a failure and is looked up once, because it takes requests of its own, which not every user
-//! may send.
+//! Facts that explain a wait or a failure. They are looked up only once, because each takes requests of its own, and not
+//! every user is allowed to send them.
 
 use std::collections::BTreeMap;
 
@@ -14,38 +14,38 @@ use crate::kubernetes::node_fit::Fit;
 use crate::kubernetes::requests::{self, Amounts};
 use crate::spark::Conf;
 
-/// What was found; nothing where it was not looked up, or may not be read.
+/// The results of lookups; `None` if something was not looked up, or may not be read.
 #[derive(Clone, Debug, Default)]
 pub struct Evidence {
     pub nodes: Option<Nodes>,
-    /// Names of the namespace's secrets for registries.
+    /// Names of the namespace's registry secrets.
     pub pull_secrets: Option<Vec<String>>,
-    /// The claims that the driver's pod names, and the cluster's storage classes.
+    /// The claims that the driver's pod refers to, and the cluster's storage classes.
     pub claims: Option<Claims>,
     /// The application's settings, from the driver's ConfigMap.
     pub settings: Option<Conf>,
     /// How executors find and reach the driver.
     pub reachability: Option<Reachability>,
-    /// What there is instead of what is missing.
+    /// Existing objects that may have been meant instead of missing ones.
     pub others: BTreeMap<Missing, Alternatives>,
-    /// That the driver's log says that Spark has stopped.
+    /// The end of Spark, as the driver's log reports it.
     pub stopped: Option<Stopped>,
     /// Why the API server refuses the executors that the driver asks for.
     pub executors_refused: Option<String>,
-    /// Whether the driver's log is read as it is written, so that nobody needs to look into it.
-    pub hears_log: bool,
+    /// Whether the driver's log is being followed, which makes looking into it unnecessary.
+    pub follows_log: bool,
 }
 
 #[derive(Clone, Debug, Default)]
 pub struct Nodes {
     pub all: Vec<Value>,
-    /// What pods take, by node; nothing where not all pods may be listed.
+    /// What pods request, by node; `None` if listing all pods is not allowed.
     pub taken: Option<BTreeMap<String, Amounts>>,
 }
 
 #[derive(Clone, Debug, Default)]
 pub struct Claims {
-    /// None for a claim that does not exist.
+    /// The claims by name; `None` for a claim that does not exist.
     pub all: BTreeMap<String, Option<Value>>,
     pub classes: Option<Vec<String>>,
 }
@@ -58,9 +58,9 @@ pub enum Lookup {
     Claims,
     Settings,
     Reachability,
-    /// What there is instead of what is missing.
+    /// Existing objects that may have been meant instead of a missing one.
     Alternatives(Missing),
-    /// Into the driver's log, at that time.
+    /// The driver's log, due at that time.
     Log(Timestamp),
     /// Why the API server refuses the executors that the driver asks for, at that time.
     Executors(Timestamp),
@@ -75,28 +75,28 @@ pub enum LookupResult {
     Settings(Conf),
     Reachability(Reachability),
     Alternatives(Missing, Alternatives),
-    /// What the driver's log says of Spark.
+    /// The end of Spark, if the driver's log reports it.
     Stopped(Option<Stopped>),
     /// Why executors are refused; nothing if no reason was found.
     Executors(Option<String>),
 }
 
 impl Evidence {
-    pub(super) fn has(&self, look: &Lookup) -> bool {
-        match look {
+    pub(super) fn has(&self, lookup: &Lookup) -> bool {
+        match lookup {
             Lookup::Nodes => self.nodes.is_some(),
             Lookup::PullSecrets => self.pull_secrets.is_some(),
             Lookup::Claims => self.claims.is_some(),
             Lookup::Settings => self.settings.is_some(),
             Lookup::Reachability => self.reachability.is_some(),
             Lookup::Alternatives(missing) => self.others.contains_key(missing),
-            Lookup::Log(_) => self.hears_log,
+            Lookup::Log(_) => self.follows_log,
             Lookup::Executors(_) => false,
         }
     }
 
-    pub fn take(&mut self, finding: LookupResult) {
-        match finding {
+    pub fn take(&mut self, result: LookupResult) {
+        match result {
             LookupResult::Nodes(nodes) => self.nodes = Some(nodes),
             LookupResult::PullSecrets(names) => self.pull_secrets = Some(names),
             LookupResult::Claims(claims) => self.claims = Some(claims),
@@ -113,7 +113,7 @@ pub(super) fn is_about_claims(message: &str) -> bool {
     message.to_lowercase().contains("persistentvolumeclaim")
 }
 
-/// Why no node takes the pod of a `role`, and what to do, by the nodes themselves.
+/// Why no node fits the pod of a `role`, and what to do, from the nodes that were looked up.
 pub(super) fn no_node(pod: &Pod, role: Role, evidence: &Evidence) -> Option<String> {
     let nodes = evidence.nodes.as_ref()?;
     let spec = serde_json::to_value(pod.spec.as_ref()?).ok()?;
@@ -121,9 +121,9 @@ pub(super) fn no_node(pod: &Pod, role: Role, evidence: &Evidence) -> Option<Stri
     let fit = Fit::of(&spec, &amounts, &nodes.all, nodes.taken.as_ref());
     let (message, remedy) = fit.problem(role.word(), &amounts.to_string())?;
     Some(match fit {
-        // Events say no less.
+        // The scheduler's own message says as much.
         Fit::NoNode => return None,
-        // It says already what the labels could be.
+        // The message already lists the labels that nodes have.
         Fit::NoLabels { .. } => message,
         _ => format!("{message}: {remedy}"),
     })
@@ -139,21 +139,21 @@ pub(super) fn claims(evidence: &Evidence) -> Option<String> {
             ));
         };
         let classes = claims.classes.as_ref()?;
-        let there =
+        let existing =
             if classes.is_empty() { "there are none".into() } else { format!("there is: {}", classes.join(", ")) };
         let is_pending = claim.pointer("/status/phase").and_then(Value::as_str) == Some("Pending");
         match claim.pointer("/spec/storageClassName").and_then(Value::as_str).filter(|_| is_pending) {
             Some(class) if !class.is_empty() && !classes.iter().any(|known| known == class) => Some(format!(
-                "PersistentVolumeClaim {name} waits for StorageClass {class}, which does not exist; {there}"
+                "PersistentVolumeClaim {name} waits for StorageClass {class}, which does not exist; {existing}"
             )),
             _ => None,
         }
     })
 }
 
-/// A hint with what there is instead of what a message says to be missing.
+/// Adds to a hint the objects that may have been meant instead of the one that `message` reports as missing.
 pub(super) fn hint_with_alternatives(hint: Option<&str>, message: &str, evidence: &Evidence) -> Option<String> {
-    let instead = Missing::of(message).and_then(|missing| evidence.others.get(&missing)?.told(&missing));
-    let told: Vec<&str> = hint.into_iter().chain(instead.as_deref()).collect();
-    (!told.is_empty()).then(|| told.join("; "))
+    let instead = Missing::of(message).and_then(|missing| evidence.others.get(&missing)?.describe(&missing));
+    let parts: Vec<&str> = hint.into_iter().chain(instead.as_deref()).collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
 }

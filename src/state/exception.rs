@@ -1,7 +1,7 @@
-//! The last exception in a log.
+//! Extracts the last exception from a log.
 
-/// The last exception in a log: Python's traceback ends in its line, Java's begins with it. What it
-/// was caused by in the end comes with it, or instead of it where its own line only says that Java failed.
+/// The last exception in a log, with its root cause; the root cause alone if the exception itself only reports that
+/// Java failed. A Python traceback ends with the exception, a Java trace begins with it.
 pub fn last_exception(log: &str) -> Option<String> {
     let lines: Vec<&str> = log.lines().collect();
     if let Some(error) = r_error(&lines) {
@@ -13,11 +13,11 @@ pub fn last_exception(log: &str) -> Option<String> {
     let at = python_exception(&lines).or_else(|| java_exception(&lines)).or_else(|| plain_error(&lines))?;
     let found = lines[at].trim();
     let found = found.strip_prefix(CAUSE).unwrap_or(found);
-    // The Kubernetes client of Spark says all of it a second time.
+    // Spark's Kubernetes client repeats the whole message after this.
     let found = found.split(" Received status: Status(").next().unwrap_or(found);
     let trace = lines[at + 1..].iter().take_while(|line| continues_trace(line));
     let is_javas = found.starts_with("py4j.protocol.Py4JJavaError");
-    // Py4j says Java's own exception after a colon.
+    // Py4j puts Java's own exception on the next line, after a colon.
     let javas = lines.get(at + 1).filter(|_| is_javas).and_then(|line| line.strip_prefix(": "));
     let cause = trace.filter_map(|line| line.strip_prefix(CAUSE)).last().or(javas);
     Some(match cause.map(str::trim) {
@@ -29,15 +29,15 @@ pub fn last_exception(log: &str) -> Option<String> {
 
 const CAUSE: &str = "Caused by: ";
 
-/// Whether a line belongs to the Java trace that is being read; py4j begins one with a colon.
+/// Whether a line belongs to the current Java trace; py4j begins one with a colon.
 fn continues_trace(line: &str) -> bool {
     line.is_empty() || line.starts_with(['\t', ' ', ':']) || line.starts_with(CAUSE)
 }
 
-/// What Python says between an exception and the one that was raised `from` it.
+/// The line that Python prints between an exception and the one that was raised `from` it.
 const RAISED_FROM: &str = "The above exception was the direct cause of the following exception:";
 
-/// An exception that was raised from another, with the first one of such a row.
+/// An exception that was raised from another one, with the first exception of the chain.
 fn python_chain(lines: &[&str]) -> Option<String> {
     let last = lines[python_exception(lines)?].trim();
     let before = &lines[..lines.iter().rposition(|line| line.starts_with(TRACEBACK))?];
@@ -57,12 +57,12 @@ fn python_exception(lines: &[&str]) -> Option<usize> {
 fn java_exception(lines: &[&str]) -> Option<usize> {
     let uncaught = lines.iter().rposition(|line| line.starts_with("Exception in thread "));
     let begins = |line: &str| is_exception_class(line.split(':').next().unwrap_or_default());
-    // The beginning of a long trace may be too far up to be among the lines.
+    // A long trace may begin before the first of these lines.
     let cause = || lines.iter().rposition(|line| line.strip_prefix(CAUSE).is_some_and(begins));
     uncaught.or_else(|| lines.iter().rposition(|line| begins(line))).or_else(cause)
 }
 
-/// `Error in CALL : MESSAGE`, the message on the next line where both are long, before R's last word.
+/// R's `Error in CALL : MESSAGE` before its final `Execution halted`; a long message is on a line of its own.
 fn r_error(lines: &[&str]) -> Option<String> {
     let end = lines.iter().rposition(|line| *line == "Execution halted")?;
     let at = lines[..end].iter().rposition(|line| line.starts_with("Error in ") || line.starts_with("Error: "))?;
@@ -78,7 +78,7 @@ fn plain_error(lines: &[&str]) -> Option<usize> {
     lines.iter().rposition(|line| plain.iter().any(|start| line.contains(start)))
 }
 
-/// `org.apache.spark.SparkException`, but neither a sentence nor a log line that mentions one.
+/// Whether the text is a class such as `org.apache.spark.SparkException`, and not a line that mentions one.
 fn is_exception_class(text: &str) -> bool {
     text.contains('.')
         && (text.ends_with("Exception") || text.ends_with("Error"))

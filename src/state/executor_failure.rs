@@ -18,15 +18,15 @@ pub struct ExecutorFailure {
     pub reason: String,
     pub hint: Option<String>,
     pub at: Option<Timestamp>,
-    /// Whether it ended for want of memory.
+    /// Whether it ran out of memory.
     pub lacks_memory: bool,
 }
 
-/// How an executor failed, if it did. One that the driver told to stop did not: it ends by SIGTERM
-/// (143) or SIGKILL (137) after its pod was marked for deletion.
+/// How an executor failed, if it did. One that the driver deleted has not failed: after its pod is marked for deletion
+/// it ends by SIGTERM (143) or SIGKILL (137).
 pub(super) fn failure(pod: &Pod, settings: Option<&Conf>) -> Option<ExecutorFailure> {
     let name = pod.metadata.name.clone().unwrap_or_default();
-    let told_to_stop = pod.metadata.deletion_timestamp.is_some();
+    let is_deleted = pod.metadata.deletion_timestamp.is_some();
     let disruption = pod_status::disruption(pod);
     let Some(end) = container::terminated(pod, Role::Executor) else {
         let status = pod.status.as_ref()?;
@@ -37,7 +37,7 @@ pub(super) fn failure(pod: &Pod, settings: Option<&Conf>) -> Option<ExecutorFail
     let at = end.finished_at.as_ref().map(|time| time.0);
     let killed = matches!(end.exit_code, 137 | 143);
     let oom = end.reason.as_deref() == Some("OOMKilled");
-    if end.exit_code == 0 || (told_to_stop && killed && !oom && disruption.is_none()) {
+    if end.exit_code == 0 || (is_deleted && killed && !oom && disruption.is_none()) {
         return None;
     }
     let reason = disruption.unwrap_or_else(|| match memory::limit(pod, Role::Executor, settings) {

@@ -45,7 +45,7 @@ pub(super) fn since(observed: &Observed, existing: usize, wanted: usize, limits:
         let created = pod.metadata.creation_timestamp.as_ref().map(|time| time.0);
         [created, container::finished_at(pod, Role::Executor)]
     });
-    let changed = times.max().flatten().max(observed.departed);
+    let changed = times.max().flatten().max(observed.last_executor_end);
     let since = changed.max(container::started_at(driver, Role::Driver))?;
     has_passed(since, SETTLES, limits).then_some(since)
 }

@@ -8,6 +8,7 @@ use super::executor_failure::{ExecutorFailure, failure};
 use super::limits::has_passed;
 use super::{Limits, Observed, evidence, executor_shortage, reachability, scheduling};
 use crate::scheduler::{self, Rules};
+use crate::spark::labels;
 
 /// What the executors are doing, counted.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -19,27 +20,27 @@ pub struct Executors {
     pub pending: usize,
     pub running: usize,
     pub failed: usize,
-    /// Why one of the pending ones does not start.
+    /// Why one of the pending executors does not start.
     pub blocked: Option<String>,
     /// Since when fewer exist than the driver asks for, if it has had time to create them.
     pub short_since: Option<Timestamp>,
     /// Why the API server refuses those that do not exist, if that was found.
     pub refused: Option<String>,
-    /// What to do about executors that do not come, or do not stay.
+    /// What to do about executors that do not start, or fail.
     pub hint: Option<String>,
-    /// Why they do not reach their driver, where that was looked up.
+    /// Why they cannot reach their driver, if that was looked up.
     pub cut_off: Option<String>,
-    /// Whether none runs, and one has waited for a node for a while.
+    /// Whether none is running, and one has been waiting for a node for a while.
     pub starved: bool,
-    /// The failure that was last.
+    /// The most recent failure.
     pub last_failure: Option<ExecutorFailure>,
     /// The failure that explains most.
     pub main_failure: Option<ExecutorFailure>,
 }
 
-/// How long executors without a node are nothing to speak of while none runs.
+/// How long executors may wait for a node, while none is running, before the wait is reported.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
-/// So many failures are no accident.
+/// This many failures are hardly a coincidence.
 const MANY: usize = 5;
 
 impl Executors {
@@ -54,18 +55,18 @@ impl Executors {
         let pods = || observed.executors.values().filter(is_own);
         let pending = || pods().filter(|pod| is_pending(pod));
         let is_gone = |name: &&String| !observed.executors.contains_key(*name);
-        let fallen =
+        let removed =
             observed.failed_executors.iter().filter(|(name, _)| is_gone(name)).map(|(_, pod)| pod).filter(is_own);
-        let failures: Vec<ExecutorFailure> = pods().chain(fallen).filter_map(|pod| failure(pod, settings)).collect();
+        let failures: Vec<ExecutorFailure> = pods().chain(removed).filter_map(|pod| failure(pod, settings)).collect();
         let running = pods().filter(|pod| container::is_running(pod, Role::Executor)).count();
-        let waits =
+        let has_waited =
             |pod: &Pod| pod.metadata.creation_timestamp.as_ref().is_some_and(|at| has_passed(at.0, PATIENCE, limits));
-        let starved = running == 0 && pending().any(|pod| scheduling::unschedulable(pod).is_some() && waits(pod));
+        let starved = running == 0 && pending().any(|pod| scheduling::unschedulable(pod).is_some() && has_waited(pod));
         let unplaced = pending().find(|pod| scheduling::unschedulable(pod).is_some());
-        let last_failure = failures.iter().max_by_key(|fallen| (fallen.at, &fallen.name)).cloned();
+        let last_failure = failures.iter().max_by_key(|failure| (failure.at, &failure.name)).cloned();
         let main_failure = main_failure(&failures).cloned();
         let cut_off = last_failure.as_ref().and_then(|last| cut_off(last, observed));
-        let seen = pods().next().is_some() || !failures.is_empty() || observed.departed.is_some();
+        let seen = pods().next().is_some() || !failures.is_empty() || observed.last_executor_end.is_some();
         let wanted = executor_shortage::allocation(observed)
             .map(|allocation| if seen { allocation.minimum } else { allocation.initial } as usize);
         let existing = pending().count() + running;
@@ -95,7 +96,8 @@ impl Executors {
     }
 }
 
-/// A driver holds its resources while no executor can be scheduled: several such drivers block each other forever.
+/// Hint on a driver that holds its resources while no executor can be scheduled: several such drivers can block each
+/// other forever.
 fn starvation(starved: Option<&Pod>, observed: &Observed) -> Option<String> {
     let executor = starved?;
     let gang = scheduler::all().filter(|rules| rules.explains_waits()).find_map(Rules::name);
@@ -113,28 +115,28 @@ fn starvation(starved: Option<&Pod>, observed: &Observed) -> Option<String> {
     ))
 }
 
-/// What keeps the executor that failed last from its driver, as far as was looked at.
+/// What keeps the executor that failed last from reaching its driver, as far as that was looked up.
 fn cut_off(last: &ExecutorFailure, observed: &Observed) -> Option<String> {
     let executor = observed.executors.get(&last.name).or_else(|| observed.failed_executors.get(&last.name))?;
     reachability::cut_off(observed.driver.as_ref()?, executor, observed.evidence.reachability.as_ref()?)
 }
 
-/// The last of those that most are like. One that ended with 1 tells less than another: so do those, too, that come when
-/// the driver has given up.
+/// The latest failure with the most frequent exit code. Among equally frequent ones, exit code 1 comes last: executors
+/// that start after the driver has given up exit with it, too.
 fn main_failure(failures: &[ExecutorFailure]) -> Option<&ExecutorFailure> {
     let mut alike = BTreeMap::<Option<i32>, usize>::new();
-    failures.iter().for_each(|fallen| *alike.entry(fallen.exit_code).or_default() += 1);
+    failures.iter().for_each(|failure| *alike.entry(failure.exit_code).or_default() += 1);
     failures
         .iter()
-        .max_by_key(|fallen| (alike[&fallen.exit_code], fallen.exit_code != Some(1), fallen.at, &fallen.name))
+        .max_by_key(|failure| (alike[&failure.exit_code], failure.exit_code != Some(1), failure.at, &failure.name))
 }
 
-/// Executors that fail one after another, in the same way, never bring an application to its end.
+/// Hint on executors that keep failing in the same way: Spark replaces them, so the application never ends.
 fn repeated(failures: &[ExecutorFailure], main: &ExecutorFailure, running: usize) -> Option<String> {
     if failures.len() < MANY || running > 0 {
         return None;
     }
-    let alike = failures.iter().filter(|fallen| fallen.exit_code == main.exit_code).count();
+    let alike = failures.iter().filter(|failure| failure.exit_code == main.exit_code).count();
     let code = main.exit_code.map(|code| format!(" with exit code {code}")).unwrap_or_default();
     Some(format!(
         "{alike} of {} executors failed{code}: the cause is in their logs, or in the driver's service and DNS if they end within seconds; spark.executor.maxNumFailures bounds it",
@@ -142,7 +144,7 @@ fn repeated(failures: &[ExecutorFailure], main: &ExecutorFailure, running: usize
     ))
 }
 
-/// Why a container of an executor that has a node is not started.
+/// Why a container of an executor is not started although the pod has a node.
 fn not_starting(pod: &Pod) -> Option<String> {
     container::statuses(pod).find_map(|status| {
         let waiting = status.state.as_ref()?.waiting.as_ref()?;
@@ -156,8 +158,8 @@ fn not_starting(pod: &Pod) -> Option<String> {
     })
 }
 
-/// Whether an executor was made by this driver, and not by that of an earlier attempt: Spark makes the
-/// driver's pod its owner.
+/// Whether this driver created an executor, and not the driver of an earlier attempt: Spark makes the driver's pod the
+/// owner of its executors.
 fn is_of(driver: Option<&Pod>, executor: &Pod) -> bool {
     let owners = executor.metadata.owner_references.iter().flatten();
     let mut pods = owners.filter(|owner| owner.kind == "Pod").peekable();
@@ -165,8 +167,8 @@ fn is_of(driver: Option<&Pod>, executor: &Pod) -> bool {
     pods.peek().is_none() || driver.is_none() || pods.any(|owner| Some(owner.uid.as_str()) == driver)
 }
 
-/// What an executor is called where several speak: `exec-1`.
-pub fn executor_called(pod: &Pod) -> String {
+/// Short name of an executor, as in the prefix of its log lines: `exec-1`.
+pub fn executor_short_name(pod: &Pod) -> String {
     executor_id(pod).map_or_else(|| pod.metadata.name.clone().unwrap_or_default(), |id| format!("exec-{id}"))
 }
 
@@ -179,9 +181,9 @@ pub fn executor_has_ended(pod: &Pod) -> bool {
     container::terminated(pod, Role::Executor).is_some()
 }
 
-/// The number by which Spark calls an executor.
+/// Spark's number of an executor.
 pub fn executor_id(pod: &Pod) -> Option<&str> {
-    pod.metadata.labels.as_ref()?.get("spark-exec-id").map(String::as_str)
+    pod.metadata.labels.as_ref()?.get(labels::EXECUTOR).map(String::as_str)
 }
 
 fn is_pending(pod: &Pod) -> bool {

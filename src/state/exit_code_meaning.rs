@@ -1,8 +1,8 @@
-//! What the exit codes of containers mean.
+//! Meanings of the exit codes of containers.
 
-/// What an exit code of a Spark container usually means. Codes over 128 are signals.
+/// The usual meaning of an exit code of a Spark container. Codes over 128 are signals.
 ///
-/// Source: `SparkExitCode` and `ExecutorExitCode` of Spark for 50 to 56; `SparkSubmit` for 101, a class that is not found.
+/// Source: `SparkExitCode` and `ExecutorExitCode` of Spark for 50 to 56; `SparkSubmit` for 101, a missing class.
 pub fn exit_code_meaning(code: i32) -> Option<&'static str> {
     Some(match code {
         1 => "the program ended with an error",

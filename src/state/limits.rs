@@ -1,4 +1,4 @@
-//! The time and the limits by which objects are judged.
+//! The current time and the limits that turn waits into outcomes.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use k8s_openapi::jiff::Timestamp;
 /// How long to tolerate a problem that rarely resolves itself (image, config map, volume).
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
-/// The time and the limits by which objects are judged.
+/// The current time and the limits that turn waits into outcomes.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// The current time of the cluster, whose clock the times of objects are from.
     pub now: Timestamp,
     /// How long to tolerate a missing image, config map or volume.
     pub patience: Duration,
-    /// How long after its creation the driver's container must run; without it there is no limit.
+    /// How long after its creation the driver's container must be running; no limit if absent.
     pub start_timeout: Option<Duration>,
 }
 
@@ -25,7 +25,7 @@ impl Limits {
     }
 }
 
-/// Whether `span` has passed between `since` and the cluster's present.
+/// Whether `span` has passed since `since`, by the cluster's clock.
 pub(super) fn has_passed(since: Timestamp, span: Duration, limits: &Limits) -> bool {
     limits.now.duration_since(since).unsigned_abs() >= span && limits.now > since
 }

@@ -1,10 +1,10 @@
-//! The lines of a log's end that tell most of a failure.
+//! The lines at the end of a log that best explain a failure.
 
 /// How many frames of a stack trace are shown.
 const FRAMES: usize = 3;
 
-/// At most `most` lines: the last exception with its first frames and its root cause, and what was printed
-/// around it; without what Spark says of its own shutdown. The last lines as they are, where nothing else is left.
+/// At most `most` lines: the last exception with its first frames and its root cause, and what was printed around it,
+/// without the messages of Spark's own shutdown. The last lines unchanged if there are no others.
 pub fn excerpt(log: &str, most: usize) -> Vec<String> {
     let all: Vec<&str> = log.lines().collect();
     let kept: Vec<&str> = all.iter().copied().filter(|line| !is_noise(line)).collect();
@@ -14,17 +14,17 @@ pub fn excerpt(log: &str, most: usize) -> Vec<String> {
     }
     let tail = lines.len().saturating_sub(most);
     let from = match last_trace {
-        // What follows the trace would leave no room for its beginning.
+        // The lines after the trace would leave no room for its beginning.
         Some(start) if start < tail => start,
         _ => tail,
     };
     lines.into_iter().skip(from).take(most).collect()
 }
 
-/// What Spark, Hadoop and the JVM log beside the point: all below a warning, and what follows from the end.
+/// Whether a line does not help to explain a failure: all levels below a warning, and messages of a normal shutdown.
 fn is_noise(line: &str) -> bool {
     let level = level(line);
-    let of_the_end = [
+    let irrelevant = [
         "ShutdownHookManager",
         "Error sending result StreamResponse",
         "SparkContext is stopping",
@@ -34,10 +34,10 @@ fn is_noise(line: &str) -> bool {
         "To adjust logging level use",
         "WARNING: Using incubator modules",
     ];
-    matches!(level, Some("INFO" | "DEBUG" | "TRACE")) || of_the_end.iter().any(|part| line.contains(part))
+    matches!(level, Some("INFO" | "DEBUG" | "TRACE")) || irrelevant.iter().any(|part| line.contains(part))
 }
 
-/// The level of a line of log4j in Spark's own layouts: `26/11/24 23:03:57 INFO Class: …`, or JSON of Spark 4.
+/// The level of a log4j line in one of Spark's layouts: `26/11/24 23:03:57 INFO Class: …`, or Spark 4's JSON.
 fn level(line: &str) -> Option<&str> {
     if line.starts_with("{\"ts\"") {
         return line.split_once("\"level\":\"")?.1.split('"').next();
@@ -50,15 +50,15 @@ fn level(line: &str) -> Option<&str> {
     (is_date && is_time).then_some(level)
 }
 
-/// The lines with all traces cut short, and where the last trace begins in them.
+/// The lines with all traces shortened, and the index at which the last trace begins.
 fn shortened(lines: &[&str]) -> (Vec<String>, Option<usize>) {
     let mut out: Vec<String> = Vec::new();
     let mut last: Option<(usize, usize)> = None;
     let mut at = 0;
     while at < lines.len() {
         let length = match lines[at] {
-            line if line.starts_with("Traceback (most recent call last)") => python(&lines[at..]),
-            _ => java(&lines[at..]),
+            line if line.starts_with("Traceback (most recent call last)") => python_length(&lines[at..]),
+            _ => java_length(&lines[at..]),
         };
         if length == 0 {
             out.push(lines[at].to_owned());
@@ -71,7 +71,7 @@ fn shortened(lines: &[&str]) -> (Vec<String>, Option<usize>) {
             true => cut_python(trace, &mut out),
             false => cut_java(trace, &mut out),
         }
-        // A Python exception of Java's comes with Java's trace: they are one.
+        // Py4j prints Java's trace directly after Python's: both are one exception.
         let continued = last.filter(|(_, end)| *end == start).map(|(start, _)| start);
         last = Some((continued.unwrap_or(start), out.len()));
         at += length;
@@ -89,12 +89,12 @@ fn is_cause(line: &str) -> bool {
     text.starts_with("Caused by: ") || text.starts_with("Suppressed: ")
 }
 
-/// How many lines a Java trace has that begins here; none if none does.
-fn java(lines: &[&str]) -> usize {
+/// The number of lines of the Java trace that begins here; 0 if none does.
+fn java_length(lines: &[&str]) -> usize {
     let has_frame = |from: usize, within: usize| lines[from..].iter().take(within).any(|line| is_frame(line));
     let is_begun = match lines.first() {
         Some(line) if begins_java(line) => has_frame(0, MESSAGE),
-        // Its beginning may be too far up to be among the lines.
+        // The trace may begin before the first of these lines.
         Some(line) => is_frame(line) || lines.get(1).is_some_and(|line| is_frame(line)),
         None => false,
     };
@@ -106,8 +106,8 @@ fn java(lines: &[&str]) -> usize {
     while let Some(line) = lines.get(end) {
         in_message = is_cause(line) || (in_message && !is_frame(line));
         let between = line.is_empty() || *line == "Driver stacktrace:";
-        let goes_on = is_frame(line) || (in_message && has_frame(end, MESSAGE)) || (between && has_frame(end, 3));
-        if !goes_on && end > 0 {
+        let continues = is_frame(line) || (in_message && has_frame(end, MESSAGE)) || (between && has_frame(end, 3));
+        if !continues && end > 0 {
             break;
         }
         end += 1;
@@ -115,7 +115,7 @@ fn java(lines: &[&str]) -> usize {
     end
 }
 
-/// Py4j begins one with a colon.
+/// Whether a Java exception begins on this line. Py4j begins one with a colon.
 fn begins_java(line: &str) -> bool {
     let line = line.strip_prefix(": ").unwrap_or(line);
     let class = line.split([':', ' ']).next().unwrap_or_default();
@@ -123,10 +123,10 @@ fn begins_java(line: &str) -> bool {
     is_class || is_cause(line) || line.starts_with("Exception in thread ")
 }
 
-/// How many lines a message of an exception may have.
+/// The most lines that the message of an exception may have.
 const MESSAGE: usize = 8;
 
-/// The exception with its first frames, then its last cause with its own.
+/// Appends the exception with its first frames, then its root cause with its own first frames.
 fn cut_java(trace: &[&str], out: &mut Vec<String>) {
     let root = trace.iter().rposition(|line| line.trim_start().starts_with("Caused by: ")).unwrap_or(0);
     let (mut frames, mut left_out, mut is_aside) = (0, 0, false);
@@ -160,13 +160,13 @@ fn cut_java(trace: &[&str], out: &mut Vec<String>) {
     flush(out, &mut left_out);
 }
 
-/// How many lines a Python traceback has, up to the line of its exception.
-fn python(lines: &[&str]) -> usize {
+/// The number of lines of a Python traceback, including the line of its exception.
+fn python_length(lines: &[&str]) -> usize {
     let end = lines.iter().skip(1).position(|line| !line.starts_with(char::is_whitespace) && !line.is_empty());
     end.map_or(lines.len(), |end| end + 2)
 }
 
-/// The head, the innermost frames, which are the last ones, and the exception.
+/// Appends the head, the innermost frames, which come last, and the exception.
 fn cut_python(trace: &[&str], out: &mut Vec<String>) {
     let frames: Vec<usize> = (0..trace.len()).filter(|at| trace[*at].trim_start().starts_with("File \"")).collect();
     let from = frames.len().checked_sub(FRAMES).map_or(1, |first| frames[first]);
@@ -185,7 +185,7 @@ mod tests {
     const JAVA: &str = include_str!("tests/recorded/java.log");
 
     #[test]
-    fn shows_a_python_exception_and_not_the_shutdown_after_it() {
+    fn shows_a_python_exception_without_the_shutdown_after_it() {
         let lines = excerpt(PYTHON, 15);
         let text = lines.join("\n");
         assert!(text.contains("Traceback (most recent call last):"), "{text}");
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_of_nothing_but_noise_is_shown_as_it_is() {
+    fn shows_irrelevant_lines_if_there_are_no_others() {
         let log = "26/11/24 23:03:57 INFO A: one\n{\"ts\":\"x\",\"level\":\"INFO\",\"msg\":\"two\"}\n";
         assert_eq!(excerpt(log, 1), ["{\"ts\":\"x\",\"level\":\"INFO\",\"msg\":\"two\"}"]);
         assert!(excerpt("", 5).is_empty());

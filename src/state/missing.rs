@@ -1,11 +1,11 @@
-//! Something that an application names and that is not there, and what there is instead.
+//! Objects that an application refers to and that do not exist, and the ones that do.
 
 use crate::diagnostic::nearest;
 
-/// How many names are listed at most.
+/// A longer list of names would hide the rest of the hint.
 const MOST: usize = 10;
 
-/// What is missing, by what the cluster says of it.
+/// A missing object, as the cluster's message names it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Missing {
     pub kind: Kind,
@@ -20,19 +20,19 @@ pub enum Kind {
     ServiceAccount,
 }
 
-/// What there is of its kind: names alone, and nothing where they may not be listed.
+/// The existing objects of the missing one's kind, by name; empty if listing them is not allowed.
 #[derive(Clone, Debug, Default)]
 pub struct Alternatives {
-    /// In its own namespace.
+    /// Names in the application's own namespace.
     pub names: Vec<String>,
-    /// The other namespaces that have one of that name.
+    /// Other namespaces with an object of the missing name.
     pub namespaces: Vec<String>,
 }
 
 impl Kind {
     const ALL: [Kind; 4] = [Kind::Secret, Kind::ConfigMap, Kind::Claim, Kind::ServiceAccount];
 
-    /// As the API server, the scheduler and the kubelet say that it is not found.
+    /// The kind as the "not found" messages of the API server, the scheduler and the kubelet write it.
     fn word(self) -> &'static str {
         match self {
             Kind::Secret => "secret",
@@ -51,14 +51,15 @@ impl Kind {
         }
     }
 
-    /// Whether one in another namespace may be the one that was meant.
-    pub fn is_told_elsewhere(self) -> bool {
+    /// Whether an object of the same name in another namespace may be the one that was meant. Every namespace has a
+    /// `default` service account.
+    pub fn may_be_elsewhere(self) -> bool {
         self != Kind::ServiceAccount
     }
 }
 
 impl Missing {
-    /// `secret "db-creds" not found`.
+    /// Parses a message such as `secret "db-creds" not found`.
     pub fn of(message: &str) -> Option<Missing> {
         Kind::ALL.into_iter().find_map(|kind| {
             let (_, rest) = message.split_once(&format!("{} \"", kind.word()))?;
@@ -69,22 +70,22 @@ impl Missing {
 }
 
 impl Alternatives {
-    /// What may have been meant by the name that is missing.
-    pub fn told(&self, missing: &Missing) -> Option<String> {
+    /// What may have been meant by the missing name.
+    pub fn describe(&self, missing: &Missing) -> Option<String> {
         let Missing { kind, name } = missing;
-        let mut told = Vec::new();
+        let mut parts = Vec::new();
         if *kind == Kind::ServiceAccount && !self.names.is_empty() {
             let left_out = self.names.len().saturating_sub(MOST);
             let more = if left_out > 0 { format!(" and {left_out} more") } else { String::new() };
-            told.push(format!("there is: {}{more}", self.names[..self.names.len() - left_out].join(", ")));
+            parts.push(format!("there is: {}{more}", self.names[..self.names.len() - left_out].join(", ")));
         }
         if !self.namespaces.is_empty() {
             let namespaces = &self.namespaces[..self.namespaces.len().min(MOST)];
-            told.push(format!("one of that name is in namespace {}", namespaces.join(", ")));
+            parts.push(format!("one of that name is in namespace {}", namespaces.join(", ")));
         }
         if let Some(near) = nearest(name, self.names.iter().map(String::as_str)) {
-            told.push(format!("did you mean `{near}`?"));
+            parts.push(format!("did you mean `{near}`?"));
         }
-        (!told.is_empty()).then(|| told.join("; "))
+        (!parts.is_empty()).then(|| parts.join("; "))
     }
 }

@@ -39,7 +39,7 @@ pub use evidence::{Claims, Evidence, Lookup, LookupResult, Nodes};
 pub use exception::last_exception;
 pub use executor_failure::ExecutorFailure;
 pub use executor_shortage::refusal_in_log;
-pub use executors::{Executors, executor_called, executor_has_ended, executor_has_log, executor_id};
+pub use executors::{Executors, executor_has_ended, executor_has_log, executor_id, executor_short_name};
 pub use exit_code_meaning::exit_code_meaning;
 pub use hint::refusal::refusal_hint;
 pub use limits::{Limits, PATIENCE};

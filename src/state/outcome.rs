@@ -17,7 +17,7 @@ pub struct Outcome {
     /// One sentence: what happened.
     pub message: String,
     pub hint: Option<String>,
-    /// The exit code of the driver's container, if it came to one.
+    /// The exit code of the driver's container, if it has one.
     pub driver_exit_code: Option<i32>,
 }
 
@@ -25,11 +25,11 @@ pub struct Outcome {
 pub enum Ending {
     Succeeded,
     Failed,
-    /// Its container never ran, and cannot.
+    /// Its container never ran and cannot be started.
     CouldNotStart,
-    /// Evicted, preempted, deleted, or gone with its node: not the application's own doing.
+    /// Evicted, preempted, deleted, or gone with its node: not the application's own failure.
     Lost,
-    /// Nothing that can be read says how it ended, or whether it did.
+    /// Nothing that can be read shows how it ended, or whether it did.
     Unknown,
 }
 
@@ -50,14 +50,14 @@ impl Ending {
 }
 
 impl Outcome {
-    /// The end of a driver, if it has come to one. Its container's end counts, not the pod's: a
-    /// sidecar may outlive it, and a pod may end without its container ever having had a status.
+    /// The outcome of a driver that has ended. Its container's end counts, not the pod's: a sidecar may outlive it, and a
+    /// pod may end without its container ever having had a status.
     pub(super) fn of(driver: &Pod, observed: &Observed) -> Option<Outcome> {
         Outcome::of_pod(driver, observed.evidence.settings.as_ref())
             .or_else(|| observed.gone.map(|gone| Outcome::of_gone(driver, gone, observed)))
     }
 
-    /// The end that the pod itself tells.
+    /// The outcome according to the pod alone.
     pub(super) fn of_pod(driver: &Pod, settings: Option<&Conf>) -> Option<Outcome> {
         if let Some(end) = container::terminated(driver, Role::Driver) {
             return Some(Outcome::of_container(driver, end, settings));
@@ -69,45 +69,45 @@ impl Outcome {
         }
     }
 
-    /// A failure with a hint: its own, or what cut its executors off, or the driver's log's, or what executors came to
-    /// and the log of the last that failed.
+    /// Adds a hint to a failure that has none, by the first of: what kept executors from reaching the driver, the
+    /// driver's log, the log of the last failed executor, how executors failed.
     pub fn with_hint_of(self, log: Option<&str>, executors: &Executors, executor_log: Option<&str>) -> Outcome {
         let is_failure = self.ending == Ending::Failed;
         let cause = || executors.cut_off.clone().or_else(|| log.and_then(log_hint));
-        let of_executors = || executor_log.and_then(log_hint).or_else(|| executors.hint.clone());
+        let by_executors = || executor_log.and_then(log_hint).or_else(|| executors.hint.clone());
         let hint = || {
-            let hint = cause().or_else(of_executors).or_else(|| log.and_then(executors_hint));
+            let hint = cause().or_else(by_executors).or_else(|| log.and_then(executors_hint));
             hint.filter(|_| is_failure)
         };
         Outcome { hint: self.hint.clone().or_else(hint), ..self }
     }
 
-    /// There is no driver, and none was ever seen.
+    /// The outcome if there is no driver, and none was ever seen.
     pub(super) fn never_seen() -> Outcome {
         Outcome::plain(Ending::Unknown, "there is no driver pod, and no record of how it ended")
     }
 
-    /// There is no Job, and none was ever seen.
+    /// The outcome if there is no Job, and none was ever seen.
     pub(super) fn no_job() -> Outcome {
         Outcome::plain(Ending::Unknown, "its Job is gone, and there is no record of how it ended")
     }
 
-    /// The watch ended for good while the application may still have been running.
-    pub fn out_of_sight(why: &str) -> Outcome {
+    /// The outcome if the watch ended for good while the application may still have been running.
+    pub fn lost_track(why: &str) -> Outcome {
         Outcome {
             hint: Some("the application may still run: look before it is submitted again".into()),
             ..Outcome::plain(Ending::Unknown, &format!("it cannot be followed any more: {why}"))
         }
     }
 
-    /// A wait that has gone on for longer than is borne.
+    /// The outcome of a wait that exceeds a limit.
     pub(super) fn given_up(driver: &Pod, waiting: &Waiting, limits: &Limits) -> Option<Outcome> {
-        let borne = match waiting.reason {
+        let patience = match waiting.reason {
             waiting::Reason::InvalidImage => std::time::Duration::ZERO,
             _ => limits.patience,
         };
-        let lasting = waiting.since.is_some_and(|since| has_passed(since, borne, limits));
-        if waiting.reason.is_trouble() && lasting {
+        let is_overdue = waiting.since.is_some_and(|since| has_passed(since, patience, limits));
+        if waiting.reason.rarely_resolves() && is_overdue {
             return Some(Outcome {
                 hint: waiting.hint.clone(),
                 ..Outcome::plain(Ending::CouldNotStart, &waiting.message)
@@ -117,7 +117,7 @@ impl Outcome {
         Some(Outcome { hint: waiting.hint.clone(), ..outcome })
     }
 
-    /// The driver's container does not run although its time to start is over.
+    /// The outcome of a driver whose container is not running after the start timeout.
     pub(super) fn too_late(driver: &Pod, still: &str, limits: &Limits) -> Option<Outcome> {
         let created = driver.metadata.creation_timestamp.as_ref()?.0;
         let allowed = limits.start_timeout.filter(|timeout| has_passed(created, *timeout, limits))?;
@@ -147,11 +147,11 @@ impl Outcome {
             };
         }
         if matches!(end.reason.as_deref(), Some("StartError" | "ContainerCannotRun")) {
-            let said = end.message.clone().unwrap_or_else(|| "its container could not be started".into());
+            let message = end.message.clone().unwrap_or_else(|| "its container could not be started".into());
             return Outcome {
-                hint: start_error_hint(&said),
+                hint: start_error_hint(&message),
                 driver_exit_code: None,
-                ..Outcome::plain(Ending::CouldNotStart, &said)
+                ..Outcome::plain(Ending::CouldNotStart, &message)
             };
         }
         if let Some(why) = disruption(driver) {
@@ -172,7 +172,7 @@ impl Outcome {
         }
     }
 
-    /// A pod may fail whole, with no status of its containers: the reason is then the pod's own.
+    /// The outcome of a pod that failed without a status of its containers: the reason is then the pod's own.
     fn of_failed_pod(driver: &Pod) -> Outcome {
         if let Some(why) = disruption(driver) {
             return Outcome { hint: disk_hint(&why), ..Outcome::plain(Ending::Lost, &why) };
@@ -214,7 +214,7 @@ fn observed_end(driver: &Pod) -> bool {
     matches!(phase(driver), Some("Succeeded" | "Failed"))
 }
 
-/// That the pod's time was over, which is not the same as being killed for memory.
+/// The message for a pod that exceeded its deadline. It is killed with 137, as one without enough memory.
 fn overdue(pod: &Pod) -> Option<String> {
     let why = pod_reason(pod).filter(|reason| reason.starts_with("DeadlineExceeded"))?;
     Some(format!("its time is over: {why}"))
@@ -226,7 +226,7 @@ fn disk_hint(why: &str) -> Option<String> {
     })
 }
 
-/// An eviction that only an event tells, because the pod was deleted before its condition was seen.
+/// An eviction that only an event reports, because the pod was deleted before its condition was seen.
 fn eviction_event(observed: &Observed) -> Option<String> {
     let reasons = ["Evict", "Evicted", "Preempted", "TaintManagerEviction", "Preempting"];
     let event =
@@ -255,10 +255,10 @@ fn failure_hint(driver: &Pod, code: i32, settings: Option<&Conf>) -> Option<Stri
     Some(hint.into())
 }
 
-fn start_error_hint(said: &str) -> Option<String> {
-    let hint = if said.contains("exec format error") {
+fn start_error_hint(message: &str) -> Option<String> {
+    let hint = if message.contains("exec format error") {
         "the image is for another architecture than the node's"
-    } else if said.contains("no such file") || said.contains("not found") {
+    } else if message.contains("no such file") || message.contains("not found") {
         "is this a Spark image, with Spark's own entrypoint?"
     } else {
         return None;

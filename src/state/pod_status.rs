@@ -1,4 +1,4 @@
-//! The phase of a pod, and why it was deleted or failed, by its own status.
+//! The phase of a pod, and why it was deleted or failed, according to its status.
 
 use k8s_openapi::api::core::v1::Pod;
 
@@ -8,7 +8,7 @@ pub(super) fn phase(pod: &Pod) -> Option<&str> {
     pod.status.as_ref()?.phase.as_deref()
 }
 
-/// Who took the pod away, if the cluster did: the condition `DisruptionTarget`, or the pod's reason.
+/// Why the cluster removed the pod, if it did: from the condition `DisruptionTarget`, or from the pod's reason.
 pub(super) fn disruption(pod: &Pod) -> Option<String> {
     let condition = scheduling::condition(pod, "DisruptionTarget").filter(|condition| condition.status == "True");
     if let Some(condition) = condition {
@@ -29,7 +29,7 @@ pub(super) fn disruption(pod: &Pod) -> Option<String> {
     pod_reason(pod).filter(|reason| reasons.contains(&reason.split(':').next().unwrap_or_default()))
 }
 
-/// `Evicted: The node was low on resource: …`.
+/// Reason and message of the pod's status: `Evicted: The node was low on resource: …`.
 pub(super) fn pod_reason(pod: &Pod) -> Option<String> {
     let status = pod.status.as_ref()?;
     let reason = status.reason.as_deref()?;

@@ -2,16 +2,18 @@
 
 use k8s_openapi::api::core::v1::Pod;
 
-use super::{container, pod_status};
+use super::container::{self, Role};
+use super::pod_status;
+use crate::spark::labels;
 
 /// Name of Spark's container in a driver's or an executor's pod.
 pub fn spark_container(pod: &Pod) -> &str {
-    let role = pod.metadata.labels.as_ref().and_then(|labels| labels.get("spark-role"));
-    let is_executor = role.is_some_and(|role| role == "executor");
-    container::spark_name(pod, if is_executor { container::Role::Executor } else { container::Role::Driver })
+    let role = pod.metadata.labels.as_ref().and_then(|labels| labels.get(labels::ROLE));
+    let is_executor = role.is_some_and(|role| role == Role::Executor.word());
+    container::spark_name(pod, if is_executor { Role::Executor } else { Role::Driver })
 }
 
-/// The init container that failed, for which a pod's own containers were not started: its log tells why.
+/// The init container that failed, so that the pod's own containers were never started: its log has the cause.
 pub fn failed_init(pod: &Pod) -> Option<&str> {
     let has_failed = pod_status::phase(pod) == Some("Failed");
     container::failed_init(pod).filter(|_| has_failed).map(|(name, _)| name)

@@ -1,15 +1,15 @@
-//! The secrets for registries that a pod gives.
+//! The registry secrets that a pod refers to.
 
 use k8s_openapi::api::core::v1::Pod;
 
 use super::Observed;
 
-/// Which secrets for registries a pod gives, which of them are missing, and which there are.
+/// Describes the registry secrets that a pod refers to, those of them that are missing, and those that exist.
 pub(super) fn pull_secrets(pod: &Pod, observed: &Observed) -> String {
     let given = pod.spec.as_ref().and_then(|spec| spec.image_pull_secrets.as_ref());
     let given: Vec<&str> = given.into_iter().flatten().map(|secret| secret.name.as_str()).collect();
     let there = observed.evidence.pull_secrets.as_ref();
-    // The kubelet says which it does not find; those who may list secrets see it themselves.
+    // Without the right to list secrets, the kubelet's events show which ones are missing.
     let unfound =
         observed.driver_events().filter(|event| event.reason.as_deref() == Some("FailedToRetrieveImagePullSecret"));
     let unfound: Vec<&str> = unfound.filter_map(|event| event.message.as_deref()).collect();
@@ -18,7 +18,7 @@ pub(super) fn pull_secrets(pod: &Pod, observed: &Observed) -> String {
             || unfound.iter().any(|message| message.split(['(', ')', ',', ' ']).any(|word| word == **name))
     };
     let missing: Vec<&str> = given.iter().filter(is_missing).copied().collect();
-    let mut told = match (given.is_empty(), missing.is_empty()) {
+    let mut text = match (given.is_empty(), missing.is_empty()) {
         (true, _) => "the pod gives no secret".to_owned(),
         (false, true) => format!("the pod gives {}", given.join(", ")),
         (false, false) => format!("the pod gives {}, of which {} is not there", given.join(", "), missing.join(", ")),
@@ -26,7 +26,7 @@ pub(super) fn pull_secrets(pod: &Pod, observed: &Observed) -> String {
     let others: Vec<&str> =
         there.into_iter().flatten().map(String::as_str).filter(|name| !given.contains(name)).collect();
     if !others.is_empty() {
-        told.push_str(&format!("; there is also {}", others.join(", ")));
+        text.push_str(&format!("; there is also {}", others.join(", ")));
     }
-    told
+    text
 }

@@ -1,5 +1,6 @@
-//! Whether executors can find and reach their driver: its Service, the Service's endpoints, and the network policies
-//! between. Only what is certainly wrong is reported; whether a policy is enforced depends on the cluster's network.
+//! Whether executors can find and reach their driver: its Service, the Service's endpoints, and network policies.
+//!
+//! Reports only what is certainly wrong. Whether a policy is enforced depends on the cluster's network.
 
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::Value;
@@ -9,7 +10,7 @@ use crate::kubernetes::items;
 use crate::kubernetes::network_policy::{Direction, Port, allows, label, pod_ip, selecting};
 use crate::spark::Conf;
 
-/// What was found when an executor had failed; nothing of what may not be read.
+/// What was looked up after an executor failed; `None` for what may not be read.
 #[derive(Clone, Debug, Default)]
 pub struct Reachability {
     pub service: Option<DriverService>,
@@ -21,13 +22,13 @@ pub struct Reachability {
 #[derive(Clone, Debug)]
 pub struct DriverService {
     pub name: String,
-    /// Nothing where there is none.
+    /// The Service; `None` if it does not exist.
     pub service: Option<Value>,
-    /// Its EndpointSlices, and the driver's pod as it was after they were read: an ended driver has no endpoint.
+    /// Its EndpointSlices, and the driver's pod as read after them: an ended driver has no endpoint.
     pub endpoints: Option<(Vec<Value>, Box<Pod>)>,
 }
 
-/// Name of the Service that the driver gives to its executors as its host; nothing where that is an address.
+/// Name of the Service that the driver gives to its executors as its host; `None` if the host is an address.
 pub fn service_of(driver: &Pod, settings: Option<&Conf>) -> Option<String> {
     const KEY: &str = "spark.driver.host";
     let arguments = container::spark_container(driver, Role::Driver)?.args.iter().flatten();
@@ -39,18 +40,18 @@ pub fn service_of(driver: &Pod, settings: Option<&Conf>) -> Option<String> {
     is_service.then(|| name.to_owned())
 }
 
-/// What keeps this executor, which has failed, from its driver.
+/// What kept this failed executor from reaching its driver.
 pub(super) fn cut_off(driver: &Pod, executor: &Pod, reachability: &Reachability) -> Option<String> {
-    let of_driver = reachability.service.as_ref();
-    let behind = || policies(driver, executor, reachability.policies.as_deref()?, of_driver.is_some());
-    of_driver.and_then(|service| closed(service, driver)).or_else(behind)
+    let service = reachability.service.as_ref();
+    let by_policies = || policies(driver, executor, reachability.policies.as_deref()?, service.is_some());
+    service.and_then(|service| service_problem(service, driver)).or_else(by_policies)
 }
 
-fn closed(of_driver: &DriverService, driver: &Pod) -> Option<String> {
+fn service_problem(of_driver: &DriverService, driver: &Pod) -> Option<String> {
     let name = &of_driver.name;
-    let told = |what: String| Some(format!("executors do not find their driver: {what}"));
+    let problem = |what: String| Some(format!("executors do not find their driver: {what}"));
     let Some(service) = &of_driver.service else {
-        return told(format!("its Service {name} is not there: was it deleted? Submit the application again"));
+        return problem(format!("its Service {name} is not there: was it deleted? Submit the application again"));
     };
     let wants = service.pointer("/spec/selector").and_then(Value::as_object);
     for (key, wanted) in wants.into_iter().flatten() {
@@ -58,7 +59,7 @@ fn closed(of_driver: &DriverService, driver: &Pod) -> Option<String> {
         let has = label(driver, key);
         if has != Some(wanted) {
             let has = has.map_or_else(|| "has no such label".to_owned(), |has| format!("has {key}={has}"));
-            return told(format!("its Service {name} selects pods with {key}={wanted}, and the driver's pod {has}"));
+            return problem(format!("its Service {name} selects pods with {key}={wanted}, and the driver's pod {has}"));
         }
     }
     let (slices, driver) = of_driver.endpoints.as_ref()?;
@@ -69,21 +70,21 @@ fn closed(of_driver: &DriverService, driver: &Pod) -> Option<String> {
     let endpoints = slices.iter().flat_map(|slice| items(&slice["endpoints"]));
     let mut of_driver = endpoints.filter(|endpoint| items(&endpoint["addresses"]).any(|one| one == address)).peekable();
     if of_driver.peek().is_none() {
-        return told(format!(
+        return problem(format!(
             "its Service {name} has no endpoint at the driver's address {address}: EndpointSlices are made by a controller of the cluster, whose administrator can tell more"
         ));
     }
-    // What is absent counts as ready, by the API's own word.
+    // By the API's definition an absent condition counts as ready.
     match of_driver.any(|endpoint| endpoint["conditions"]["ready"] != false) {
         true => None,
-        false => told(format!(
+        false => problem(format!(
             "its Service {name} does not give the address of a pod that is not ready, and the driver's is not{}: see its readiness probes and gates",
             unready(driver)
         )),
     }
 }
 
-/// Which containers keep a pod from being ready.
+/// The containers that keep a pod from being ready.
 fn unready(pod: &Pod) -> String {
     let unready: Vec<&str> =
         container::statuses(pod).filter(|status| !status.ready).map(|status| status.name.as_str()).collect();
@@ -92,8 +93,8 @@ fn unready(pod: &Pod) -> String {
 
 fn policies(driver: &Pod, executor: &Pod, all: &[Value], by_name: bool) -> Option<String> {
     let ports = ["driver-rpc-port", "blockmanager"].map(|name| port(driver, name));
-    let ways = [(driver, executor, Direction::Ingress), (executor, driver, Direction::Egress)];
-    for (pod, peer, direction) in ways {
+    let directions = [(driver, executor, Direction::Ingress), (executor, driver, Direction::Egress)];
+    for (pod, peer, direction) in directions {
         let selecting = selecting(all, pod, direction);
         let is_shut = |port: &Port| !selecting.iter().any(|policy| allows(policy, direction, port, Some(peer)));
         let shut: Vec<String> = ports.iter().filter(|port| is_shut(port)).map(|port| port.number.to_string()).collect();
@@ -129,7 +130,7 @@ fn lets(policies: &[&Value]) -> String {
     }
 }
 
-/// By its name among the driver's ports; Spark's default is theirs where it gives none.
+/// The driver's port with this name, or Spark's default if its container declares none.
 fn port(driver: &Pod, name: &'static str) -> Port {
     let ports = container::spark_container(driver, Role::Driver).and_then(|container| container.ports.as_ref());
     let named = ports.into_iter().flatten().find(|port| port.name.as_deref() == Some(name));

@@ -1,9 +1,9 @@
-//! The conditions by which schedulers report on a pod.
+//! What schedulers report in a pod's conditions.
 
 use k8s_openapi::api::core::v1::{Pod, PodCondition};
 use k8s_openapi::jiff::Timestamp;
 
-/// Names of the gates that keep a pod from every scheduler.
+/// Names of the scheduling gates that keep schedulers from considering a pod.
 pub(super) fn gates(pod: &Pod) -> impl Iterator<Item = &str> {
     let gates = pod.spec.as_ref().and_then(|spec| spec.scheduling_gates.as_ref());
     gates.into_iter().flatten().map(|gate| gate.name.as_str())
@@ -23,9 +23,9 @@ pub(super) fn scheduled_at(pod: &Pod) -> Option<Timestamp> {
     condition.last_transition_time.as_ref().map(|time| time.0)
 }
 
-/// Why a scheduler found no node, shortened; nothing if it has not tried, or has found one.
+/// Why a scheduler found no node, shortened; `None` if it has not tried, or has found one.
 ///
-/// A pod whose gates are gone keeps the reason `SchedulingGated` until a scheduler looks at it.
+/// A pod whose gates have been removed keeps the reason `SchedulingGated` until a scheduler considers it.
 pub(super) fn unschedulable(pod: &Pod) -> Option<String> {
     let condition = condition(pod, "PodScheduled")?;
     let tried = condition.status == "False" && condition.reason.as_deref() != Some("SchedulingGated");
@@ -33,9 +33,9 @@ pub(super) fn unschedulable(pod: &Pod) -> Option<String> {
     (tried && !is_scheduled(pod)).then(|| shortened(message))
 }
 
-/// `0/4 nodes are available: 1 Insufficient cpu, 3 node(s) had untolerated taint {a: b}. preemption: …`
-/// as `no node of 4 fits: 3 had untolerated taint {a: b}; 1 Insufficient cpu`, the commonest first.
-/// Of others, the sentence after it.
+/// Shortens `0/4 nodes are available: 1 Insufficient cpu, 3 node(s) had untolerated taint {a: b}. preemption: …`
+/// to `no node of 4 fits: 3 had untolerated taint {a: b}; 1 Insufficient cpu`, the most common reason first.
+/// Any other message is cut after its first sentence.
 fn shortened(message: &str) -> String {
     match blockers(message) {
         Some((nodes, blockers)) if !blockers.is_empty() => {
@@ -44,19 +44,19 @@ fn shortened(message: &str) -> String {
         }
         Some((0, _)) => "the cluster has no node".into(),
         _ => {
-            let said = message.split_once("nodes are available: ").map_or(message, |(_, said)| said);
-            said.split(". ").next().unwrap_or_default().trim().trim_end_matches('.').to_owned()
+            let reason = message.split_once("nodes are available: ").map_or(message, |(_, reason)| reason);
+            reason.split(". ").next().unwrap_or_default().trim().trim_end_matches('.').to_owned()
         }
     }
 }
 
-/// How many nodes there are, and how many of them are ruled out by what.
+/// The number of nodes, and for each reason the number of nodes that it rules out.
 fn blockers(message: &str) -> Option<(usize, Vec<(usize, String)>)> {
-    // Volcano's words, then kube-scheduler's.
+    // Volcano's wording, then kube-scheduler's.
     let (count, rest) =
         message.split_once(" nodes are unavailable").or_else(|| message.split_once(" nodes are available"))?;
     let nodes = count.rsplit_once('/')?.1.trim().parse().ok()?;
-    // What else was tried comes after it: 1.34 and later begin with the claims of devices.
+    // What else the scheduler tried follows: since Kubernetes 1.34, first the claims of devices.
     let rest = ["preemption:", "no new claims to deallocate"]
         .iter()
         .fold(rest.trim_start_matches(':'), |rest, other| rest.split(other).next().unwrap_or_default());
@@ -81,21 +81,21 @@ mod tests {
     use super::shortened;
 
     #[test]
-    fn counts_what_rules_nodes_out_and_begins_with_the_commonest() {
+    fn lists_the_most_common_reason_first() {
         let message = "0/14 nodes are available: 2 Insufficient cpu, 12 node(s) had untolerated taint {a: b}. \
                        preemption: 0/14 nodes are available: 14 Preemption is not helpful for scheduling.";
         assert_eq!(shortened(message), "no node of 14 fits: 12 had untolerated taint {a: b}; 2 Insufficient cpu");
     }
 
     #[test]
-    fn leaves_out_what_the_scheduler_tried_beside() {
+    fn leaves_out_what_else_the_scheduler_tried() {
         let message = "0/2 nodes are available: 2 Insufficient cpu. no new claims to deallocate, \
                        preemption: 0/2 nodes are available: 2 No preemption victims found for incoming pod.";
         assert_eq!(shortened(message), "no node of 2 fits: 2 Insufficient cpu");
     }
 
     #[test]
-    fn reads_volcanos_words_for_the_same() {
+    fn understands_volcanos_wording() {
         let message = "0/2 nodes are unavailable: 2 node(s) didn't match Pod's node affinity/selector.";
         assert_eq!(shortened(message), "no node of 2 fits: 2 didn't match Pod's node affinity/selector");
     }
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn leaves_other_sentences_alone() {
+    fn keeps_other_sentences() {
         assert_eq!(shortened("pod group is not ready, 1 Pending."), "pod group is not ready, 1 Pending");
     }
 }

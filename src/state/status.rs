@@ -1,4 +1,4 @@
-//! The status of an application, and the status that its driver gives it.
+//! The status of an application, and how it follows from its driver's pod.
 
 use k8s_openapi::api::core::v1::Pod;
 
@@ -9,14 +9,14 @@ use crate::manifests::HOLD;
 pub enum Status {
     /// Not seen yet: the watch has not answered, or there is no driver pod so far.
     Unseen,
-    /// Created, and held by sparkctl's own gate until all else exists.
+    /// Created on hold, by sparkctl's own gate, until all other objects exist.
     Held,
     /// Something must change before the driver's container can start.
     Waiting(Waiting),
-    /// It is starting: the current step.
+    /// The driver is starting: the current step.
     Starting(String),
     Running,
-    /// It is being stopped, and has not ended: the reason.
+    /// The driver is being stopped, but has not ended: the reason.
     Stopping(String),
     Ended(Outcome),
 }
@@ -36,7 +36,7 @@ impl Status {
     }
 }
 
-/// The status of an application by its driver alone.
+/// The status of an application, from its driver alone.
 pub(super) fn of_driver(driver: &Pod, observed: &Observed, limits: &Limits) -> Status {
     if let Some(outcome) = Outcome::of(driver, observed) {
         return Status::Ended(outcome);

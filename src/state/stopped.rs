@@ -1,8 +1,8 @@
-//! Reads from a driver's log whether Spark has stopped.
+//! Whether Spark has stopped, according to a driver's log.
 
 use k8s_openapi::jiff::Timestamp;
 
-/// That a driver's log says that Spark has stopped.
+/// The end of Spark in a driver's process, as its log reports it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stopped {
     /// The driver's UID.
@@ -10,13 +10,16 @@ pub struct Stopped {
     pub at: Timestamp,
 }
 
-/// What a line of a driver's log says of Spark: whether it has stopped, or has begun (again).
+/// Whether a line of a driver's log reports that Spark has stopped (true) or has started, perhaps again (false);
+/// `None` for any other line.
 ///
-/// Source: `SparkContext` of Spark 3.0 to 4.3, where its logger is at INFO, as it is by default.
+/// Source: `SparkContext` of Spark 3.0 to 4.3, which logs both at INFO, its default level.
 pub fn has_stopped(line: &str) -> Option<bool> {
     if !line.contains("SparkContext") {
         return None;
     }
-    let says = |part: &str| line.contains(part);
-    says("Successfully stopped SparkContext").then_some(true).or(says("Running Spark version").then_some(false))
+    if line.contains("Successfully stopped SparkContext") {
+        return Some(true);
+    }
+    line.contains("Running Spark version").then_some(false)
 }

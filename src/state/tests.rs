@@ -84,7 +84,7 @@ fn outcome(observed: &Observed) -> Outcome {
 fn waiting(observed: &Observed, seconds: i64) -> Waiting {
     match State::of(observed, &after(seconds)).status {
         Status::Waiting(waiting) => waiting,
-        other => panic!("it does not wait: {other:?}"),
+        other => panic!("not waiting: {other:?}"),
     }
 }
 
@@ -104,40 +104,40 @@ fn event(reason: &str, message: &str, second: u32) -> Event {
 }
 
 #[test]
-fn a_driver_that_exits_with_zero_has_succeeded_though_its_sidecar_runs_on() {
+fn a_driver_that_exits_with_zero_has_succeeded_even_if_its_sidecar_keeps_running() {
     let outcome = outcome(&seen(ended(0, "Completed")));
     assert_eq!((outcome.ending, outcome.driver_exit_code), (Ending::Succeeded, Some(0)));
     assert!(outcome.hint.unwrap().contains("istio-proxy"));
 }
 
 #[test]
-fn phases_have_the_lengths_that_the_cluster_noted() {
+fn durations_follow_from_the_clusters_timestamps() {
     let durations = State::of(&seen(ended(0, "Completed")), &after(60)).durations;
     let seconds = |span: Option<SignedDuration>| span.unwrap().as_secs();
     assert_eq!((seconds(durations.queued), seconds(durations.starting), seconds(durations.ran)), (2, 3, 41));
 }
 
 #[test]
-fn a_driver_that_exits_otherwise_has_failed() {
+fn a_driver_that_exits_with_another_code_has_failed() {
     let outcome = outcome(&seen(ended(101, "Error")));
     assert_eq!(outcome.ending, Ending::Failed);
     assert!(outcome.message.contains("main class was not found"), "{}", outcome.message);
 }
 
 #[test]
-fn a_driver_killed_for_memory_is_told_its_limit() {
+fn a_driver_killed_for_memory_has_a_hint_with_its_limit() {
     let outcome = outcome(&seen(ended(137, "OOMKilled")));
     assert_eq!(outcome.ending, Ending::Failed);
     assert!(outcome.hint.unwrap().contains("896Mi"));
 }
 
 #[test]
-fn a_driver_with_no_command_to_start_could_not_start() {
+fn a_driver_without_a_command_could_not_start() {
     assert_eq!(outcome(&seen(ended(128, "StartError"))).ending, Ending::CouldNotStart);
 }
 
 #[test]
-fn a_preempted_driver_is_lost_and_says_by_what() {
+fn a_preempted_driver_is_lost_and_the_message_has_the_cause() {
     let mut pod = ended(143, "Error");
     let condition = json!({"type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler",
         "message": "volcano: preempting to accommodate a higher priority pod"});
@@ -156,14 +156,14 @@ fn a_running_driver_whose_deletion_was_seen_is_lost() {
 }
 
 #[test]
-fn a_driver_that_vanished_while_nobody_looked_is_of_unknown_outcome() {
+fn a_driver_that_disappeared_unseen_has_an_unknown_outcome() {
     let mut observed = seen(placed(json!({"running": {}})));
     observed.relist_pods(Vec::new());
     assert_eq!(outcome(&observed).ending, Ending::Unknown);
 }
 
 #[test]
-fn the_end_that_was_seen_counts_though_the_pod_is_gone() {
+fn an_end_that_was_seen_counts_after_the_pod_is_gone() {
     let mut observed = seen(ended(0, "Completed"));
     observed.relist_pods(Vec::new());
     assert_eq!(outcome(&observed).ending, Ending::Succeeded);
@@ -178,7 +178,7 @@ fn an_evicted_pod_without_container_statuses_is_lost() {
 }
 
 #[test]
-fn the_end_of_an_earlier_driver_is_of_no_account() {
+fn the_end_of_an_earlier_driver_does_not_count() {
     let mut observed = seen(placed(json!({"running": {}})));
     let mut earlier = ended(1, "Error");
     earlier.metadata.uid = Some("earlier".into());
@@ -189,7 +189,7 @@ fn the_end_of_an_earlier_driver_is_of_no_account() {
 }
 
 #[test]
-fn a_gated_pod_is_held_by_us_or_by_others() {
+fn a_gated_pod_is_on_hold_or_waits_for_another_gate() {
     let gated = |gates: Value| seen(driver(json!({ "schedulingGates": gates }), json!({"phase": "Pending"})));
     let ours = gated(json!([{"name": HOLD}]));
     assert_eq!(State::of(&ours, &after(60)).status, Status::Held);
@@ -198,7 +198,7 @@ fn a_gated_pod_is_held_by_us_or_by_others() {
 }
 
 #[test]
-fn an_unschedulable_driver_waits_with_the_commonest_blocker_first() {
+fn an_unschedulable_driver_waits_with_the_most_common_reason_first() {
     let pod = unscheduled("0/4 nodes are available: 1 node(s) had untolerated taint {a: b}, 3 Insufficient cpu.");
     let waiting = waiting(&seen(pod), 3);
     assert_eq!(waiting.message, "no node of 4 fits: 3 Insufficient cpu; 1 had untolerated taint {a: b}");
@@ -206,21 +206,21 @@ fn an_unschedulable_driver_waits_with_the_commonest_blocker_first() {
 }
 
 #[test]
-fn a_wait_is_an_end_once_the_start_is_overdue() {
+fn a_wait_longer_than_the_start_timeout_is_an_outcome() {
     let observed = seen(unscheduled("0/1 nodes are available: 1 Insufficient cpu."));
     let limits = Limits { start_timeout: Some(Duration::from_secs(30)), ..after(31) };
     assert_eq!(State::of(&observed, &limits).outcome().unwrap().ending, Ending::CouldNotStart);
 }
 
 #[test]
-fn labels_that_no_node_has_are_told_beside_the_taints_of_others() {
+fn a_hint_names_both_missing_labels_and_taints() {
     let message = "0/5 nodes are available: 3 node(s) had untolerated taint(s), 2 node(s) didn't match Pod's node affinity/selector.";
     let hint = waiting(&seen(unscheduled(message)), 20).hint.unwrap();
     assert!(hint.contains("requested labels") && hint.contains("toleration"), "{hint}");
 }
 
 #[test]
-fn no_scheduler_has_answered_only_after_a_while() {
+fn a_silent_scheduler_is_reported_only_after_a_while() {
     let spec = json!({"schedulerName": "vulcano"});
     let observed = seen(driver(spec, json!({"phase": "Pending"})));
     assert!(matches!(State::of(&observed, &after(9)).status, Status::Starting(_)));
@@ -230,21 +230,21 @@ fn no_scheduler_has_answered_only_after_a_while() {
 }
 
 #[test]
-fn a_pod_group_that_is_not_let_in_is_told_by_its_queue() {
+fn a_pod_group_that_is_not_admitted_is_explained_with_its_queue() {
     let mut observed = seen(driver(json!({}), json!({"phase": "Pending"})));
     observed.pod_group = Some(json!({"spec": {"queue": "etl"}, "status": {"phase": "Pending"}}));
     assert!(waiting(&observed, 6).message.contains("queue etl"));
 }
 
 #[test]
-fn a_pod_group_just_made_is_given_time() {
+fn a_new_pod_group_is_given_time() {
     let mut observed = seen(driver(json!({}), json!({"phase": "Pending"})));
     observed.pod_group = Some(json!({"status": {"phase": "Pending"}}));
     assert!(matches!(State::of(&observed, &after(2)).status, Status::Starting(_)));
 }
 
 #[test]
-fn an_image_that_is_not_there_is_waited_for_and_then_given_up() {
+fn a_missing_image_is_tolerated_and_then_given_up() {
     let pod = placed(json!({"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image"}}));
     let mut observed = seen(pod);
     let message = "Failed to pull image \"spark:4.1\": rpc error: code = NotFound: spark:4.1: not found";
@@ -257,7 +257,7 @@ fn an_image_that_is_not_there_is_waited_for_and_then_given_up() {
 }
 
 #[test]
-fn a_name_that_is_no_image_name_is_an_end_at_once() {
+fn an_invalid_image_name_is_an_outcome_at_once() {
     let observed = seen(placed(json!({"waiting": {"reason": "InvalidImageName"}})));
     assert_eq!(outcome(&observed).ending, Ending::CouldNotStart);
 }
@@ -270,7 +270,7 @@ fn a_missing_secret_is_named() {
 }
 
 #[test]
-fn a_mount_that_fails_once_is_not_worth_a_word() {
+fn a_mount_that_fails_once_is_not_reported() {
     let mut observed = seen(placed(json!({"waiting": {"reason": "ContainerCreating"}})));
     let failed = event("FailedMount", "configmap \"conf\" not found", 3);
     observed.events.insert("mount".into(), failed);
@@ -279,7 +279,7 @@ fn a_mount_that_fails_once_is_not_worth_a_word() {
 }
 
 #[test]
-fn events_of_another_pod_of_the_name_are_not_ours() {
+fn events_of_another_pod_of_the_same_name_do_not_count() {
     let mut observed = seen(placed(json!({"waiting": {"reason": "ContainerCreating"}})));
     let mut failed = event("FailedMount", "configmap \"conf\" not found", 3);
     failed.involved_object.uid = Some("earlier".into());
@@ -298,7 +298,7 @@ fn executor(name: &str, deleted: bool, state: Value) -> Pod {
 }
 
 #[test]
-fn executors_are_counted_and_the_failed_ones_remembered() {
+fn executors_are_counted_and_failed_ones_are_kept() {
     let mut observed = seen(placed(json!({"running": {}})));
     observed.apply_pod(executor("e1", false, json!({"running": {}})));
     let killed = json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}});
@@ -311,7 +311,7 @@ fn executors_are_counted_and_the_failed_ones_remembered() {
 }
 
 #[test]
-fn another_driver_under_its_name_is_not_its_own() {
+fn another_pod_with_the_drivers_name_does_not_count() {
     let mut another = ended(0, "Completed");
     another.metadata.uid = Some("another".into());
     let mut observed = seen(placed(json!({"running": {}})));
@@ -324,7 +324,7 @@ fn another_driver_under_its_name_is_not_its_own() {
 }
 
 #[test]
-fn an_executor_that_was_told_to_stop_has_not_failed() {
+fn an_executor_that_the_driver_deleted_has_not_failed() {
     let mut observed = seen(placed(json!({"running": {}})));
     observed.delete_pod(executor("e1", true, json!({"terminated": {"exitCode": 143, "reason": "Error"}})));
     assert_eq!(State::of(&observed, &after(60)).executors.failed, 0);
@@ -345,7 +345,7 @@ fn an_executor_that_failed_before_spark_deleted_it_has_failed() {
 }
 
 #[test]
-fn what_executors_die_of_tells_more_than_that_the_last_one_found_no_driver() {
+fn the_main_failure_is_not_the_last_executor_that_found_no_driver() {
     let mut observed = seen(placed(json!({"running": {}})));
     let code = |code: i32| json!({"terminated": {"exitCode": code, "reason": "Error"}});
     let end = |observed: &mut Observed, name: &str, state: Value| {
@@ -377,7 +377,7 @@ fn the_last_exception_is_pythons_last_line_or_javas_own() {
 }
 
 #[test]
-fn an_exception_that_was_raised_from_another_is_told_with_its_cause() {
+fn an_exception_raised_from_another_includes_its_cause() {
     let raised_from = "\nThe above exception was the direct cause of the following exception:\n\n";
     let raised = |error: &str| format!("Traceback (most recent call last):\n  File \"a.py\", line 1, in f\n{error}\n");
     let log = [raised("KeyError: 'x'"), raised("ValueError: y"), raised("RuntimeError: z")].join(raised_from);
@@ -399,7 +399,7 @@ fn the_last_exception_of_r_is_its_last_error() {
 }
 
 #[test]
-fn an_exceptions_cause_is_what_is_told_of_it() {
+fn a_java_exception_includes_its_cause() {
     let java =
         "java.lang.Outer: no\n\tat A.b(A.java:1)\nCaused by: java.io.InnerException: pods is forbidden\n\t... 1 more\n";
     let uncaught = format!("Exception in thread \"main\" {java}later\nCaused by: another.Exception: x\n");
@@ -414,7 +414,7 @@ fn an_exceptions_cause_is_what_is_told_of_it() {
     assert_eq!(last_exception(end).unwrap(), "java.io.InnerException: pods is forbidden");
 }
 
-/// What is seen of a Job with three attempts at most.
+/// The observed objects of a Job with at most three attempts.
 fn of_job(status: Value, pods: Vec<Pod>) -> Observed {
     let job = json!({
         "metadata": {"name": "pi", "uid": "job"},
@@ -449,8 +449,9 @@ fn a_failed_attempt_is_not_the_end() {
 }
 
 #[test]
-fn after_the_last_attempt_there_is_no_next_unless_it_was_lost() {
-    let hint = |code: i32| waiting(&of_job(json!({}), vec![noted(attempt(3, ended(code, "Error")), 2, 0)]), 60).hint;
+fn only_a_lost_driver_is_replaced_after_the_last_attempt() {
+    let hint =
+        |code: i32| waiting(&of_job(json!({}), vec![annotated(attempt(3, ended(code, "Error")), 2, 0)]), 60).hint;
     assert_eq!(hint(3), None);
     assert!(hint(143).is_some());
 }
@@ -475,35 +476,35 @@ fn a_lost_driver_is_not_counted_as_an_attempt() {
     assert_eq!(attempt.earlier[0].ending, Ending::Lost);
 }
 
-/// A driver with what the Job controller notes in it of those before.
-fn noted(pod: Pod, failed: usize, lost: usize) -> Pod {
-    let notes = [(FAILURES, failed), (IGNORED_FAILURES, lost)];
-    let annotations = notes.map(|(key, count)| (key.to_owned(), count.to_string()));
+/// A driver with the Job controller's annotations on those before it.
+fn annotated(pod: Pod, failed: usize, lost: usize) -> Pod {
+    let counts = [(FAILURES, failed), (IGNORED_FAILURES, lost)];
+    let annotations = counts.map(|(key, count)| (key.to_owned(), count.to_string()));
     Pod { metadata: ObjectMeta { annotations: Some(annotations.into()), ..pod.metadata }, ..pod }
 }
 
 #[test]
-fn a_driver_whose_pod_is_gone_is_told_of_by_what_its_successors_note() {
+fn drivers_whose_pods_are_gone_are_counted_from_later_pods_annotations() {
     let running = || placed(json!({"running": {}}));
     let seen = |pods: Vec<Pod>| State::of(&of_job(json!({"failed": 1}), pods), &after(60)).attempt.unwrap();
-    let failed = seen(vec![noted(attempt(2, running()), 1, 0)]);
+    let failed = seen(vec![annotated(attempt(2, running()), 1, 0)]);
     assert_eq!((failed.number, failed.gone), (2, Count { failed: 1, ..Count::default() }));
-    assert_eq!(failed.gone_words().as_deref(), Some("attempt 1: its pod is gone; the Job counted 1 failure"));
-    // The second of three is gone: those that are left keep their numbers.
-    let between = seen(vec![noted(attempt(1, ended(3, "Error")), 0, 0), noted(attempt(3, running()), 2, 1)]);
+    assert_eq!(failed.describe_gone().as_deref(), Some("attempt 1: its pod is gone; the Job counted 1 failure"));
+    // The second of three is gone: the others keep their numbers.
+    let between = seen(vec![annotated(attempt(1, ended(3, "Error")), 0, 0), annotated(attempt(3, running()), 2, 1)]);
     assert_eq!((between.number, between.earlier[0].number), (3, Some(1)));
     assert_eq!(between.gone, Count { failed: 1, succeeded: 0, lost: 1 });
     let words = "2 drivers more: their pods are gone; the Job counted 1 failure and 1 loss";
-    assert_eq!(between.gone_words().as_deref(), Some(words));
-    let lost = seen(vec![noted(attempt(2, running()), 0, 1)]);
+    assert_eq!(between.describe_gone().as_deref(), Some(words));
+    let lost = seen(vec![annotated(attempt(2, running()), 0, 1)]);
     let words = "a driver more: its pod is gone; the Job counted 1 loss";
-    assert_eq!((lost.number, lost.gone_words().as_deref()), (1, Some(words)));
-    let none = seen(vec![noted(attempt(1, ended(3, "Error")), 0, 0), noted(attempt(2, running()), 1, 0)]);
-    assert_eq!((none.number, none.gone_words()), (2, None));
+    assert_eq!((lost.number, lost.describe_gone().as_deref()), (1, Some(words)));
+    let none = seen(vec![annotated(attempt(1, ended(3, "Error")), 0, 0), annotated(attempt(2, running()), 1, 0)]);
+    assert_eq!((none.number, none.describe_gone()), (2, None));
 }
 
 #[test]
-fn without_notes_the_jobs_status_tells_of_pods_that_are_gone() {
+fn without_annotations_the_jobs_status_counts_pods_that_are_gone() {
     let observed = |status: Value, pods: Vec<Pod>| {
         let mut observed = of_job(status, pods);
         let spec = observed.job.as_mut().and_then(|job| job.spec.as_mut()).unwrap();
@@ -517,8 +518,8 @@ fn without_notes_the_jobs_status_tells_of_pods_that_are_gone() {
     assert_eq!((one_left.number, one_left.earlier[0].number), (6, None));
     assert_eq!(one_left.gone, Count { failed: 3, succeeded: 1, lost: 0 });
     let words = "4 drivers more: their pods are gone; the Job counted 3 failures and 1 success";
-    assert_eq!(one_left.gone_words().as_deref(), Some(words));
-    // The end of the latest is no earlier one, whether it is counted or not.
+    assert_eq!(one_left.describe_gone().as_deref(), Some(words));
+    // The end of the latest driver is not an earlier one, whether the Job has counted it or not.
     let mut failed = attempt(1, ended(3, "Error"));
     failed.status.as_mut().unwrap().phase = Some("Failed".into());
     failed.metadata.finalizers = Some(vec!["batch.kubernetes.io/job-tracking".into()]);
@@ -531,8 +532,8 @@ fn without_notes_the_jobs_status_tells_of_pods_that_are_gone() {
 }
 
 #[test]
-fn the_last_driver_that_is_left_is_not_taken_for_the_one_that_is_gone() {
-    let mut left = noted(attempt(1, ended(3, "Error")), 0, 0);
+fn the_latest_existing_driver_is_not_mistaken_for_a_later_one_that_is_gone() {
+    let mut left = annotated(attempt(1, ended(3, "Error")), 0, 0);
     left.status.as_mut().unwrap().phase = Some("Failed".into());
     let seen = |kind: &str, failed: i32| {
         of_job(json!({"failed": failed, "conditions": finished(kind)["conditions"]}), vec![left.clone()])
@@ -574,14 +575,14 @@ fn a_deleted_job_is_lost() {
 }
 
 #[test]
-fn a_pod_that_the_job_controller_may_not_make_is_told_and_given_up() {
+fn a_pod_that_the_job_controller_may_not_create_is_reported_and_given_up() {
     let mut refused = event("FailedCreate", "Error creating: pods is forbidden: exceeded quota: q", 5);
     refused.involved_object.uid = Some("job".into());
     let mut observed = of_job(json!({}), Vec::new());
     observed.events.insert("refused".into(), refused);
-    let told = waiting(&observed, 60);
-    assert_eq!(told.reason, Reason::Creation);
-    assert!(told.message.contains("exceeded quota: q"), "{}", told.message);
+    let waiting = waiting(&observed, 60);
+    assert_eq!(waiting.reason, Reason::Creation);
+    assert!(waiting.message.contains("exceeded quota: q"), "{}", waiting.message);
     let given_up = State::of(&observed, &after(200)).outcome().unwrap().ending;
     assert_eq!(given_up, Ending::CouldNotStart);
 }

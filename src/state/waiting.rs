@@ -9,46 +9,46 @@ use super::{Limits, Observed, container, evidence, hint, scheduling};
 use crate::diagnostic::nearest;
 use crate::scheduler::{self, Rules};
 
-/// A scheduler that is there answers within a second or so.
+/// An installed scheduler responds within a second or so.
 const NO_ANSWER: Duration = Duration::from_secs(10);
-/// A PodGroup made beside a held pod is "unschedulable" until the pod is released.
+/// A PodGroup created with a pod on hold is "unschedulable" until the pod is released.
 const POD_GROUP_SETTLES: Duration = Duration::from_secs(3);
-/// A mount that fails once usually succeeds at the next try.
+/// A mount that fails once usually succeeds on the next try.
 const MOUNT_SETTLES: Duration = Duration::from_secs(10);
 
-/// Why the driver's container does not start yet.
+/// Why the driver's container has not started yet.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Waiting {
     pub reason: Reason,
-    /// What the cluster says, shortened.
+    /// The cluster's own message, shortened.
     pub message: String,
     pub hint: Option<String>,
-    /// Since when, where the cluster knows it.
+    /// When the wait began, if the cluster records it.
     pub since: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// A scheduling gate of somebody else, such as a queue.
+    /// A scheduling gate that is not sparkctl's, for example a queue's.
     Gated,
     /// The gang is not admitted to its queue, or cannot be placed as a whole.
     PodGroup,
     Unschedulable,
-    /// No scheduler has looked at the pod at all.
+    /// No scheduler has considered the pod at all.
     NoScheduler,
     Image,
-    /// The image's name is not a name: waiting does not help.
+    /// The image's name is invalid: waiting does not help.
     InvalidImage,
     /// A config map, a secret or a setting that the container needs is missing or wrong.
     Config,
     Volume,
-    /// The node cannot make the pod's sandbox: mostly its network.
+    /// The node cannot create the pod's sandbox, usually because of its network.
     Sandbox,
-    /// The Job's controller may not make the driver's pod: quota, admission, service account.
+    /// The Job controller may not create the driver's pod: quota, admission, service account.
     Creation,
-    /// An attempt has ended, and the cluster makes another.
+    /// An attempt has ended, and the cluster will start another one.
     Retry,
-    /// The Job is suspended, and not by a submission under way.
+    /// The Job is suspended, and not by a submission in progress.
     Suspended,
 }
 
@@ -70,17 +70,17 @@ impl Reason {
         }
     }
 
-    /// Whether it is one of the troubles that seldom heal, and are borne for the patience only.
-    pub(super) fn is_trouble(self) -> bool {
+    /// Whether it rarely resolves itself, so that it is tolerated no longer than [`Limits::patience`].
+    pub(super) fn rarely_resolves(self) -> bool {
         matches!(self, Reason::Image | Reason::InvalidImage | Reason::Config | Reason::Volume)
     }
 }
 
 impl Waiting {
-    /// The wait of a driver whose container neither runs nor has ended; nothing if all goes well.
+    /// The wait of a driver whose container is neither running nor has ended; `None` if it is starting normally.
     pub(super) fn of(driver: &Pod, observed: &Observed, limits: &Limits) -> Option<Waiting> {
         if scheduling::is_scheduled(driver) {
-            let waiting = container_trouble(driver, observed).or_else(|| node_trouble(driver, observed, limits))?;
+            let waiting = container_problem(driver, observed).or_else(|| node_problem(driver, observed, limits))?;
             return Some(Waiting { since: waiting.since.map(|since| since_placed(since, driver, limits)), ..waiting });
         }
         let gates: Vec<&str> = scheduling::gates(driver).collect();
@@ -88,21 +88,21 @@ impl Waiting {
             return Some(gated(&gates));
         }
         match scheduling::unschedulable(driver) {
-            // The PodGroup knows why.
-            Some(message) if is_about_gang(&message, observed) => pod_group_trouble(driver, observed, limits),
+            // The PodGroup has the reason.
+            Some(message) if is_about_gang(&message, observed) => pod_group_problem(driver, observed, limits),
             Some(message) => Some(with_autoscaler(unschedulable(driver, message, observed), observed)),
-            None => pod_group_trouble(driver, observed, limits).or_else(|| no_scheduler(driver, observed, limits)),
+            None => pod_group_problem(driver, observed, limits).or_else(|| no_scheduler(driver, observed, limits)),
         }
     }
 }
 
-/// Whether a scheduler only says that the pod's gang is not scheduled, and there is its PodGroup to ask.
+/// Whether a scheduler only reports that the pod's gang is not scheduled, so that its PodGroup has the reason.
 fn is_about_gang(message: &str, observed: &Observed) -> bool {
     let rules = observed.pod_group.as_ref().and_then(scheduler::of_group);
     rules.is_some_and(|rules| rules.is_about_gang(message))
 }
 
-/// What is being done for a driver that waits for nothing in particular.
+/// The current step of a driver that is starting normally.
 pub(super) fn step(driver: &Pod, observed: &Observed) -> String {
     if !scheduling::is_scheduled(driver) {
         return "it is being scheduled".into();
@@ -138,17 +138,17 @@ fn unschedulable(driver: &Pod, message: String, observed: &Observed) -> Waiting 
     Waiting { reason: Reason::Unschedulable, message, hint, since }
 }
 
-/// What an autoscaler says about a pod without a node.
+/// Adds an autoscaler's message about a pod without a node as the hint.
 fn with_autoscaler(waiting: Waiting, observed: &Observed) -> Waiting {
     let reasons = ["TriggeredScaleUp", "NotTriggerScaleUp", "Nominated"];
     let is_about_it = |event: &&Event| reasons.contains(&event.reason.as_deref().unwrap_or_default());
     let Some(event) = observed.driver_events().filter(is_about_it).max_by_key(|event| event_time(event)) else {
         return waiting;
     };
-    let said = event.message.as_deref().unwrap_or_default();
+    let message = event.message.as_deref().unwrap_or_default();
     let hint = match event.reason.as_deref() {
-        Some("NotTriggerScaleUp") => format!("the autoscaler adds no node for it: {said}"),
-        _ => format!("a node is being added: {said}"),
+        Some("NotTriggerScaleUp") => format!("the autoscaler adds no node for it: {message}"),
+        _ => format!("a node is being added: {message}"),
     };
     Waiting { hint: Some(hint), ..waiting }
 }
@@ -157,13 +157,13 @@ fn created(pod: &Pod) -> Option<Timestamp> {
     pod.metadata.creation_timestamp.as_ref().map(|time| time.0)
 }
 
-/// When a node noted something of a pod that it was given: not before that.
+/// Clamps a time that a node recorded for a pod to no earlier than when the pod was assigned to it.
 fn since_placed(at: Timestamp, driver: &Pod, limits: &Limits) -> Timestamp {
     let placed = scheduling::scheduled_at(driver).filter(|placed| *placed <= limits.now);
     clamp_time(at, placed.max(created(driver)).unwrap_or(at), limits)
 }
 
-fn pod_group_trouble(driver: &Pod, observed: &Observed, limits: &Limits) -> Option<Waiting> {
+fn pod_group_problem(driver: &Pod, observed: &Observed, limits: &Limits) -> Option<Waiting> {
     let group = observed.pod_group.as_ref()?;
     if !has_passed(created(driver)?, POD_GROUP_SETTLES, limits) {
         return None;
@@ -176,8 +176,8 @@ fn pod_group_trouble(driver: &Pod, observed: &Observed, limits: &Limits) -> Opti
 
 fn no_scheduler(driver: &Pod, observed: &Observed, limits: &Limits) -> Option<Waiting> {
     let created = created(driver)?;
-    let spoken = observed.driver_events().next().is_some();
-    if spoken || !has_passed(created, NO_ANSWER, limits) {
+    let has_events = observed.driver_events().next().is_some();
+    if has_events || !has_passed(created, NO_ANSWER, limits) {
         return None;
     }
     let name = driver.spec.as_ref().and_then(|spec| spec.scheduler_name.as_deref()).unwrap_or("default-scheduler");
@@ -194,8 +194,8 @@ fn no_scheduler(driver: &Pod, observed: &Observed, limits: &Limits) -> Option<Wa
     })
 }
 
-/// Trouble that a container's own status tells.
-fn container_trouble(driver: &Pod, observed: &Observed) -> Option<Waiting> {
+/// A problem that a container's own status reports.
+fn container_problem(driver: &Pod, observed: &Observed) -> Option<Waiting> {
     container::statuses(driver).find_map(|status| {
         let waiting = status.state.as_ref()?.waiting.as_ref()?;
         match waiting.reason.as_deref()? {
@@ -203,7 +203,7 @@ fn container_trouble(driver: &Pod, observed: &Observed) -> Option<Waiting> {
             | "ImagePullBackOff"
             | "ImageInspectError"
             | "RegistryUnavailable"
-            | "SignatureValidationFailed" => Some(image_trouble(driver, status, waiting, observed)),
+            | "SignatureValidationFailed" => Some(image_problem(driver, status, waiting, observed)),
             "InvalidImageName" | "ErrImageNeverPull" => Some(Waiting {
                 reason: Reason::InvalidImage,
                 message: invalid_image(status, waiting),
@@ -211,14 +211,14 @@ fn container_trouble(driver: &Pod, observed: &Observed) -> Option<Waiting> {
                 since: scheduling::scheduled_at(driver),
             }),
             "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
-                Some(config_trouble(driver, waiting, observed))
+                Some(config_problem(driver, waiting, observed))
             }
             _ => None,
         }
     })
 }
 
-fn image_trouble(
+fn image_problem(
     driver: &Pod,
     status: &ContainerStatus,
     waiting: &ContainerStateWaiting,
@@ -230,7 +230,7 @@ fn image_trouble(
                 && event.message.as_deref().is_some_and(|message| message.contains("pull"))
         })
     };
-    // The back-off's own message has the cause only from Kubernetes 1.31 on; the event always has it.
+    // The back-off's message has the cause only since Kubernetes 1.31; the event always has it.
     let detail = failures()
         .filter_map(|event| event.message.as_deref())
         .find(|message| message.contains(&status.image))
@@ -260,7 +260,7 @@ fn invalid_image(status: &ContainerStatus, waiting: &ContainerStateWaiting) -> S
     }
 }
 
-fn config_trouble(driver: &Pod, waiting: &ContainerStateWaiting, observed: &Observed) -> Waiting {
+fn config_problem(driver: &Pod, waiting: &ContainerStateWaiting, observed: &Observed) -> Waiting {
     let message = waiting.message.clone().unwrap_or_else(|| waiting.reason.clone().unwrap_or_default());
     let hint = if message.contains("not found") || message.contains("couldn't find key") {
         Some("it must exist in the application's own namespace, with that key: create it, or correct the name")
@@ -276,12 +276,12 @@ fn config_trouble(driver: &Pod, waiting: &ContainerStateWaiting, observed: &Obse
     Waiting { reason: Reason::Config, message, hint, since: scheduling::scheduled_at(driver) }
 }
 
-/// Trouble that only events tell: volumes and the sandbox.
-fn node_trouble(driver: &Pod, observed: &Observed, limits: &Limits) -> Option<Waiting> {
-    let troubles = ["FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox"];
+/// A problem that only events report: volumes and the sandbox.
+fn node_problem(driver: &Pod, observed: &Observed, limits: &Limits) -> Option<Waiting> {
+    let reasons = ["FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox"];
     let event = observed
         .driver_events()
-        .filter(|event| troubles.contains(&event.reason.as_deref().unwrap_or_default()))
+        .filter(|event| reasons.contains(&event.reason.as_deref().unwrap_or_default()))
         .max_by_key(|event| event_time(event))?;
     let since = event.first_timestamp.as_ref().map(|time| time.0).or_else(|| event_time(event));
     if !has_passed(since_placed(since?, driver, limits), MOUNT_SETTLES, limits) {
@@ -304,7 +304,7 @@ fn node_trouble(driver: &Pod, observed: &Observed, limits: &Limits) -> Option<Wa
     Some(Waiting { reason, message, hint, since })
 }
 
-/// When an event happened last.
+/// The latest occurrence of an event.
 pub fn event_time(event: &Event) -> Option<Timestamp> {
     let series = event.series.as_ref().and_then(|series| series.last_observed_time.as_ref());
     let micro = series.or(event.event_time.as_ref()).map(|time| time.0);

@@ -1,6 +1,6 @@
 //! Hints on images that cannot be pulled.
 
-/// The kind of failure that a registry's answer stands for, and what to do about it.
+/// The kind of failure behind a registry's answer, and what to do about it.
 pub fn class(detail: &str) -> (&'static str, &'static str) {
     let detail = detail.to_lowercase();
     let has = |parts: &[&str]| parts.iter().any(|part| detail.contains(part));

@@ -3,15 +3,15 @@
 use crate::program::program;
 use crate::spark::stores;
 
-/// What to try, by what the log of a failed driver or executor says. The most telling is looked for first:
-/// one trouble often brings others after it.
+/// What to try after a failure, by the log of the driver or executor. The most specific phrases come first, because
+/// one problem often causes others.
 pub fn log_hint(log: &str) -> Option<String> {
-    let says = |part: &str| log.contains(part);
+    let has = |part: &str| log.contains(part);
     let after = |start: &str| {
         let rest = log.rsplit_once(start)?.1;
         rest.split(['\'', '"', ' ', '\n', ',']).find(|word| !word.is_empty())
     };
-    if says("is forbidden: User") {
+    if has("is forbidden: User") {
         let account = after("User \"system:serviceaccount:").unwrap_or_default();
         let right = match (after("\" cannot "), after(" resource \"")) {
             (Some(verb), Some(resource)) => format!("may not {verb} {resource}"),
@@ -26,7 +26,7 @@ pub fn log_hint(log: &str) -> Option<String> {
             "quota {quota} has no room for the executors: ask for fewer or smaller ones, or see kubectl describe quota {quota}"
         ));
     }
-    if says("must specify limits.") || says("must specify requests.") {
+    if has("must specify limits.") || has("must specify requests.") {
         return Some(
             "a quota wants requests and limits stated: set cores, coreLimit and memory of the executors".into(),
         );
@@ -36,7 +36,7 @@ pub fn log_hint(log: &str) -> Option<String> {
             "Python module {module} is not there: put it into the image, or ship a packed environment (deps.archives: [venv.tar.gz#env], and PYSPARK_PYTHON=./env/bin/python)"
         ));
     }
-    if let Some(program) = after("Cannot run program \"").filter(|_| says("error=2,") || says("error: 2 (")) {
+    if let Some(program) = after("Cannot run program \"").filter(|_| has("error=2,") || has("error: 2 (")) {
         let setting = if program.ends_with("Rscript") { "spark.r.command" } else { "PYSPARK_PYTHON" };
         return Some(format!(
             "program {program} is not there: take an image that has it (those of Spark with R end in -r), or name another by {setting}"
@@ -46,7 +46,7 @@ pub fn log_hint(log: &str) -> Option<String> {
     if let Some(package) = r_package.map(|name| name.trim_end_matches('\u{2019}')) {
         return Some(format!("R package {package} is not there: put it into the image"));
     }
-    if says("PYTHON_VERSION_MISMATCH") || says("Python in worker has different version") {
+    if has("PYTHON_VERSION_MISMATCH") || has("Python in worker has different version") {
         return Some("driver and executors have different Pythons: use one image, and set PYSPARK_PYTHON and PYSPARK_DRIVER_PYTHON alike".into());
     }
     if let Some(scheme) = file_system(log) {
@@ -54,19 +54,19 @@ pub fn log_hint(log: &str) -> Option<String> {
             "the image has no file system for {scheme}, or one for another Hadoop: add its jar to the image or to deps.packages, in the version of the image's Hadoop"
         ));
     }
-    if says("exec format error") {
+    if has("exec format error") {
         return Some("the image is for another architecture than the node's, or its entrypoint is no program: aim at nodes of its architecture, or build it for theirs".into());
     }
-    if says("Failed to load class") || says("can't open file") || says("Cannot load main class from JAR") {
+    if has("Failed to load class") || has("can't open file") || has("Cannot load main class from JAR") {
         return Some("local:/// is a path inside the image: is the file there, and mainClass in it? A path without it is a file of this machine".into());
     }
-    if says("spark-events") && (says("FileNotFoundException") || says("does not exist")) {
+    if has("spark-events") && (has("FileNotFoundException") || has("does not exist")) {
         return Some("spark.eventLog.dir does not exist, and Spark does not make it: make it, or set spark.eventLog.enabled to false".into());
     }
-    if says("UnknownHostException") && says("-driver-svc") {
+    if has("UnknownHostException") && has("-driver-svc") {
         return Some("the driver's service is not resolved: is the cluster's DNS well, and does no NetworkPolicy keep executors from it?".into());
     }
-    if says("java.lang.OutOfMemoryError: Java heap space") || says("GC overhead limit exceeded") {
+    if has("java.lang.OutOfMemoryError: Java heap space") || has("GC overhead limit exceeded") {
         return Some(
             "the heap was too small: raise memory, or keep less in it (collect(), broadcasts, wide rows)".into(),
         );
@@ -74,7 +74,7 @@ pub fn log_hint(log: &str) -> Option<String> {
     None
 }
 
-/// What to try where the log says no more than that executors failed.
+/// What to try when the driver's log reports only that executors failed.
 pub fn executors_hint(log: &str) -> Option<String> {
     log.contains("Max number of executor failures").then(|| {
         format!(
@@ -84,7 +84,7 @@ pub fn executors_hint(log: &str) -> Option<String> {
     })
 }
 
-/// Which kind of storage lacks its classes.
+/// The scheme of the storage whose classes are missing from the image.
 fn file_system(log: &str) -> Option<&'static str> {
     let mixed = || {
         let is_mixed = log.contains("NoSuchMethodError") && log.contains("org.apache.hadoop");

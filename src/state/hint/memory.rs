@@ -6,7 +6,7 @@ use crate::kubernetes::quantity;
 use crate::spark::{Conf, memory};
 use crate::state::container::{self, Role};
 
-/// The heap that nobody has set, in MiB.
+/// Spark's default heap, in MiB.
 const HEAP: u64 = 1024;
 
 /// A limit in its parts, in MiB.
@@ -22,8 +22,8 @@ struct Parts {
 }
 
 impl Parts {
-    /// Nothing where the heap's size is not known: Spark tells an executor's in its environment, a driver's is
-    /// in the application's settings.
+    /// `None` if the heap's size is unknown: Spark puts an executor's into its environment, a driver's is in the
+    /// application's settings.
     fn of(pod: &Pod, role: Role, settings: Option<&Conf>) -> Option<Parts> {
         let limit = container::memory_limit(pod, role).and_then(quantity::mebibytes)? as u64;
         let own = |key: &str| settings.and_then(|conf| memory::mebibytes(conf.get(key)?));
@@ -46,13 +46,13 @@ impl Parts {
         let optional = [(self.off_heap, "off-heap"), (self.python, "for PySpark")];
         let optional = optional.into_iter().filter(|(amount, _)| *amount > 0);
         let parts = std::iter::once((self.heap, "heap")).chain(optional).chain([(self.overhead, "overhead")]);
-        let parts: Vec<String> = parts.map(|(amount, what)| format!("{} {what}", said(amount))).collect();
+        let parts: Vec<String> = parts.map(|(amount, what)| format!("{} {what}", spark_size(amount))).collect();
         format!("{} = {}Mi", parts.join(" + "), self.limit)
     }
 }
 
-/// As Spark writes it.
-fn said(mebibytes: u64) -> String {
+/// A size in MiB as Spark's settings write it: `384m`, `2g`.
+fn spark_size(mebibytes: u64) -> String {
     match mebibytes {
         0 => "0".into(),
         whole if whole.is_multiple_of(1024) => format!("{}g", whole / 1024),
@@ -65,7 +65,7 @@ fn executor_heap(pod: &Pod) -> Option<u64> {
     memory::mebibytes(env.iter().find(|variable| variable.name == "SPARK_EXECUTOR_MEMORY")?.value.as_ref()?)
 }
 
-/// `its limit of 896Mi (512m heap + 384m overhead = 896Mi)`; only the limit where its parts are not known.
+/// `its limit of 896Mi (512m heap + 384m overhead = 896Mi)`; only the limit if its parts are unknown.
 pub fn limit(pod: &Pod, role: Role, settings: Option<&Conf>) -> Option<String> {
     let limit = container::memory_limit(pod, role)?;
     Some(match Parts::of(pod, role, settings) {
@@ -74,8 +74,8 @@ pub fn limit(pod: &Pod, role: Role, settings: Option<&Conf>) -> Option<String> {
     })
 }
 
-/// What to raise for a container that was killed for memory. The heap cannot grow beyond its own share, so
-/// that it is what is outside of it that was too much.
+/// What to raise for a container that was killed because of its memory limit. The heap cannot exceed its own share, so
+/// the memory outside of the heap was too small.
 pub fn killed(pod: &Pod, role: Role, settings: Option<&Conf>) -> String {
     let role_word = role.word();
     match Parts::of(pod, role, settings) {
@@ -84,8 +84,8 @@ pub fn killed(pod: &Pod, role: Role, settings: Option<&Conf>) -> String {
             format!(
                 "{}: the heap keeps within its share, Python and native memory are in the overhead: raise {role_word}.memoryOverhead from {} to {}",
                 parts.sum(),
-                said(parts.overhead),
-                said(more)
+                spark_size(parts.overhead),
+                spark_size(more)
             )
         }
         None => format!(
@@ -101,8 +101,8 @@ pub fn heap_full(pod: &Pod, role: Role, settings: Option<&Conf>) -> String {
     match Parts::of(pod, role, settings) {
         Some(parts) => format!(
             "the heap itself was too small: raise {role_word}.memory from {} to {}, or keep less in it",
-            said(parts.heap),
-            said(parts.heap * 2)
+            spark_size(parts.heap),
+            spark_size(parts.heap * 2)
         ),
         None => format!("the heap itself was too small: raise {role_word}.memory"),
     }

@@ -1,4 +1,4 @@
-//! What to do about a failure or a wait, by the words of logs, refusals, registries and schedulers.
+//! What to do about a failure or a wait, by the wording of logs, refusals, registries and schedulers.
 
 pub mod image;
 pub mod log;

@@ -1,19 +1,19 @@
-//! Hints on pods for which a scheduler finds no node.
+//! Hints on pods that no node fits.
 
 use k8s_openapi::api::core::v1::Pod;
 
 use crate::state::container::{Role, spark_container};
 
-/// What to do about a scheduler's reason.
+/// What to do about a scheduler's reason for not placing `pod`.
 pub fn hint(message: &str, pod: &Pod) -> Option<String> {
-    let asks = || requests(pod).map(|asks| format!("; it requests {asks}")).unwrap_or_default();
+    let requests = || requests(pod).map(|requests| format!("; it requests {requests}")).unwrap_or_default();
     let has = |part: &str| message.contains(part);
     let is_tainted = has("untolerated taint") || has("had taint");
     let lacks_labels = has("node affinity") || has("node selector");
     Some(if has("persistentvolumeclaim") || has("PersistentVolumeClaim") {
         "see why with: kubectl get pvc,storageclass; a claim that does not exist must be created first".into()
     } else if has("Insufficient") || has("Too many pods") {
-        format!("there is not enough room: request less, or wait for other work to end or for more nodes{}", asks())
+        format!("there is not enough room: request less, or wait for other work to end or for more nodes{}", requests())
     } else if is_tainted && lacks_labels {
         "no node without that taint has the requested labels: compare with kubectl get nodes --show-labels, or add a toleration".into()
     } else if is_tainted {
@@ -27,7 +27,7 @@ pub fn hint(message: &str, pod: &Pod) -> Option<String> {
     })
 }
 
-/// `cpu 1, memory 896Mi`: what Spark's container of this pod requests.
+/// What Spark's container of this pod requests: `cpu 1, memory 896Mi`.
 fn requests(pod: &Pod) -> Option<String> {
     let requests = spark_container(pod, Role::Driver)?.resources.as_ref()?.requests.as_ref()?;
     // The API server writes 1000 as 1k.

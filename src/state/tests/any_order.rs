@@ -1,4 +1,4 @@
-//! However objects are heard of, and whatever clocks they were noted by, the state is the same.
+//! The state does not depend on the order in which objects are seen, or on skewed clocks.
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
@@ -32,7 +32,7 @@ const RECORDINGS: [&str; 23] = [
     "unschedulable",
 ];
 
-/// The same cases each time: a test that fails now and then says less than one that always does.
+/// The same cases each time: a failure that cannot be repeated is hard to explain.
 fn config() -> Config {
     Config { cases: 400, rng_seed: RngSeed::Fixed(5), failure_persistence: None, ..Config::default() }
 }
@@ -41,7 +41,7 @@ fn limits(now: Timestamp) -> Limits {
     Limits::at(now)
 }
 
-/// A Job with two attempts, of which the later succeeded, and an executor of each.
+/// A Job with two attempts, the second of them successful, and executors of each.
 fn attempts() -> (Vec<Value>, Timestamp) {
     let (mut all, now) = objects("quota");
     all.retain(|object| object["kind"] == "Job");
@@ -50,7 +50,7 @@ fn attempts() -> (Vec<Value>, Timestamp) {
         let driver = objects(recording).0.into_iter().find(|object| object["kind"] == "Pod");
         let mut driver = driver.unwrap();
         driver["metadata"]["name"] = format!("quota-{number}").into();
-        // Made in the same second.
+        // Created in the same second.
         driver["metadata"]["creationTimestamp"] = "2026-11-25T01:49:30Z".into();
         let uid = driver["metadata"]["uid"].clone();
         let executors =
@@ -70,7 +70,7 @@ fn run(index: usize) -> (Vec<Value>, Timestamp) {
     RECORDINGS.get(index).map_or_else(attempts, |name| objects(name))
 }
 
-/// Whether the cluster itself says that the driver succeeded: its container, or the Job that had its pod.
+/// Whether the objects themselves show that the driver succeeded: by its container, or by its Job.
 fn is_success(objects: &[Value]) -> bool {
     objects.iter().any(|object| {
         let containers = object["status"]["containerStatuses"].as_array().into_iter().flatten();
@@ -87,28 +87,28 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn any_order_and_any_repetition_is_the_same_state(
+    fn any_order_and_repetition_of_objects_gives_the_same_state(
         index in 0..=RECORDINGS.len(),
         order in prop::collection::vec(any::<prop::sample::Index>(), 0..40),
         last in any::<u64>(),
     ) {
         let (all, now) = run(index);
-        let mut in_turn = Observed::default();
-        all.iter().for_each(|object| take(&mut in_turn, object));
+        let mut in_order = Observed::default();
+        all.iter().for_each(|object| take(&mut in_order, object));
         let mut mixed = Observed::default();
         order.iter().for_each(|index| take(&mut mixed, index.get(&all)));
-        // Then each of them once, from somewhere on, and backwards for half of the cases.
+        // Then each object once, from an arbitrary start, and backwards in half of the cases.
         let mut rest: Vec<&Value> = all.iter().collect();
         rest.rotate_left(usize::try_from(last % all.len() as u64).unwrap());
         if last % 2 == 0 {
             rest.reverse();
         }
         rest.into_iter().for_each(|object| take(&mut mixed, object));
-        prop_assert_eq!(State::of(&in_turn, &limits(now)), State::of(&mixed, &limits(now)));
+        prop_assert_eq!(State::of(&in_order, &limits(now)), State::of(&mixed, &limits(now)));
     }
 
     #[test]
-    fn whatever_is_missing_nothing_is_taken_for_a_success_that_is_none(
+    fn missing_objects_never_turn_a_failure_into_a_success(
         index in 0..=RECORDINGS.len(),
         kept in prop::collection::vec(any::<bool>(), 40),
         deleted in prop::collection::vec(any::<bool>(), 40),
@@ -133,15 +133,15 @@ proptest! {
     }
 
     #[test]
-    fn clocks_that_differ_make_no_wait_an_end_and_no_time_absurd(
+    fn skewed_clocks_neither_end_a_wait_nor_distort_durations(
         index in 0..RECORDINGS.len(),
         ahead in -90_000i64..90_000,
     ) {
         let (mut all, now) = objects(RECORDINGS[index]);
         let (observed, _) = recorded(RECORDINGS[index]);
-        // The node's clock is another than the API server's.
+        // The node's clock differs from the API server's.
         for object in &mut all {
-            noted_by_the_node(object, SignedDuration::from_secs(ahead));
+            skew_node_times(object, SignedDuration::from_secs(ahead));
         }
         let mut skewed = Observed::default();
         all.iter().for_each(|object| take(&mut skewed, object));
@@ -153,14 +153,14 @@ proptest! {
         for duration in [queued, starting, ran].into_iter().flatten() {
             prop_assert!(duration >= SignedDuration::ZERO && duration <= lasted, "{}", duration);
         }
-        // What is borne is borne no longer than that, however wrong the clock is.
+        // No problem is tolerated for longer, however wrong the clock is.
         let later = limits(now + SignedDuration::try_from(PATIENCE).unwrap() + SignedDuration::from_secs(60));
         prop_assert_eq!(State::of(&observed, &later).status.word(), State::of(&skewed, &later).status.word());
     }
 }
 
-/// Moves the times that a kubelet notes.
-fn noted_by_the_node(object: &mut Value, ahead: SignedDuration) {
+/// Shifts the times that a kubelet records.
+fn skew_node_times(object: &mut Value, ahead: SignedDuration) {
     let moved = |time: &mut Value| {
         if let Some(text) = time.as_str() {
             let at: Timestamp = text.parse().unwrap();

@@ -1,4 +1,4 @@
-//! A driver whose Spark has stopped and whose process goes on, as Python's threads let it.
+//! A driver whose process keeps running after Spark has stopped, as Python's threads can make it do.
 
 use super::recorded::{objects, recorded};
 use super::*;
@@ -14,7 +14,7 @@ fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-/// The driver, whose log was seen to say at that time that Spark has stopped.
+/// The driver, after its log reported at that time that Spark has stopped.
 fn stopped(time: &str) -> Observed {
     let mut observed = recorded("linger").0;
     let driver = observed.driver.as_ref().and_then(|driver| driver.metadata.uid.clone()).unwrap();
@@ -27,22 +27,22 @@ fn lingers(observed: &Observed, now: &str) -> bool {
 }
 
 #[test]
-fn the_log_says_when_spark_has_begun_and_stopped() {
-    let said: Vec<bool> = LOG.lines().filter_map(has_stopped).collect();
-    assert_eq!(said, [false, true]);
+fn the_log_shows_when_spark_started_and_stopped() {
+    let reported: Vec<bool> = LOG.lines().filter_map(has_stopped).collect();
+    assert_eq!(reported, [false, true]);
     let json = r#"{"ts":"2026-11-25T04:48:01Z","level":"INFO","msg":"Successfully stopped SparkContext (Uptime: 1 ms)","logger":"SparkContext"}"#;
     assert_eq!(has_stopped(json), Some(true));
 }
 
 #[test]
-fn a_driver_that_goes_on_when_spark_has_stopped_is_told_after_a_while() {
+fn a_driver_that_keeps_running_after_spark_stopped_is_reported_after_a_while() {
     let observed = stopped("2026-11-25T04:48:01Z");
     assert!(!lingers(&observed, "2026-11-25T04:48:30Z") && lingers(&observed, "2026-11-25T04:48:31Z"));
     assert!(!lingers(&recorded("linger").0, "2026-11-25T04:48:31Z"));
 }
 
 #[test]
-fn a_driver_that_begins_spark_again_does_not_linger() {
+fn a_driver_that_starts_spark_again_does_not_linger() {
     let now = "2026-11-25T04:50:00Z";
     let mut observed = stopped("2026-11-25T04:48:01Z");
     let mut executor = pod("executor", json!({}), json!({"phase": "Pending"}));
@@ -53,7 +53,7 @@ fn a_driver_that_begins_spark_again_does_not_linger() {
     assert!(lingers(&observed, now));
     observed.evidence.take(LookupResult::Stopped(None));
     assert!(!lingers(&observed, now));
-    // Nor does the driver of another attempt, or one that has ended.
+    // Neither does the driver of another attempt, or one that has ended.
     let mut observed = stopped("2026-11-25T04:48:01Z");
     observed.driver.as_mut().unwrap().metadata.uid = Some("another".into());
     assert!(!lingers(&observed, now));
@@ -65,13 +65,13 @@ fn a_driver_that_begins_spark_again_does_not_linger() {
     assert!(!lingers(&observed, now));
 }
 
-/// When a driver's log is looked at while it runs until that time.
-fn looks(observed: &Observed, until: &str) -> Vec<String> {
+/// The times at which a driver's log is looked up, if it runs until `until`.
+fn log_lookups(observed: &Observed, until: &str) -> Vec<String> {
     let started = at("2026-11-25T04:47:11Z");
     let seconds = at(until).duration_since(started).as_secs();
     let due = (0..=seconds).filter_map(|second| {
         let limits = limits(started + SignedDuration::from_secs(second));
-        lookups(&State::of(observed, &limits), observed, &limits).into_iter().find_map(|look| match look {
+        lookups(&State::of(observed, &limits), observed, &limits).into_iter().find_map(|lookup| match lookup {
             Lookup::Log(at) => Some(at.to_string()),
             _ => None,
         })
@@ -82,10 +82,10 @@ fn looks(observed: &Observed, until: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_log_that_nobody_reads_is_looked_at_seldom_and_only_without_executors() {
+fn a_log_that_is_not_followed_is_read_rarely_and_only_without_executors() {
     let mut observed = recorded("linger").0;
     let seen = ["2026-11-25T04:48:11Z", "2026-11-25T04:52:11Z", "2026-11-25T05:17:11Z"];
-    assert_eq!(looks(&observed, "2026-11-25T08:00:00Z"), seen);
+    assert_eq!(log_lookups(&observed, "2026-11-25T08:00:00Z"), seen);
     let (executor, _) = objects("crashes");
     let mut executor: Pod = executor
         .into_iter()
@@ -100,9 +100,9 @@ fn a_log_that_nobody_reads_is_looked_at_seldom_and_only_without_executors() {
     let running = serde_json::from_value(json!({"running": {}})).unwrap();
     executor.status.as_mut().unwrap().container_statuses.as_mut().unwrap()[0].state = Some(running);
     observed.apply_pod(executor);
-    assert!(looks(&observed, "2026-11-25T08:00:00Z").is_empty());
+    assert!(log_lookups(&observed, "2026-11-25T08:00:00Z").is_empty());
     observed.delete_pod(over);
-    assert_eq!(looks(&observed, "2026-11-25T06:10:00Z"), ["2026-11-25T06:01:00Z", "2026-11-25T06:05:00Z"]);
-    observed.evidence.hears_log = true;
-    assert!(looks(&observed, "2026-11-25T08:00:00Z").is_empty());
+    assert_eq!(log_lookups(&observed, "2026-11-25T06:10:00Z"), ["2026-11-25T06:01:00Z", "2026-11-25T06:05:00Z"]);
+    observed.evidence.follows_log = true;
+    assert!(log_lookups(&observed, "2026-11-25T08:00:00Z").is_empty());
 }

@@ -1,28 +1,28 @@
-//! What is missing, beside what there is.
+//! Hints on missing objects.
 
 use super::recorded::recorded;
 use super::*;
 use crate::state::{Alternatives, Lookup, LookupResult, Missing, lookups};
 
-/// The hint of a recorded wait for something that is missing, after a look at what there is.
+/// The hint of a recorded wait for a missing object, after looking up the existing ones.
 fn hint(recording: &str, names: &[&str], namespaces: &[&str]) -> String {
     let (mut observed, now) = recorded(recording);
     let limits = Limits::at(now);
     let of = |observed: &Observed| match State::of(observed, &limits) {
         state @ State { status: Status::Waiting(_), .. } => state,
-        other => panic!("it does not wait: {other:?}"),
+        other => panic!("not waiting: {other:?}"),
     };
-    let looks = lookups(&of(&observed), &observed, &limits);
-    let mut missing = looks.into_iter().filter_map(|look| match look {
+    let lookups_before = lookups(&of(&observed), &observed, &limits);
+    let mut missing = lookups_before.into_iter().filter_map(|lookup| match lookup {
         Lookup::Alternatives(missing) => Some(missing),
         _ => None,
     });
-    let missing = missing.next().unwrap_or_else(|| panic!("nobody looks for what there is instead in {recording}"));
+    let missing = missing.next().unwrap_or_else(|| panic!("no lookup of alternatives in {recording}"));
     let all = |all: &[&str]| all.iter().map(|name| (*name).to_owned()).collect();
     let others = Alternatives { names: all(names), namespaces: all(namespaces) };
     observed.evidence.take(LookupResult::Alternatives(missing, others));
     let state = of(&observed);
-    assert!(!lookups(&state, &observed, &limits).iter().any(|look| matches!(look, Lookup::Alternatives(_))));
+    assert!(!lookups(&state, &observed, &limits).iter().any(|lookup| matches!(lookup, Lookup::Alternatives(_))));
     match state.status {
         Status::Waiting(waiting) => waiting.hint.unwrap(),
         _ => String::new(),
@@ -30,7 +30,7 @@ fn hint(recording: &str, names: &[&str], namespaces: &[&str]) -> String {
 }
 
 #[test]
-fn a_missing_service_account_is_told_beside_those_there_are() {
+fn a_missing_service_account_has_a_hint_with_the_existing_ones() {
     assert!(hint("account", &["default", "etl"], &[]).ends_with("; there is: default, etl"));
     assert!(hint("account", &[], &[]).ends_with("sparkctl setup"));
     let many: Vec<String> = (0..12).map(|number| format!("account-{number}")).collect();
@@ -42,7 +42,7 @@ fn a_missing_service_account_is_told_beside_those_there_are() {
 }
 
 #[test]
-fn what_is_missing_is_told_beside_what_is_near_and_elsewhere() {
+fn a_missing_object_has_hints_on_similar_names_and_other_namespaces() {
     let other = ["team-b"];
     assert!(
         hint("nosecret", &["db-cred", "hub"], &other)
@@ -56,7 +56,7 @@ fn what_is_missing_is_told_beside_what_is_near_and_elsewhere() {
 }
 
 #[test]
-fn an_end_for_what_is_missing_is_explained_to_those_who_come_later() {
+fn a_missing_object_is_still_explained_after_the_outcome() {
     let (observed, now) = recorded("nosecret");
     let limits = Limits::at(now + SignedDuration::from_secs(200));
     let state = State::of(&observed, &limits);

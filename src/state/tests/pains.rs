@@ -1,4 +1,4 @@
-//! The troubles that Spark's users on Kubernetes meet most, each as the API server and the logs show it.
+//! The most common problems of Spark on Kubernetes, each as the API server and the logs show it.
 
 use super::recorded::{self, nodes, recorded, state};
 use super::*;
@@ -7,101 +7,96 @@ use crate::spark::Conf;
 use crate::state::hint::log::log_hint;
 use crate::state::{Claims, LookupResult, Nodes};
 
-/// Each trouble, with the tests that show how it is told: here from objects as a cluster had them, elsewhere
-/// before anything is created, or on a real cluster.
-const PAINS: [(&str, &[&str]); 30] = [
+/// Each problem, with the tests that show how it is reported: here from recorded objects, elsewhere before anything is
+/// created, or on a real cluster.
+const PROBLEMS: [(&str, &[&str]); 30] = [
     (
-        "a failed driver passes for a success",
+        "a failed driver looks like a success",
         &["a_failed_driver_is_never_a_success", "a_failed_driver_is_exit_code_1_with_its_last_exception"],
     ),
     (
-        "a driver waits and nobody says why",
+        "a driver waits and no reason is shown",
         &[
-            "a_pending_driver_says_what_rules_the_nodes_out",
-            "a_driver_that_fits_nowhere_is_told_what_the_roomiest_node_has",
+            "a_pending_driver_has_the_reasons_that_rule_nodes_out",
+            "a_driver_that_fits_nowhere_is_compared_with_the_largest_free_node",
         ],
     ),
     (
         "an image cannot be pulled",
-        &["an_image_says_why_it_cannot_be_pulled", "an_image_that_is_not_there_is_told_with_its_class_and_ends_it"],
+        &[
+            "an_image_that_cannot_be_pulled_has_a_reason",
+            "an_image_that_is_not_there_is_told_with_its_class_and_ends_it",
+        ],
     ),
     (
-        "drivers hold the room that their executors need",
+        "drivers hold the resources that their executors need",
         &[
-            "a_driver_whose_executors_find_no_room_is_told_of_gangs",
+            "a_driver_whose_executors_have_no_room_has_a_hint_on_gangs",
             "with_volcano_all_ten_end_and_no_driver_runs_in_anothers_room",
         ],
     ),
     (
         "a pod is killed for memory",
-        &["a_pod_out_of_memory_is_told_the_sum_of_its_limit", "a_driver_killed_for_memory_is_told_so"],
+        &["a_pod_out_of_memory_has_the_parts_of_its_limit", "a_driver_killed_for_memory_is_told_so"],
     ),
     (
-        "a driver may not make its executors",
-        &["a_driver_that_may_not_make_pods_is_told_which_right", "a_driver_without_rights_is_told_which"],
+        "a driver may not create its executors",
+        &["a_driver_that_may_not_create_pods_has_a_hint_on_the_right", "a_driver_without_rights_is_told_which"],
     ),
     (
         "the service account is missing",
         &[
             "a_service_account_that_is_missing_is_named_with_its_remedy",
             "a_service_account_that_is_missing_is_a_refusal",
-            "a_missing_service_account_is_told_beside_those_there_are",
+            "a_missing_service_account_has_a_hint_with_the_existing_ones",
             "a_service_account_that_is_missing_is_told_beside_those_there_are",
         ],
     ),
     (
-        "a quota is full, or wants what is not stated",
+        "a quota is full, or requires requests and limits",
         &[
-            "a_quota_that_is_full_is_told_with_its_remedy",
-            "executors_over_quota_are_told_by_the_drivers_log",
+            "a_full_quota_is_reported_with_its_remedy",
+            "executors_over_quota_are_found_in_the_drivers_log",
             "finds_many_faults_at_once_and_submit_checks_for_them_first",
         ],
     ),
     (
         "a queue is full, closed, missing, or too small",
         &[
-            "a_queue_that_is_too_small_for_ever_is_told_so",
+            "a_queue_that_will_always_be_too_small_is_reported",
             "more_than_a_queue_or_the_cluster_has_is_said",
             "a_closed_or_missing_queue_is_refused_at_once",
         ],
     ),
     (
-        "no scheduler of that name, or a gate of another's",
-        &[
-            "a_scheduler_that_is_not_there_answers_nothing",
-            "a_gate_of_kueue_is_named",
-            "a_misspelt_scheduler_is_suspected",
-        ],
+        "no scheduler of that name, or another controller's gate",
+        &["a_missing_scheduler_is_named", "a_gate_of_kueue_is_named", "a_misspelt_scheduler_is_suspected"],
     ),
     (
-        "a name is too long, or no name for a Service",
+        "a name is too long, or not a valid Service name",
         &["cuts_with_a_hash", "a_long_name_is_cut_to_what_a_service_takes_and_kept_whole_beside"],
     ),
     (
-        "executors do not find their driver",
+        "executors cannot find their driver",
         &[
-            "a_service_that_does_not_lead_to_the_driver_is_told",
-            "policies_that_keep_executors_from_the_driver_are_named",
+            "a_service_that_does_not_lead_to_the_driver_is_reported",
+            "policies_that_block_executors_are_named",
             "what_keeps_executors_from_their_driver_is_told",
             "executors_whose_drivers_service_was_deleted_are_told_so",
-            "a_driver_that_nobody_finds_is_a_matter_of_dns",
+            "a_driver_that_cannot_be_found_is_blamed_on_dns",
         ],
     ),
-    ("storage has no classes, or those of another Hadoop", &["storage_without_its_classes_is_named"]),
+    ("a storage's classes are missing, or are for another Hadoop", &["storage_without_its_classes_is_named"]),
     (
         "logs are lost",
-        &[
-            "repeats_no_line",
-            "loses_no_line_that_is_out_of_order",
-            "executors_are_counted_and_the_failed_ones_remembered",
-        ],
+        &["repeats_no_line", "loses_no_line_that_is_out_of_order", "executors_are_counted_and_failed_ones_are_kept"],
     ),
     ("a Python module is missing", &["a_missing_python_module_is_named"]),
     (
         "executors and volumes outlive their application",
         &["what_nobody_owns_is_found_and_taken_away_and_all_else_is_left"],
     ),
-    ("executors fail one after another for ever", &["executors_that_fail_one_after_another_are_counted"]),
+    ("executors keep failing", &["executors_that_fail_one_after_another_are_counted"]),
     (
         "taints and labels of nodes do not match",
         &[
@@ -113,47 +108,47 @@ const PAINS: [(&str, &[&str]); 30] = [
     (
         "a pod is evicted, preempted, or gone with its node",
         &[
-            "each_way_of_being_taken_away_is_named",
-            "an_eviction_is_told_while_it_goes_on",
+            "each_kind_of_disruption_is_named",
+            "an_eviction_is_reported_while_it_is_in_progress",
             "rush_takes_the_room_of_routine_which_is_lost_and_exceptional_waits",
         ],
     ),
-    ("a node's disk is full of what Spark spills", &["a_pod_that_fills_the_disk_is_told_so"]),
+    ("Spark's spill files fill a node's disk", &["a_pod_that_fills_the_disk_is_reported"]),
     (
         "a secret, a config map or a volume is missing",
         &[
-            "a_missing_secret_or_config_map_is_quoted_and_given_up",
-            "a_volume_that_fails_to_mount_is_told_after_a_while",
+            "a_missing_secret_or_config_map_is_named_and_given_up",
+            "a_volume_that_fails_to_mount_is_reported_after_a_while",
             "a_secret_that_is_not_there_ends_it",
-            "what_is_missing_is_told_beside_what_is_near_and_elsewhere",
+            "a_missing_object_has_hints_on_similar_names_and_other_namespaces",
             "a_name_that_is_near_or_elsewhere_is_told_to_those_who_may_see_it",
         ],
     ),
     ("a claim is not bound", &["an_unbound_claim_is_named"]),
     (
-        "settings are not applied, and nobody says so",
+        "settings are silently not applied",
         &["every_field_does_something_or_is_spoken_of", "tells_what_is_otherwise_and_not_what_the_server_added"],
     ),
-    ("an autoscaler does not come", &["an_autoscaler_is_quoted"]),
+    ("an autoscaler adds no node", &["an_autoscaler_is_quoted"]),
     (
-        "two runs of the same at a time",
+        "the same job runs twice at a time",
         &["the_same_key_is_the_same_run", "of_two_wrappers_at_the_same_second_one_runs"],
     ),
     (
-        "it hangs for days, for nothing has a deadline",
-        &["a_start_that_takes_too_long_is_an_end", "a_deadline_of_the_pod_is_named"],
+        "it hangs for days without a deadline",
+        &["a_start_that_takes_too_long_is_an_outcome", "a_deadline_of_the_pod_is_named"],
     ),
     (
-        "a driver's pod goes on when the work is done",
+        "a driver's pod keeps running after the work is done",
         &[
-            "a_sidecar_that_goes_on_is_named_and_the_drivers_own_end_counts",
-            "a_driver_that_goes_on_when_spark_has_stopped_is_told_after_a_while",
+            "a_sidecar_that_keeps_running_is_named_and_the_drivers_own_end_counts",
+            "a_driver_that_keeps_running_after_spark_stopped_is_reported_after_a_while",
             "a_process_that_goes_on_when_spark_has_stopped_is_told",
         ],
     ),
     (
-        "class, jar or script are not there, or not for this machine",
-        &["a_file_that_is_not_in_the_image_is_explained", "a_command_that_is_not_in_the_image_could_not_start"],
+        "a class, jar or script is missing, or for another architecture",
+        &["a_file_missing_from_the_image_is_explained", "a_command_that_is_not_in_the_image_could_not_start"],
     ),
     ("the folder for event logs is missing", &["a_missing_folder_for_event_logs_is_explained"]),
     (
@@ -163,24 +158,24 @@ const PAINS: [(&str, &[&str]); 30] = [
 ];
 
 #[test]
-fn each_trouble_has_its_tests() {
+fn each_problem_has_its_tests() {
     let root = env!("CARGO_MANIFEST_DIR");
     let files = ["src", "tests"].map(|folder| glob::glob(&format!("{root}/{folder}/**/*.rs")).unwrap());
     let text: String =
         files.into_iter().flatten().map(|file| std::fs::read_to_string(file.unwrap()).unwrap()).collect();
-    for (pain, tests) in PAINS {
-        assert!(!tests.is_empty(), "{pain}");
+    for (problem, tests) in PROBLEMS {
+        assert!(!tests.is_empty(), "{problem}");
         for test in tests {
             let is_test = text.split("#[test]").skip(1).any(|rest| {
                 let head = rest.lines().take(4).find(|line| line.trim_start().starts_with("fn "));
                 head.is_some_and(|head| head.trim_start().starts_with(&format!("fn {test}(")))
             });
-            assert!(is_test, "{pain}: there is no test {test}");
+            assert!(is_test, "{problem}: there is no test {test}");
         }
     }
 }
 
-/// What a look at these nodes found, with so many of their CPUs taken.
+/// The result of looking up the nodes, with this many CPUs of each requested by pods.
 fn seen_nodes(taken: &str) -> LookupResult {
     let all = nodes();
     let used = Amounts::of_list(&json!({"cpu": taken}));
@@ -192,7 +187,7 @@ fn wait_of(observed: &Observed, now: Timestamp) -> Waiting {
     let limits = Limits::at(now);
     match State::of(observed, &limits).status {
         Status::Waiting(waiting) => waiting,
-        other => panic!("it does not wait: {other:?}"),
+        other => panic!("not waiting: {other:?}"),
     }
 }
 
@@ -220,7 +215,7 @@ fn a_failed_driver_is_never_a_success() {
 }
 
 #[test]
-fn a_pending_driver_says_what_rules_the_nodes_out() {
+fn a_pending_driver_has_the_reasons_that_rule_nodes_out() {
     let (observed, now) = recorded("unschedulable");
     let wait = wait_of(&observed, now);
     assert_eq!(wait.message, "no node of 2 fits: 2 Insufficient cpu");
@@ -234,7 +229,7 @@ fn a_pending_driver_says_what_rules_the_nodes_out() {
 }
 
 #[test]
-fn a_driver_that_fits_nowhere_is_told_what_the_roomiest_node_has() {
+fn a_driver_that_fits_nowhere_is_compared_with_the_largest_free_node() {
     let (mut observed, now) = recorded("unschedulable");
     observed.evidence.take(seen_nodes("0"));
     let hint = wait_of(&observed, now).hint.unwrap();
@@ -251,11 +246,11 @@ fn a_driver_that_fits_nowhere_is_told_what_the_roomiest_node_has() {
 }
 
 #[test]
-fn an_image_says_why_it_cannot_be_pulled() {
+fn an_image_that_cannot_be_pulled_has_a_reason() {
     let (mut observed, now) = recorded("noimage");
     assert_eq!(wait_of(&observed, now).message, "image no.such/image:1 cannot be pulled: there is no such image");
     for event in observed.events.values_mut() {
-        event.message = event.message.take().map(|said| said.replace("not found", "unauthorized"));
+        event.message = event.message.take().map(|message| message.replace("not found", "unauthorized"));
     }
     assert!(wait_of(&observed, now).hint.unwrap().ends_with("; the pod gives no secret"));
     let given = json!([{"name": "hub"}, {"name": "own"}]);
@@ -277,7 +272,7 @@ fn an_image_says_why_it_cannot_be_pulled() {
         let message = wait_of(&observed, now).message;
         assert!(message.ends_with(&format!(" cannot be pulled: {class}")), "{name}: {message}");
     }
-    // Docker Hub's own words.
+    // Docker Hub's own wording.
     let limited = "429 Too Many Requests - toomanyrequests: You have reached your pull rate limit";
     let wait = waiting(&waiting_container("ErrImagePull", limited), 5);
     assert_eq!(wait.message, "image spark:4.1 cannot be pulled: the registry limits the rate of pulls");
@@ -287,7 +282,7 @@ fn an_image_says_why_it_cannot_be_pulled() {
 }
 
 #[test]
-fn a_driver_whose_executors_find_no_room_is_told_of_gangs() {
+fn a_driver_whose_executors_have_no_room_has_a_hint_on_gangs() {
     let (mut observed, now) = recorded("starved");
     let hint = |observed: &Observed, now| State::of(observed, &Limits::at(now)).executors.hint;
     let at_once = observed.executors.values().next().unwrap().metadata.creation_timestamp.clone().unwrap().0;
@@ -300,7 +295,7 @@ fn a_driver_whose_executors_find_no_room_is_told_of_gangs() {
 }
 
 #[test]
-fn a_pod_out_of_memory_is_told_the_sum_of_its_limit() {
+fn a_pod_out_of_memory_has_the_parts_of_its_limit() {
     let (mut observed, now) = recorded("oom");
     let state = |observed: &Observed| State::of(observed, &Limits::at(now));
     let last = state(&observed).executors.last_failure.unwrap();
@@ -328,7 +323,7 @@ fn a_service_account_that_is_missing_is_named_with_its_remedy() {
 }
 
 #[test]
-fn a_quota_that_is_full_is_told_with_its_remedy() {
+fn a_full_quota_is_reported_with_its_remedy() {
     let (observed, now) = recorded("quota");
     let wait = wait_of(&observed, now);
     assert!(wait.message.contains("exceeded quota: team, requested: pods=1, used: pods=0"), "{}", wait.message);
@@ -338,7 +333,7 @@ fn a_quota_that_is_full_is_told_with_its_remedy() {
 }
 
 #[test]
-fn a_queue_that_is_too_small_for_ever_is_told_so() {
+fn a_queue_that_will_always_be_too_small_is_reported() {
     let (observed, now) = recorded("queue");
     let wait = wait_of(&observed, now);
     assert_eq!(wait.reason, Reason::PodGroup);
@@ -349,7 +344,7 @@ fn a_queue_that_is_too_small_for_ever_is_told_so() {
 }
 
 #[test]
-fn a_driver_that_may_not_make_pods_is_told_which_right() {
+fn a_driver_that_may_not_create_pods_has_a_hint_on_the_right() {
     let log = "io.fabric8.kubernetes.client.KubernetesClientException: Failure executing: POST at: https://kubernetes.default.svc/api/v1/namespaces/jobs/pods. \
         Message: pods is forbidden: User \"system:serviceaccount:jobs:default\" cannot create resource \"pods\" in API group \"\" in the namespace \"jobs\".";
     assert!(hint_of(log).starts_with("the driver's service account jobs:default may not create pods"));
@@ -361,7 +356,7 @@ fn a_driver_that_may_not_make_pods_is_told_which_right() {
 }
 
 #[test]
-fn executors_over_quota_are_told_by_the_drivers_log() {
+fn executors_over_quota_are_found_in_the_drivers_log() {
     let log =
         "Message: pods \"pi-exec-1\" is forbidden: exceeded quota: team-a, requested: limits.cpu=1, used: limits.cpu=4";
     assert!(hint_of(log).starts_with("quota team-a has no room for the executors"));
@@ -369,7 +364,7 @@ fn executors_over_quota_are_told_by_the_drivers_log() {
 }
 
 #[test]
-fn a_scheduler_that_is_not_there_answers_nothing() {
+fn a_missing_scheduler_is_named() {
     let (observed, now) = recorded("noscheduler");
     let wait = wait_of(&observed, now);
     assert_eq!((wait.reason, wait.message.as_str()), (Reason::NoScheduler, "no scheduler `volcan` has answered"));
@@ -385,7 +380,7 @@ fn a_gate_of_kueue_is_named() {
 }
 
 #[test]
-fn a_driver_that_nobody_finds_is_a_matter_of_dns() {
+fn a_driver_that_cannot_be_found_is_blamed_on_dns() {
     assert!(hint_of("java.net.UnknownHostException: pi-driver-svc.jobs.svc").contains("DNS"));
 }
 
@@ -406,7 +401,7 @@ fn a_missing_python_module_is_named() {
 }
 
 #[test]
-fn an_image_without_the_programs_interpreter_is_told() {
+fn an_image_without_the_programs_interpreter_is_reported() {
     let of_java_17 = "java.io.IOException: Cannot run program \"Rscript\": error=2, No such file or directory";
     assert!(hint_of(of_java_17).starts_with("program Rscript is not there: take an image"));
     let of_java_25 = "Cannot run program \"python3.9\": Exec failed, error: 2 (No such file or directory) ";
@@ -419,14 +414,14 @@ fn an_image_without_the_programs_interpreter_is_told() {
 fn executors_that_fail_one_after_another_are_counted() {
     let (mut observed, now) = recorded("crashes");
     let limits = Limits::at(now);
-    let told = |observed: &Observed| State::of(observed, &limits).executors.hint.unwrap();
-    assert!(told(&observed).starts_with("6 of 6 executors failed with exit code 1"), "{}", told(&observed));
-    // Spark deletes them; that they are deleted is heard twice.
+    let hint = |observed: &Observed| State::of(observed, &limits).executors.hint.unwrap();
+    assert!(hint(&observed).starts_with("6 of 6 executors failed with exit code 1"), "{}", hint(&observed));
+    // Spark deletes them; their deletion is reported twice.
     for executor in observed.executors.clone().into_values() {
         observed.delete_pod(executor.clone());
         observed.delete_pod(executor);
     }
-    assert!(told(&observed).starts_with("6 of 6 executors failed with exit code 1"), "{}", told(&observed));
+    assert!(hint(&observed).starts_with("6 of 6 executors failed with exit code 1"), "{}", hint(&observed));
 }
 
 #[test]
@@ -447,7 +442,7 @@ fn taints_and_labels_have_their_hints() {
 }
 
 #[test]
-fn each_way_of_being_taken_away_is_named() {
+fn each_kind_of_disruption_is_named() {
     let ways = [
         ("preempted", "preempted by work of a higher priority: default-scheduler: preempting to accommodate"),
         ("evicted", "evicted (node drained, or moved by an autoscaler): Eviction API: evicting"),
@@ -467,7 +462,7 @@ fn each_way_of_being_taken_away_is_named() {
 }
 
 #[test]
-fn an_eviction_is_told_while_it_goes_on() {
+fn an_eviction_is_reported_while_it_is_in_progress() {
     let State { status, .. } = state("evicted");
     let (Status::Running | Status::Stopping(_)) = &status else { panic!("{status:?}") };
     let (mut observed, now) = recorded("evicted");
@@ -479,7 +474,7 @@ fn an_eviction_is_told_while_it_goes_on() {
 }
 
 #[test]
-fn a_pod_that_fills_the_disk_is_told_so() {
+fn a_pod_that_fills_the_disk_is_reported() {
     let outcome = end_of("disk");
     assert_eq!(outcome.ending, Ending::Lost);
     assert!(outcome.message.starts_with("Evicted: Pod ephemeral local storage usage exceeds"), "{}", outcome.message);
@@ -487,7 +482,7 @@ fn a_pod_that_fills_the_disk_is_told_so() {
 }
 
 #[test]
-fn a_sidecar_that_goes_on_is_named_and_the_drivers_own_end_counts() {
+fn a_sidecar_that_keeps_running_is_named_and_the_drivers_own_end_counts() {
     let outcome = end_of("sidecar");
     assert_eq!((outcome.ending, outcome.driver_exit_code), (Ending::Succeeded, Some(0)));
     assert!(outcome.hint.unwrap().contains("istio-proxy"));
@@ -501,7 +496,7 @@ fn a_command_that_is_not_in_the_image_could_not_start() {
 }
 
 #[test]
-fn a_missing_secret_or_config_map_is_quoted_and_given_up() {
+fn a_missing_secret_or_config_map_is_named_and_given_up() {
     let (observed, now) = recorded("nosecret");
     assert_eq!(wait_of(&observed, now).message, "secret \"db-creds\" not found");
     let given_up = recorded::state_at("nosecret", now + SignedDuration::from_secs(200)).outcome().unwrap().clone();
@@ -510,7 +505,7 @@ fn a_missing_secret_or_config_map_is_quoted_and_given_up() {
 }
 
 #[test]
-fn a_volume_that_fails_to_mount_is_told_after_a_while() {
+fn a_volume_that_fails_to_mount_is_reported_after_a_while() {
     let (observed, now) = recorded("novolume");
     let wait = wait_of(&observed, now);
     assert_eq!(wait.reason, Reason::Volume);
@@ -558,7 +553,7 @@ fn an_autoscaler_is_quoted() {
 }
 
 #[test]
-fn a_start_that_takes_too_long_is_an_end() {
+fn a_start_that_takes_too_long_is_an_outcome() {
     let limits = Limits { start_timeout: Some(Duration::from_secs(60)), ..after(61) };
     let state = State::of(&seen(unscheduled("0/1 nodes are available: 1 Insufficient cpu.")), &limits);
     assert_eq!(state.outcome().unwrap().ending, Ending::CouldNotStart);
@@ -576,7 +571,7 @@ fn a_deadline_of_the_pod_is_named() {
 }
 
 #[test]
-fn a_file_that_is_not_in_the_image_is_explained() {
+fn a_file_missing_from_the_image_is_explained() {
     assert!(hint_of("python3: can't open file '/app.py': [Errno 2]").contains("a path inside the image"));
     assert!(hint_of("Error: Failed to load class org.example.Main.").contains("mainClass"));
     assert!(end_of("exit126").hint.unwrap().contains("Spark image"));
@@ -607,12 +602,12 @@ fn a_user_that_may_not_be_root_is_explained() {
 }
 
 #[test]
-fn a_heap_that_is_too_small_is_told_from_a_killed_container() {
+fn a_full_heap_is_distinguished_from_a_killed_container() {
     assert!(hint_of("java.lang.OutOfMemoryError: Java heap space").contains("heap"));
     assert!(end_of("exit52").hint.unwrap().contains("raise driver.memory"));
 }
 
 #[test]
-fn a_log_that_says_nothing_known_has_no_hint() {
+fn an_unknown_log_has_no_hint() {
     assert_eq!(log_hint("INFO all is well"), None);
 }

@@ -1,4 +1,4 @@
-//! Objects as a real cluster had them: Kubernetes 1.34 with Volcano. Left out is what has no bearing.
+//! Objects recorded from a real cluster (Kubernetes 1.34 with Volcano), without the fields that do not matter here.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::*;
 
-/// All lines of a recording: the time, then an object on each.
+/// All lines of a recording: first the time, then one object per line.
 fn lines(name: &str) -> Vec<Value> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/state/tests/recorded");
     let text = std::fs::read_to_string(folder.join(format!("{name}.jsonl"))).unwrap();
@@ -20,7 +20,7 @@ pub fn objects(name: &str) -> (Vec<Value>, Timestamp) {
     (lines, now)
 }
 
-/// Takes in an object as a watch would bring it.
+/// Records an object as if a watch had sent it.
 pub fn take(observed: &mut Observed, object: &Value) {
     let name = || object["metadata"]["name"].as_str().unwrap().to_owned();
     match object["kind"].as_str().unwrap() {
@@ -32,11 +32,11 @@ pub fn take(observed: &mut Observed, object: &Value) {
         }
         "PodGroup" => observed.pod_group = Some(object.clone()),
         "Queue" => observed.queue = Some(object.clone()),
-        other => panic!("a {other}"),
+        other => panic!("unexpected kind {other}"),
     }
 }
 
-/// What was to be seen, and when.
+/// The recorded objects, and the time of the recording.
 pub fn recorded(name: &str) -> (Observed, Timestamp) {
     let (objects, now) = objects(name);
     let mut observed = Observed::default();
