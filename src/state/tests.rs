@@ -12,7 +12,7 @@ mod any_order;
 mod executor_shortage;
 mod lingering;
 mod missing;
-mod pains;
+mod problems;
 mod reachability;
 mod recorded;
 
