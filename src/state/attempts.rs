@@ -109,8 +109,8 @@ impl Attempt {
             (numbers, all) if lost == 0 && numbers.len() == all && all <= MOST_NUMBERS => {
                 format!("attempts {}: their pods are", numbers.join(", "))
             }
-            (_, 1) => "a driver more: its pod is".into(),
-            (_, all) => format!("{all} drivers more: their pods are"),
+            (_, 1) => "1 more driver: its pod is".into(),
+            (_, all) => format!("{all} more drivers: their pods are"),
         };
         let part = |count: usize, one: &str, more: &str| match count {
             0 => None,
@@ -344,13 +344,13 @@ fn ended(condition: &JobCondition, succeeded: bool, observed: &Observed, limits:
     }
     if condition.reason.as_deref() == Some("DeadlineExceeded") {
         let why = message().unwrap_or_default();
-        return Status::Ended(Outcome::plain(Ending::Failed, &format!("its time is over: {why}")));
+        return Status::Ended(Outcome::plain(Ending::Failed, &format!("deadline exceeded: {why}")));
     }
-    let why = message().unwrap_or_else(|| "nothing says why".into());
+    let why = message().unwrap_or_else(|| "no reason given".into());
     if condition.reason.as_deref() == Some("PodFailurePolicy") && why.contains(LOSS_LIMIT) {
         let last = Attempt::of(observed).and_then(|attempt| attempt.earlier.last().map(|last| last.reason.clone()));
         let last = last.map(|last| format!(", the last time: {last}")).unwrap_or_default();
-        let hint = format!("exit code {TERMINATED} is taken for a loss: does the application itself end with it?");
+        let hint = format!("exit code {TERMINATED} counts as a loss: does the application itself exit with it?");
         let outcome = Outcome::plain(Ending::Failed, &format!("its driver was lost {LOSSES} times{last}"));
         return Status::Ended(Outcome { hint: Some(hint), ..outcome });
     }
@@ -375,7 +375,7 @@ fn with_attempt(outcome: Outcome, observed: &Observed) -> Outcome {
 fn suspended() -> Waiting {
     Waiting {
         reason: Reason::Suspended,
-        message: "its Job is suspended, by somebody or by a queue".into(),
+        message: "its Job is suspended, by a user or a queue".into(),
         hint: scheduler::all().find_map(Rules::suspended_hint).map(str::to_owned),
         since: None,
     }
@@ -395,7 +395,7 @@ fn between(outcome: &Outcome, driver: &Pod, job: &Job, observed: &Observed) -> W
         reason: Reason::Retry,
         message: format!("{words} {ended}: {}", outcome.message),
         hint: (!is_last)
-            .then(|| "the Job controller makes the next driver after 10 s, then twice as long each time".into()),
+            .then(|| "the Job controller creates the next driver after 10 s, and doubles the delay each time".into()),
         since: None,
     }
 }
@@ -406,7 +406,7 @@ fn without_pod(job: &Job, observed: &Observed, limits: &Limits) -> Status {
     let of_job = observed.events.values().filter(|event| event.involved_object.uid.as_deref() == uid);
     let refused = of_job.filter(|event| event.reason.as_deref() == Some("FailedCreate"));
     let Some(event) = refused.max_by_key(|event| waiting::event_time(event)) else {
-        return Status::Starting("the Job controller makes its pod".into());
+        return Status::Starting("the Job controller is creating its pod".into());
     };
     let refusal = event.message.as_deref().unwrap_or_default();
     // Kubernetes' event recorder adds this prefix to events that differ only in a pod's name.

@@ -140,7 +140,7 @@ pub(super) fn claims(evidence: &Evidence) -> Option<String> {
         };
         let classes = claims.classes.as_ref()?;
         let existing =
-            if classes.is_empty() { "there are none".into() } else { format!("there is: {}", classes.join(", ")) };
+            if classes.is_empty() { "there are none".into() } else { format!("available: {}", classes.join(", ")) };
         let is_pending = claim.pointer("/status/phase").and_then(Value::as_str) == Some("Pending");
         match claim.pointer("/spec/storageClassName").and_then(Value::as_str).filter(|_| is_pending) {
             Some(class) if !class.is_empty() && !classes.iter().any(|known| known == class) => Some(format!(

@@ -48,7 +48,7 @@ pub(super) fn failure(pod: &Pod, settings: Option<&Conf>) -> Option<ExecutorFail
     let hint = match end.exit_code {
         52 => Some(memory::heap_full(pod, Role::Executor, settings)),
         56 => Some(
-            "its heartbeats were lost: long collections of garbage (raise executor.memory), or an overloaded driver"
+            "its heartbeats were lost: long garbage collections (raise executor.memory), or an overloaded driver"
                 .into(),
         ),
         _ if container::lacks_memory(pod, Role::Executor) => Some(memory::killed(pod, Role::Executor, settings)),

@@ -139,7 +139,7 @@ fn repeated(failures: &[ExecutorFailure], main: &ExecutorFailure, running: usize
     let alike = failures.iter().filter(|failure| failure.exit_code == main.exit_code).count();
     let code = main.exit_code.map(|code| format!(" with exit code {code}")).unwrap_or_default();
     Some(format!(
-        "{alike} of {} executors failed{code}: the cause is in their logs, or in the driver's service and DNS if they end within seconds; spark.executor.maxNumFailures bounds it",
+        "{alike} of {} executors failed{code}: the cause is in their logs, or in the driver's service and DNS if they end within seconds; spark.executor.maxNumFailures limits the number of failures",
         failures.len()
     ))
 }

@@ -17,7 +17,7 @@ const LOOKS: [Duration; 3] = [Duration::from_secs(60), Duration::from_secs(300),
 /// Description of such a driver.
 pub const LINGERS: &str = "Spark has stopped, but the driver's process is still running";
 /// What to do about it.
-pub const LINGERS_HINT: &str = "a thread that is no daemon keeps it (a pool, a timer, a server), or the program does more after spark.stop(): \
+pub const LINGERS_HINT: &str = "a non-daemon thread keeps it alive (a pool, a timer, a server), or the program continues after spark.stop(): \
      end it with System.exit, in Python with os._exit, or delete the application";
 
 /// When Spark stopped in a driver that is still running.

@@ -77,11 +77,11 @@ impl Alternatives {
         if *kind == Kind::ServiceAccount && !self.names.is_empty() {
             let left_out = self.names.len().saturating_sub(MOST);
             let more = if left_out > 0 { format!(" and {left_out} more") } else { String::new() };
-            parts.push(format!("there is: {}{more}", self.names[..self.names.len() - left_out].join(", ")));
+            parts.push(format!("available: {}{more}", self.names[..self.names.len() - left_out].join(", ")));
         }
         if !self.namespaces.is_empty() {
             let namespaces = &self.namespaces[..self.namespaces.len().min(MOST)];
-            parts.push(format!("one of that name is in namespace {}", namespaces.join(", ")));
+            parts.push(format!("one with this name exists in namespace {}", namespaces.join(", ")));
         }
         if let Some(near) = nearest(name, self.names.iter().map(String::as_str)) {
             parts.push(format!("did you mean `{near}`?"));

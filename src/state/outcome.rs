@@ -95,8 +95,8 @@ impl Outcome {
     /// The outcome if the watch ended for good while the application may still have been running.
     pub fn lost_track(why: &str) -> Outcome {
         Outcome {
-            hint: Some("the application may still run: look before it is submitted again".into()),
-            ..Outcome::plain(Ending::Unknown, &format!("it cannot be followed any more: {why}"))
+            hint: Some("the application may still be running: check before submitting it again".into()),
+            ..Outcome::plain(Ending::Unknown, &format!("it can no longer be followed: {why}"))
         }
     }
 
@@ -197,9 +197,7 @@ impl Outcome {
         match gone {
             Gone::Seen => Outcome::plain(Ending::Lost, deleted()),
             Gone::Missed => Outcome {
-                hint: Some(
-                    "its end fell into a time without connection; its output may say whether it was done".into(),
-                ),
+                hint: Some("it ended while there was no connection; its output may show whether it finished".into()),
                 ..Outcome::plain(Ending::Unknown, "the driver's pod is gone, and its end was not seen")
             },
         }
@@ -217,12 +215,12 @@ fn observed_end(driver: &Pod) -> bool {
 /// The message for a pod that exceeded its deadline. It is killed with 137, as one without enough memory.
 fn overdue(pod: &Pod) -> Option<String> {
     let why = pod_reason(pod).filter(|reason| reason.starts_with("DeadlineExceeded"))?;
-    Some(format!("its time is over: {why}"))
+    Some(format!("deadline exceeded: {why}"))
 }
 
 fn disk_hint(why: &str) -> Option<String> {
     why.contains("ephemeral").then(|| {
-        "what Spark spills filled the node's disk: request ephemeral-storage, or mount a volume named spark-local-dir-…".into()
+        "Spark's spill files filled the node's disk: request ephemeral-storage, or mount a volume named spark-local-dir-…".into()
     })
 }
 
@@ -236,7 +234,7 @@ fn eviction_event(observed: &Observed) -> Option<String> {
 
 fn failure(code: i32, oom: bool) -> String {
     match (oom, exit_code_meaning(code)) {
-        (true, _) => format!("the driver was killed for memory (OOMKilled, exit code {code})"),
+        (true, _) => format!("the driver ran out of memory (OOMKilled, exit code {code})"),
         (false, Some(meaning)) => format!("the driver exited with code {code}: {meaning}"),
         (false, None) => format!("the driver exited with code {code}"),
     }
@@ -248,7 +246,7 @@ fn failure_hint(driver: &Pod, code: i32, settings: Option<&Conf>) -> Option<Stri
         _ if container::lacks_memory(driver, Role::Driver) => {
             return Some(memory::killed(driver, Role::Driver, settings));
         }
-        101 => "local:/// is a path inside the image: is the jar there, and mainClass in it?",
+        101 => "local:/// is a path inside the image: is the jar there, and does it contain mainClass?",
         126 | 127 => "is this a Spark image, with Spark's own entrypoint?",
         _ => return None,
     };

@@ -13,8 +13,8 @@ pub(super) fn disruption(pod: &Pod) -> Option<String> {
     let condition = scheduling::condition(pod, "DisruptionTarget").filter(|condition| condition.status == "True");
     if let Some(condition) = condition {
         let what = match condition.reason.as_deref() {
-            Some("PreemptionByScheduler") => "preempted by work of a higher priority",
-            Some("DeletionByTaintManager") => "driven off its node by a taint",
+            Some("PreemptionByScheduler") => "preempted by higher-priority work",
+            Some("DeletionByTaintManager") => "evicted by a taint on its node",
             Some("EvictionByEvictionAPI") => "evicted (node drained, or moved by an autoscaler)",
             Some("DeletionByPodGC") => "its node is gone",
             Some("TerminationByKubelet") => "ended by its node (pressure, or shutdown)",

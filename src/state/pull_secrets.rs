@@ -19,14 +19,19 @@ pub(super) fn pull_secrets(pod: &Pod, observed: &Observed) -> String {
     };
     let missing: Vec<&str> = given.iter().filter(is_missing).copied().collect();
     let mut text = match (given.is_empty(), missing.is_empty()) {
-        (true, _) => "the pod gives no secret".to_owned(),
-        (false, true) => format!("the pod gives {}", given.join(", ")),
-        (false, false) => format!("the pod gives {}, of which {} is not there", given.join(", "), missing.join(", ")),
+        (true, _) => "the pod refers to no registry secret".to_owned(),
+        (false, true) => format!("the pod refers to {}", given.join(", ")),
+        (false, false) => format!(
+            "the pod refers to {}, but {} {}",
+            given.join(", "),
+            missing.join(", "),
+            if missing.len() == 1 { "does not exist" } else { "do not exist" }
+        ),
     };
     let others: Vec<&str> =
         there.into_iter().flatten().map(String::as_str).filter(|name| !given.contains(name)).collect();
     if !others.is_empty() {
-        text.push_str(&format!("; there is also {}", others.join(", ")));
+        text.push_str(&format!("; also available: {}", others.join(", ")));
     }
     text
 }

@@ -49,9 +49,9 @@ pub(super) fn cut_off(driver: &Pod, executor: &Pod, reachability: &Reachability)
 
 fn service_problem(of_driver: &DriverService, driver: &Pod) -> Option<String> {
     let name = &of_driver.name;
-    let problem = |what: String| Some(format!("executors do not find their driver: {what}"));
+    let problem = |what: String| Some(format!("executors cannot find their driver: {what}"));
     let Some(service) = &of_driver.service else {
-        return problem(format!("its Service {name} is not there: was it deleted? Submit the application again"));
+        return problem(format!("its Service {name} does not exist: if it was deleted, submit the application again"));
     };
     let wants = service.pointer("/spec/selector").and_then(Value::as_object);
     for (key, wanted) in wants.into_iter().flatten() {
@@ -71,14 +71,14 @@ fn service_problem(of_driver: &DriverService, driver: &Pod) -> Option<String> {
     let mut of_driver = endpoints.filter(|endpoint| items(&endpoint["addresses"]).any(|one| one == address)).peekable();
     if of_driver.peek().is_none() {
         return problem(format!(
-            "its Service {name} has no endpoint at the driver's address {address}: EndpointSlices are made by a controller of the cluster, whose administrator can tell more"
+            "its Service {name} has no endpoint at the driver's address {address}: the cluster should create EndpointSlices for it: ask the cluster's administrator"
         ));
     }
     // By the API's definition an absent condition counts as ready.
     match of_driver.any(|endpoint| endpoint["conditions"]["ready"] != false) {
         true => None,
         false => problem(format!(
-            "its Service {name} does not give the address of a pod that is not ready, and the driver's is not{}: see its readiness probes and gates",
+            "its Service {name} leaves out pods that are not ready, and the driver's pod is not ready{}: see its readiness probes and gates",
             unready(driver)
         )),
     }
@@ -100,11 +100,11 @@ fn policies(driver: &Pod, executor: &Pod, all: &[Value], by_name: bool) -> Optio
         let shut: Vec<String> = ports.iter().filter(|port| is_shut(port)).map(|port| port.number.to_string()).collect();
         if !selecting.is_empty() && !shut.is_empty() {
             return Some(format!(
-                "executors do not reach their driver: {} no executor {} its port {}",
-                lets(&selecting),
+                "executors cannot reach their driver: {} {} port {}",
+                allow(&selecting),
                 match direction {
-                    Direction::Ingress => "in to",
-                    Direction::Egress => "out to",
+                    Direction::Ingress => "no ingress from executors to its",
+                    Direction::Egress => "executors no egress to its",
                 },
                 shut.join(", "),
             ));
@@ -115,18 +115,18 @@ fn policies(driver: &Pod, executor: &Pod, all: &[Value], by_name: bool) -> Optio
     let is_shut = !selecting.iter().any(|policy| allows(policy, Direction::Egress, &dns, None));
     (by_name && !selecting.is_empty() && is_shut).then(|| {
         format!(
-            "executors do not find their driver: {} no executor out to the cluster's DNS (port 53 of UDP)",
-            lets(&selecting)
+            "executors cannot find their driver: {} executors no egress to the cluster's DNS (UDP port 53)",
+            allow(&selecting)
         )
     })
 }
 
-/// `NetworkPolicy a lets`.
-fn lets(policies: &[&Value]) -> String {
+/// `NetworkPolicy a allows`.
+fn allow(policies: &[&Value]) -> String {
     let names: Vec<&str> = policies.iter().filter_map(|policy| policy["metadata"]["name"].as_str()).collect();
     match names.len() {
-        1 => format!("NetworkPolicy {} lets", names[0]),
-        _ => format!("NetworkPolicies {} let", names.join(", ")),
+        1 => format!("NetworkPolicy {} allows", names[0]),
+        _ => format!("NetworkPolicies {} allow", names.join(", ")),
     }
 }
 

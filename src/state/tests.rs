@@ -145,7 +145,7 @@ fn a_preempted_driver_is_lost_and_the_message_has_the_cause() {
     conditions.push(serde_json::from_value(condition).unwrap());
     let outcome = outcome(&seen(pod));
     assert_eq!((outcome.ending, outcome.driver_exit_code), (Ending::Lost, Some(143)));
-    assert!(outcome.message.starts_with("preempted by work of a higher priority: volcano"));
+    assert!(outcome.message.starts_with("preempted by higher-priority work: volcano"));
 }
 
 #[test]
@@ -364,7 +364,7 @@ fn the_main_failure_is_not_the_last_executor_that_found_no_driver() {
     let outcome = Outcome::plain(Ending::Failed, "").with_hint_of(Some(log), &executors, None);
     assert!(outcome.hint.unwrap().contains("raise executor.memoryOverhead"));
     let outcome = Outcome::plain(Ending::Failed, "").with_hint_of(Some(log), &Executors::default(), None);
-    assert!(outcome.hint.unwrap().starts_with("executors failed again and again"));
+    assert!(outcome.hint.unwrap().starts_with("executors kept failing"));
 }
 
 #[test]
@@ -445,7 +445,7 @@ fn a_failed_attempt_is_not_the_end() {
     let waiting = waiting(&of_job(json!({}), vec![attempt(1, ended(3, "Error"))]), 60);
     assert_eq!(waiting.reason, Reason::Retry);
     assert_eq!(waiting.message, "attempt 1 of 3 failed: the driver exited with code 3");
-    assert!(waiting.hint.unwrap().contains("makes the next driver"));
+    assert!(waiting.hint.unwrap().contains("creates the next driver"));
 }
 
 #[test]
@@ -494,10 +494,10 @@ fn drivers_whose_pods_are_gone_are_counted_from_later_pods_annotations() {
     let between = seen(vec![annotated(attempt(1, ended(3, "Error")), 0, 0), annotated(attempt(3, running()), 2, 1)]);
     assert_eq!((between.number, between.earlier[0].number), (3, Some(1)));
     assert_eq!(between.gone, Count { failed: 1, succeeded: 0, lost: 1 });
-    let words = "2 drivers more: their pods are gone; the Job counted 1 failure and 1 loss";
+    let words = "2 more drivers: their pods are gone; the Job counted 1 failure and 1 loss";
     assert_eq!(between.describe_gone().as_deref(), Some(words));
     let lost = seen(vec![annotated(attempt(2, running()), 0, 1)]);
-    let words = "a driver more: its pod is gone; the Job counted 1 loss";
+    let words = "1 more driver: its pod is gone; the Job counted 1 loss";
     assert_eq!((lost.number, lost.describe_gone().as_deref()), (1, Some(words)));
     let none = seen(vec![annotated(attempt(1, ended(3, "Error")), 0, 0), annotated(attempt(2, running()), 1, 0)]);
     assert_eq!((none.number, none.describe_gone()), (2, None));
@@ -517,7 +517,7 @@ fn without_annotations_the_jobs_status_counts_pods_that_are_gone() {
     let one_left = seen(counted, vec![attempt(1, ended(3, "Error")), running]);
     assert_eq!((one_left.number, one_left.earlier[0].number), (6, None));
     assert_eq!(one_left.gone, Count { failed: 3, succeeded: 1, lost: 0 });
-    let words = "4 drivers more: their pods are gone; the Job counted 3 failures and 1 success";
+    let words = "4 more drivers: their pods are gone; the Job counted 3 failures and 1 success";
     assert_eq!(one_left.describe_gone().as_deref(), Some(words));
     // The end of the latest driver is not an earlier one, whether the Job has counted it or not.
     let mut failed = attempt(1, ended(3, "Error"));

@@ -147,7 +147,7 @@ fn with_autoscaler(waiting: Waiting, observed: &Observed) -> Waiting {
     };
     let message = event.message.as_deref().unwrap_or_default();
     let hint = match event.reason.as_deref() {
-        Some("NotTriggerScaleUp") => format!("the autoscaler adds no node for it: {message}"),
+        Some("NotTriggerScaleUp") => format!("the autoscaler is not adding a node: {message}"),
         _ => format!("a node is being added: {message}"),
     };
     Waiting { hint: Some(hint), ..waiting }
@@ -183,11 +183,11 @@ fn no_scheduler(driver: &Pod, observed: &Observed, limits: &Limits) -> Option<Wa
     let name = driver.spec.as_ref().and_then(|spec| spec.scheduler_name.as_deref()).unwrap_or("default-scheduler");
     Some(Waiting {
         reason: Reason::NoScheduler,
-        message: format!("no scheduler `{name}` has answered"),
+        message: format!("no response from scheduler `{name}`"),
         hint: Some(match nearest(name, scheduler::pods_names()).filter(|word| *word != name) {
             Some(word) => format!("did you mean `{word}`? It is the job file's batchScheduler or schedulerName"),
             None => format!(
-                "is `{name}` installed, and is that its name? It is the job file's batchScheduler or schedulerName"
+                "check that `{name}` is installed and spelled correctly: it is the job file's batchScheduler or schedulerName"
             ),
         }),
         since: Some(created),
@@ -268,7 +268,7 @@ fn config_problem(driver: &Pod, waiting: &ContainerStateWaiting, observed: &Obse
         || message.contains("non-root policy")
         || message.contains("non-numeric user")
     {
-        Some("the image's user breaks the pod's security context: set runAsUser to a number that is not 0")
+        Some("the image's user violates the pod's security context: set runAsUser to a number that is not 0")
     } else {
         None
     };
@@ -290,13 +290,13 @@ fn node_problem(driver: &Pod, observed: &Observed, limits: &Limits) -> Option<Wa
     let message = event.message.clone().unwrap_or_default();
     let (reason, hint) = match event.reason.as_deref() {
         Some("FailedCreatePodSandBox") => {
-            (Reason::Sandbox, Some("the node's network or container runtime fails: ask its administrator"))
+            (Reason::Sandbox, Some("the node's network or container runtime fails: ask the cluster's administrator"))
         }
         _ if message.contains("not found") => {
             (Reason::Volume, Some("what the volume refers to must exist in the application's own namespace"))
         }
         _ if message.contains("Multi-Attach") => {
-            (Reason::Volume, Some("another pod on another node has the volume: wait for its end, or use ReadWriteMany"))
+            (Reason::Volume, Some("a pod on another node uses the volume: wait until it ends, or use ReadWriteMany"))
         }
         _ => (Reason::Volume, None),
     };

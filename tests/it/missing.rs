@@ -24,7 +24,7 @@ fn a_name_that_is_near_or_elsewhere_is_told_to_those_who_may_see_it() {
     let secret = json!({"envSecretKeyRefs": {"PASSWORD": {"name": "db-creds", "key": "password"}}});
     let secret = job_with(&ns, "secret", "true", &secret);
     let run = ns.sparkctl().arg("submit").arg(&secret).args(["--image-pull-timeout", "3s"]).assert();
-    let elsewhere = format!("one of that name is in namespace {}; did you mean `db-cred`?", other.name);
+    let elsewhere = format!("one with this name exists in namespace {}; did you mean `db-cred`?", other.name);
     run.code(4).stderr(contains(elsewhere));
     ns.sparkctl().args(["describe", "secret"]).assert().code(0).stdout(contains("did you mean `db-cred`?"));
 
@@ -52,7 +52,7 @@ fn with_account(ns: &Namespace, name: &str, policy: &Value) -> PathBuf {
 #[test]
 fn a_service_account_that_is_missing_is_told_beside_those_there_are() {
     let ns = Namespace::new("account");
-    let told = "there is: default, yippee-spark; did you mean `yippee-spark`?";
+    let told = "available: default, yippee-spark; did you mean `yippee-spark`?";
     // The namespace's own account is made a moment after it.
     ns.wait_for("the account `default`", || cluster().api.get(&format!("{}/default", ns.core("serviceaccounts"))).ok());
     let once = with_account(&ns, "once", &json!({"type": "Never"}));

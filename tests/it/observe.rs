@@ -263,7 +263,7 @@ fn a_driver_killed_for_memory_is_told_so() {
     let job = job_with(&ns, "oom", "a=0123456789; while true; do a=$a$a; done", &json!({}));
     let run = ns.sparkctl().arg("submit").arg(job).assert();
     run.code(1).stderr(
-        contains("the driver was killed for memory (OOMKilled")
+        contains("the driver ran out of memory (OOMKilled")
             .and(contains("16m heap + 16m overhead = 32Mi"))
             .and(contains("raise driver.memoryOverhead from 16m to 32m")),
     );

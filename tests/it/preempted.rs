@@ -39,7 +39,7 @@ fn preempted(test: &str, scheduler: &[&str]) {
     ns.sparkctl().args(["delete", "victim"]).assert().code(0);
     let told = victim.wait_with_output().expect("its end").stderr;
     let told = String::from_utf8_lossy(&told);
-    assert!(told.contains("attempt 1 of 2 was lost: preempted by work of a higher priority: "), "{told}");
+    assert!(told.contains("attempt 1 of 2 was lost: preempted by higher-priority work: "), "{told}");
     assert!(told.contains(": preempting to accommodate a higher priority pod"), "{told}");
 }
 

@@ -322,8 +322,8 @@ fn the_cluster_ends_what_is_over_its_time_with_nobody_watching() {
         let over = conditions.iter().any(|condition| condition["type"] == "Failed");
         (pod["status"]["phase"] == "Failed" && over).then_some(())
     });
-    ns.sparkctl().args(["attach", "pod"]).assert().code(1).stderr(contains("its time is over"));
-    ns.sparkctl().args(["attach", "job"]).assert().code(1).stderr(contains("its time is over"));
+    ns.sparkctl().args(["attach", "pod"]).assert().code(1).stderr(contains("deadline exceeded"));
+    ns.sparkctl().args(["attach", "job"]).assert().code(1).stderr(contains("deadline exceeded"));
 }
 
 #[test]

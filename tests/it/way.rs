@@ -44,7 +44,7 @@ fn what_keeps_executors_from_their_driver_is_told() {
     untold();
 
     let closed = policy(&ns, "closed", &json!({"podSelector": {"matchLabels": {"spark-role": "driver"}}}));
-    told("NetworkPolicy closed lets no executor in to its port 7078, 7079");
+    told("NetworkPolicy closed allows no ingress from executors to its port 7078, 7079");
     let open = json!({"podSelector": {}, "ingress": [{"from": [{"podSelector": {"matchLabels": {"spark-role": "executor"}}}]}]});
     policy(&ns, "open", &open);
     untold();
@@ -56,13 +56,13 @@ fn what_keeps_executors_from_their_driver_is_told() {
     untold();
     let ports = json!({"spec": {"egress": [{"ports": [{"port": 7078, "endPort": 7079}]}]}});
     api.patch(&inside, &ports).expect("changing a policy");
-    told("NetworkPolicy inside lets no executor out to the cluster's DNS");
+    told("NetworkPolicy inside allows executors no egress to the cluster's DNS");
     api.delete(&inside).expect("deleting a policy");
 
     api.patch(&service, &json!({"spec": {"selector": {"spark-role": "drivers"}}})).expect("changing the Service");
     told("selects pods with spark-role=drivers, and the driver's pod has spark-role=driver");
     api.delete(&service).expect("deleting the Service");
-    told("is not there: was it deleted?");
+    told("does not exist: if it was deleted,");
 }
 
 /// Real executors of a real driver.
@@ -81,7 +81,7 @@ fn executors_whose_drivers_service_was_deleted_are_told_so() {
     cluster().api.delete(&service).expect("deleting the Service");
     let run = ns.sparkctl().args(["attach", "python-pi"]).assert();
     run.code(1).stderr(
-        contains("hint       executors do not find their driver: its Service python-pi-")
+        contains("hint       executors cannot find their driver: its Service python-pi-")
             .and(contains("UnknownHostException")),
     );
 }

@@ -25,7 +25,7 @@ fn says_that_a_container_has_no_r() {
     let run = command.output().expect("running");
     assert_eq!(run.status.code(), Some(1), "{}", text(&run.stderr));
     let stderr = text(&run.stderr);
-    assert!(stderr.contains("program Rscript is not there: take an image that has it"), "{stderr}");
+    assert!(stderr.contains("program Rscript is missing: use an image that has it"), "{stderr}");
 }
 
 /// An `Rscript` that tells its version and where SparkR is, and then what it is started with.

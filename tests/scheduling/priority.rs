@@ -38,7 +38,7 @@ fn rush_takes_the_room_of_routine_which_is_lost_and_exceptional_waits() {
     submit(&ns, &large("now", "simulated-1"), &flags(&queue, "rush"));
     let (code, said) = routine.end();
     assert_eq!(code, 5, "{said}");
-    assert!(said.contains("everyday was lost: preempted by work of a higher priority"), "{said}");
+    assert!(said.contains("everyday was lost: preempted by higher-priority work"), "{said}");
     ns.wait_for_phase("now-driver", "Running");
 }
 

@@ -66,5 +66,5 @@ fn a_misspelt_scheduler_is_suspected() {
 
     let (code, said) = run.end();
     assert_eq!(code, 124, "{said}");
-    assert!(said.contains("no scheduler `volcan` has answered") && said.contains("did you mean `volcano`?"), "{said}");
+    assert!(said.contains("no response from scheduler `volcan`") && said.contains("did you mean `volcano`?"), "{said}");
 }

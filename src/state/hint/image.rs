@@ -16,12 +16,12 @@ pub fn class(detail: &str) -> (&'static str, &'static str) {
     } else if has(&["unauthorized", "authentication required", "403 forbidden", "denied"]) {
         ("the registry refuses these credentials", "name a secret for this registry in imagePullSecrets")
     } else if has(&["no match for platform", "no matching manifest"]) {
-        ("it has no variant for the node's architecture", "aim at nodes of its architecture, or build it for theirs")
+        ("it has no variant for the node's architecture", "select nodes of its architecture, or build it for theirs")
     } else if has(&["not found", "manifest unknown", "does not exist"]) {
         ("there is no such image", "check the registry, the name and the tag, or push the image first")
     } else if has(&["no such host", "dial tcp", "timeout", "connection refused", "unreachable"]) {
-        ("the registry cannot be reached from the node", "check the registry's name, and the nodes' way to it")
+        ("the registry cannot be reached from the node", "check the registry's name, and the nodes' network")
     } else {
-        ("the pull fails", "see the whole message with: kubectl describe pod")
+        ("the pull failed", "see the whole message with: kubectl describe pod")
     }
 }

@@ -23,31 +23,29 @@ pub fn log_hint(log: &str) -> Option<String> {
     }
     if let Some(quota) = after("exceeded quota: ") {
         return Some(format!(
-            "quota {quota} has no room for the executors: ask for fewer or smaller ones, or see kubectl describe quota {quota}"
+            "quota {quota} has no room for the executors: request fewer or smaller ones, or see kubectl describe quota {quota}"
         ));
     }
     if has("must specify limits.") || has("must specify requests.") {
-        return Some(
-            "a quota wants requests and limits stated: set cores, coreLimit and memory of the executors".into(),
-        );
+        return Some("a quota requires requests and limits: set cores, coreLimit and memory of the executors".into());
     }
     if let Some(module) = after("No module named '").or_else(|| after("No module named ")) {
         return Some(format!(
-            "Python module {module} is not there: put it into the image, or ship a packed environment (deps.archives: [venv.tar.gz#env], and PYSPARK_PYTHON=./env/bin/python)"
+            "Python module {module} is missing: add it to the image, or ship a packed environment (deps.archives: [venv.tar.gz#env], and PYSPARK_PYTHON=./env/bin/python)"
         ));
     }
     if let Some(program) = after("Cannot run program \"").filter(|_| has("error=2,") || has("error: 2 (")) {
         let setting = if program.ends_with("Rscript") { "spark.r.command" } else { "PYSPARK_PYTHON" };
         return Some(format!(
-            "program {program} is not there: take an image that has it (those of Spark with R end in -r), or name another by {setting}"
+            "program {program} is missing: use an image that has it (Spark's images with R end in -r), or set {setting} to another one"
         ));
     }
     let r_package = after("there is no package called \u{2018}").or_else(|| after("there is no package called "));
     if let Some(package) = r_package.map(|name| name.trim_end_matches('\u{2019}')) {
-        return Some(format!("R package {package} is not there: put it into the image"));
+        return Some(format!("R package {package} is missing: add it to the image"));
     }
     if has("PYTHON_VERSION_MISMATCH") || has("Python in worker has different version") {
-        return Some("driver and executors have different Pythons: use one image, and set PYSPARK_PYTHON and PYSPARK_DRIVER_PYTHON alike".into());
+        return Some("driver and executors run different versions of Python: use one image, and set PYSPARK_PYTHON and PYSPARK_DRIVER_PYTHON to the same one".into());
     }
     if let Some(scheme) = file_system(log) {
         return Some(format!(
@@ -55,16 +53,16 @@ pub fn log_hint(log: &str) -> Option<String> {
         ));
     }
     if has("exec format error") {
-        return Some("the image is for another architecture than the node's, or its entrypoint is no program: aim at nodes of its architecture, or build it for theirs".into());
+        return Some("the image is for another architecture than the node's, or its entrypoint is not a program: select nodes of its architecture, or build it for theirs".into());
     }
     if has("Failed to load class") || has("can't open file") || has("Cannot load main class from JAR") {
-        return Some("local:/// is a path inside the image: is the file there, and mainClass in it? A path without it is a file of this machine".into());
+        return Some("local:/// is a path inside the image: is the file there, and does it contain mainClass? A path without local:// is a file of this machine".into());
     }
     if has("spark-events") && (has("FileNotFoundException") || has("does not exist")) {
-        return Some("spark.eventLog.dir does not exist, and Spark does not make it: make it, or set spark.eventLog.enabled to false".into());
+        return Some("spark.eventLog.dir does not exist, and Spark does not create it: create it, or set spark.eventLog.enabled to false".into());
     }
     if has("UnknownHostException") && has("-driver-svc") {
-        return Some("the driver's service is not resolved: is the cluster's DNS well, and does no NetworkPolicy keep executors from it?".into());
+        return Some("the driver's service name cannot be resolved: is the cluster's DNS working, and do NetworkPolicies allow executors to reach it?".into());
     }
     if has("java.lang.OutOfMemoryError: Java heap space") || has("GC overhead limit exceeded") {
         return Some(
@@ -77,10 +75,7 @@ pub fn log_hint(log: &str) -> Option<String> {
 /// What to try when the driver's log reports only that executors failed.
 pub fn executors_hint(log: &str) -> Option<String> {
     log.contains("Max number of executor failures").then(|| {
-        format!(
-            "executors failed again and again: the cause is in their logs ({} logs --executor, while they are there)",
-            program()
-        )
+        format!("executors kept failing: the cause is in their logs ({} logs --executor, while they exist)", program())
     })
 }
 

@@ -82,14 +82,14 @@ pub fn killed(pod: &Pod, role: Role, settings: Option<&Conf>) -> String {
         Some(parts) => {
             let more = if parts.overhead == 0 { memory::LEAST_OVERHEAD } else { parts.overhead * 2 };
             format!(
-                "{}: the heap keeps within its share, Python and native memory are in the overhead: raise {role_word}.memoryOverhead from {} to {}",
+                "{}: the heap stays within its share, and Python and native memory are part of the overhead: raise {role_word}.memoryOverhead from {} to {}",
                 parts.sum(),
                 spark_size(parts.overhead),
                 spark_size(more)
             )
         }
         None => format!(
-            "its limit is {}, heap and overhead together: raise {role_word}.memoryOverhead for Python and native memory, {role_word}.memory for the heap",
+            "its limit is {}, heap and overhead combined: raise {role_word}.memoryOverhead for Python and native memory, {role_word}.memory for the heap",
             container::memory_limit(pod, role).unwrap_or("not stated")
         ),
     }

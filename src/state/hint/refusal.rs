@@ -8,34 +8,37 @@ pub fn refusal_hint(message: &str, namespace: &str) -> Option<String> {
     let has = |part: &str| message.contains(part);
     Some(if has("error looking up service account") {
         format!(
-            "the driver's service account is missing: kubectl get serviceaccounts -n {namespace}; an administrator makes one with its rights: {} setup",
+            "the driver's service account is missing: kubectl get serviceaccounts -n {namespace}; an administrator can create it, with its rights: {} setup",
             program()
         )
     } else if has("exceeded quota") {
         format!(
-            "ask for less, wait for other work to end, or have the quota raised: kubectl describe quota -n {namespace}"
+            "request less, wait for other work to end, or have the quota raised: kubectl describe quota -n {namespace}"
         )
     } else if has("failed quota") || has("must specify") {
-        format!("a quota of namespace {namespace} wants requests and limits stated: set cores, coreLimit and memory")
+        format!("a quota in namespace {namespace} requires requests and limits: set cores, coreLimit and memory")
     } else if has("violates PodSecurity") {
         format!(
             "namespace {namespace} enforces that PodSecurity level: set the driver's and executors' securityContext accordingly"
         )
     } else if has("no PriorityClass with name") {
-        format!("see what there is with: kubectl get priorityclasses; {} setup makes those of the examples", program())
+        format!(
+            "list the existing ones with: kubectl get priorityclasses; {} setup creates those of the examples",
+            program()
+        )
     } else if let Some(hint) = scheduler::all().find_map(|rules| rules.refusal_hint(message)) {
         hint.into()
     } else if has("failed calling webhook") {
-        "a webhook of the cluster does not answer: ask its administrator".into()
+        "a webhook of the cluster does not respond: ask the cluster's administrator".into()
     } else if has("denied the request") {
-        "this is a rule of the cluster's administrators: the webhook's name shows which".into()
+        "a policy of the cluster forbids it: the webhook's name shows which one".into()
     } else if has("because it is being terminated") {
         format!("namespace {namespace} is being deleted: choose another with -n")
     } else if has("is forbidden: User") && namespace.is_empty() {
-        "the right is missing for all namespaces together: choose one with -n".into()
+        "the right is missing for all namespaces: choose one with -n".into()
     } else if has("is forbidden: User") {
         format!(
-            "the right is missing in namespace {namespace}: an administrator grants it: {} setup prints the Role",
+            "the right is missing in namespace {namespace}: an administrator can grant it: {} setup prints the Role",
             program()
         )
     } else if has("namespaces \"") && has("not found") {

@@ -11,7 +11,7 @@ pub fn hint(message: &str, pod: &Pod) -> Option<String> {
     let is_tainted = has("untolerated taint") || has("had taint");
     let lacks_labels = has("node affinity") || has("node selector");
     Some(if has("persistentvolumeclaim") || has("PersistentVolumeClaim") {
-        "see why with: kubectl get pvc,storageclass; a claim that does not exist must be created first".into()
+        "see the reason with: kubectl get pvc,storageclass; a claim that does not exist must be created first".into()
     } else if has("Insufficient") || has("Too many pods") {
         format!("there is not enough room: request less, or wait for other work to end or for more nodes{}", requests())
     } else if is_tainted && lacks_labels {

@@ -31,13 +31,13 @@ fn hint(recording: &str, names: &[&str], namespaces: &[&str]) -> String {
 
 #[test]
 fn a_missing_service_account_has_a_hint_with_the_existing_ones() {
-    assert!(hint("account", &["default", "etl"], &[]).ends_with("; there is: default, etl"));
+    assert!(hint("account", &["default", "etl"], &[]).ends_with("; available: default, etl"));
     assert!(hint("account", &[], &[]).ends_with("sparkctl setup"));
     let many: Vec<String> = (0..12).map(|number| format!("account-{number}")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     assert!(hint("account", &many, &[]).ends_with("account-8, account-9 and 2 more"));
     assert!(
-        hint("account", &["default", "noboby"], &[]).ends_with("; there is: default, noboby; did you mean `noboby`?")
+        hint("account", &["default", "noboby"], &[]).ends_with("; available: default, noboby; did you mean `noboby`?")
     );
 }
 
@@ -46,12 +46,13 @@ fn a_missing_object_has_hints_on_similar_names_and_other_namespaces() {
     let other = ["team-b"];
     assert!(
         hint("nosecret", &["db-cred", "hub"], &other)
-            .ends_with("correct the name; one of that name is in namespace team-b; did you mean `db-cred`?")
+            .ends_with("correct the name; one with this name exists in namespace team-b; did you mean `db-cred`?")
     );
     assert!(hint("nosecret", &["hub"], &[]).ends_with("correct the name"));
     assert!(hint("novolume", &["not-here"], &[]).ends_with("namespace; did you mean `not-here`?"));
     assert!(
-        hint("noclaim", &["date"], &other).ends_with("one of that name is in namespace team-b; did you mean `date`?")
+        hint("noclaim", &["date"], &other)
+            .ends_with("one with this name exists in namespace team-b; did you mean `date`?")
     );
 }
 

@@ -252,13 +252,13 @@ fn an_image_that_cannot_be_pulled_has_a_reason() {
     for event in observed.events.values_mut() {
         event.message = event.message.take().map(|message| message.replace("not found", "unauthorized"));
     }
-    assert!(wait_of(&observed, now).hint.unwrap().ends_with("; the pod gives no secret"));
+    assert!(wait_of(&observed, now).hint.unwrap().ends_with("; the pod refers to no registry secret"));
     let given = json!([{"name": "hub"}, {"name": "own"}]);
     observed.driver.as_mut().unwrap().spec.as_mut().unwrap().image_pull_secrets =
         serde_json::from_value(given).unwrap();
     observed.evidence.take(LookupResult::PullSecrets(vec!["own".into(), "mirror".into()]));
     let hint = wait_of(&observed, now).hint.unwrap();
-    assert!(hint.ends_with("; the pod gives hub, own, of which hub is not there; there is also mirror"), "{hint}");
+    assert!(hint.ends_with("; the pod refers to hub, own, but hub does not exist; also available: mirror"), "{hint}");
     let classes = [
         ("image-unauthorized", "the registry refuses these credentials"),
         ("image-denied", "the registry refuses these credentials"),
@@ -302,7 +302,7 @@ fn a_pod_out_of_memory_has_the_parts_of_its_limit() {
     assert_eq!(last.reason, "OOMKilled: out of memory at its limit of 32Mi (16m heap + 16m overhead = 32Mi)");
     assert!(last.hint.unwrap().ends_with("raise executor.memoryOverhead from 16m to 32m"));
     let hint = state(&observed).outcome().unwrap().hint.clone().unwrap();
-    assert!(hint.starts_with("its limit is 32Mi, heap and overhead together"), "{hint}");
+    assert!(hint.starts_with("its limit is 32Mi, heap and overhead combined"), "{hint}");
     let conf = [("spark.driver.memory", "20m"), ("spark.executor.pyspark.memory", "4m")];
     let conf = Conf::from_iter(conf.map(|(key, value)| (key.to_owned(), value.to_owned())));
     observed.evidence.take(LookupResult::Settings(conf));
@@ -367,7 +367,7 @@ fn executors_over_quota_are_found_in_the_drivers_log() {
 fn a_missing_scheduler_is_named() {
     let (observed, now) = recorded("noscheduler");
     let wait = wait_of(&observed, now);
-    assert_eq!((wait.reason, wait.message.as_str()), (Reason::NoScheduler, "no scheduler `volcan` has answered"));
+    assert_eq!((wait.reason, wait.message.as_str()), (Reason::NoScheduler, "no response from scheduler `volcan`"));
     assert!(wait.hint.unwrap().contains("did you mean `volcano`?"));
 }
 
@@ -396,18 +396,18 @@ fn storage_without_its_classes_is_named() {
 
 #[test]
 fn a_missing_python_module_is_named() {
-    assert!(hint_of("ModuleNotFoundError: No module named 'geopy'\n").starts_with("Python module geopy is not there"));
+    assert!(hint_of("ModuleNotFoundError: No module named 'geopy'\n").starts_with("Python module geopy is missing"));
     assert!(hint_of("[PYTHON_VERSION_MISMATCH] Python in worker has different version").contains("PYSPARK_PYTHON"));
 }
 
 #[test]
 fn an_image_without_the_programs_interpreter_is_reported() {
     let of_java_17 = "java.io.IOException: Cannot run program \"Rscript\": error=2, No such file or directory";
-    assert!(hint_of(of_java_17).starts_with("program Rscript is not there: take an image"));
+    assert!(hint_of(of_java_17).starts_with("program Rscript is missing: use an image"));
     let of_java_25 = "Cannot run program \"python3.9\": Exec failed, error: 2 (No such file or directory) ";
-    assert!(hint_of(of_java_25).ends_with("or name another by PYSPARK_PYTHON"));
+    assert!(hint_of(of_java_25).ends_with("or set PYSPARK_PYTHON to another one"));
     let log = "Error in library(SparkR) : there is no package called \u{2018}SparkR\u{2019}\nExecution halted";
-    assert!(hint_of(log).starts_with("R package SparkR is not there"));
+    assert!(hint_of(log).starts_with("R package SparkR is missing"));
 }
 
 #[test]
@@ -444,9 +444,9 @@ fn taints_and_labels_have_their_hints() {
 #[test]
 fn each_kind_of_disruption_is_named() {
     let ways = [
-        ("preempted", "preempted by work of a higher priority: default-scheduler: preempting to accommodate"),
+        ("preempted", "preempted by higher-priority work: default-scheduler: preempting to accommodate"),
         ("evicted", "evicted (node drained, or moved by an autoscaler): Eviction API: evicting"),
-        ("taint", "driven off its node by a taint: Taint manager: deleting due to NoExecute taint"),
+        ("taint", "evicted by a taint on its node: Taint manager: deleting due to NoExecute taint"),
         ("gone", "its node is gone: PodGC: node no longer exists"),
         ("critical", "ended by its node (pressure, or shutdown): Pod was preempted by Kubelet to accommodate"),
     ];
@@ -527,7 +527,7 @@ fn an_unbound_claim_is_named() {
     observed.evidence.take(LookupResult::Claims(claims(Some(claim))));
     assert_eq!(
         wait_of(&observed, now).hint.unwrap(),
-        "PersistentVolumeClaim data waits for StorageClass fast, which does not exist; there is: gp3"
+        "PersistentVolumeClaim data waits for StorageClass fast, which does not exist; available: gp3"
     );
     let (mut observed, now) = recorded("unbound");
     let wait = wait_of(&observed, now);
@@ -565,7 +565,7 @@ fn a_deadline_of_the_pod_is_named() {
     assert_eq!((outcome.ending, outcome.driver_exit_code), (Ending::Failed, Some(137)));
     assert_eq!(
         outcome.message,
-        "its time is over: DeadlineExceeded: Pod was active on the node longer than the specified deadline"
+        "deadline exceeded: DeadlineExceeded: Pod was active on the node longer than the specified deadline"
     );
     assert_eq!(outcome.hint, None);
 }

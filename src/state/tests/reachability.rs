@@ -43,7 +43,7 @@ fn a_service_that_does_not_lead_to_the_driver_is_reported() {
     let gone = DriverService { service: None, endpoints: None, ..working_service() };
     assert_eq!(
         hint_on(gone),
-        "executors do not find their driver: its Service door-b7750c4d-driver-svc is not there: was it deleted? Submit the application again"
+        "executors cannot find their driver: its Service door-b7750c4d-driver-svc does not exist: if it was deleted, submit the application again"
     );
     let mut other = working_service();
     other.service.as_mut().unwrap()["spec"]["selector"]["spark-role"] = "drivers".into();
@@ -61,7 +61,7 @@ fn a_service_that_does_not_lead_to_the_driver_is_reported() {
     let (mut seen, _) = objects("unready");
     let driver = serde_json::from_value(seen.pop().unwrap()).unwrap();
     let unready = DriverService { endpoints: Some((seen, Box::new(driver))), ..working_service() };
-    assert!(hint_on(unready).contains("the driver's is not (container spark-kubernetes-driver)"));
+    assert!(hint_on(unready).contains("the driver's pod is not ready (container spark-kubernetes-driver)"));
 }
 
 #[test]
@@ -80,17 +80,17 @@ fn policies_that_block_executors_are_named() {
     let hint_on = |names: &[&str]| hint(Some(working_service()), policies(names));
     assert_eq!(
         hint_on(&["drivers-closed"]).unwrap(),
-        "executors do not reach their driver: NetworkPolicy drivers-closed lets no executor in to its port 7078, 7079"
+        "executors cannot reach their driver: NetworkPolicy drivers-closed allows no ingress from executors to its port 7078, 7079"
     );
     assert_eq!(hint_on(&["drivers-closed", "drivers-open"]), None);
     assert_eq!(
         hint_on(&["executors-fenced"]).unwrap(),
-        "executors do not find their driver: NetworkPolicy executors-fenced lets no executor out to the cluster's DNS (port 53 of UDP)"
+        "executors cannot find their driver: NetworkPolicy executors-fenced allows executors no egress to the cluster's DNS (UDP port 53)"
     );
     assert_eq!(hint_on(&["executors-fenced", "dns"]), None);
     assert_eq!(
         hint_on(&["dns"]).unwrap(),
-        "executors do not reach their driver: NetworkPolicy dns lets no executor out to its port 7078, 7079"
+        "executors cannot reach their driver: NetworkPolicy dns allows executors no egress to its port 7078, 7079"
     );
     // An address needs no name resolution.
     assert_eq!(hint(None, policies(&["executors-fenced"])), None);
