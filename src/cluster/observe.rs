@@ -32,6 +32,10 @@ const SAME_OUTAGE: Duration = Duration::from_secs(30);
 /// One application's objects, kept up to date by watches.
 pub struct Observer {
     observed: Observed,
+    /// Whether the pods have been listed.
+    has_pods: bool,
+    /// Updates of the Job that arrived before the first list of the pods.
+    early_job: Vec<Update<Job>>,
     updates: mpsc::Receiver<Incoming>,
     outage: Outage,
     /// Aborted when the observer is dropped.
@@ -119,6 +123,8 @@ pub fn observe(cluster: &Cluster, application: &Application) -> Observer {
     let queues = application.pod_group.as_ref().map(|group| kind_of(group.api, "Queue"));
     let mut observer = Observer {
         observed,
+        has_pods: false,
+        early_job: Vec::new(),
         updates,
         outage: Outage::default(),
         watches,
@@ -231,7 +237,13 @@ impl Observer {
 
     fn apply_pod(&mut self, update: Update<Pod>) -> Result<Option<Change>, Failure> {
         match update {
-            Update::All(pods) => self.observed.relist_pods(pods),
+            Update::All(pods) => {
+                self.observed.relist_pods(pods);
+                self.has_pods = true;
+                for update in std::mem::take(&mut self.early_job) {
+                    self.apply_job(update)?;
+                }
+            }
             Update::Changed(pod) => self.observed.apply_pod(pod),
             Update::Deleted(pod) => self.observed.delete_pod(pod),
             Update::Disconnected(failure) => {
@@ -246,8 +258,13 @@ impl Observer {
         Ok(Some(Change::Objects))
     }
 
-    /// A Job that may not be watched is an error: only the Job says when the application has ended.
+    /// Applies an update of the Job once the pods have been listed: before that, a Job that has ended looks like one whose
+    /// pods are gone. A Job that may not be watched is an error: only the Job says when the application has ended.
     fn apply_job(&mut self, update: Update<Job>) -> Result<Option<Change>, Failure> {
+        if !self.has_pods && matches!(update, Update::All(_) | Update::Changed(_) | Update::Deleted(_)) {
+            self.early_job.push(update);
+            return Ok(None);
+        }
         let (job, is_gone) = match update {
             Update::All(jobs) => {
                 let job = jobs.into_iter().next();
