@@ -10,6 +10,7 @@ mod credentials;
 mod delete;
 mod diagnose;
 mod error;
+mod executor_check;
 mod find;
 mod garbage;
 mod kubeconfig;

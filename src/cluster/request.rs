@@ -39,13 +39,20 @@ pub(super) struct Call {
     pub content_type: &'static str,
     pub accept: &'static str,
     pub body: Vec<u8>,
+    /// Whether to show the server's warnings about it.
+    pub warns: bool,
 }
 
 const JSON: &str = "application/json";
 
 impl Call {
     pub(super) fn get(uri: String) -> Call {
-        Call { method: Method::GET, uri, content_type: JSON, accept: JSON, body: Vec::new() }
+        Call { method: Method::GET, uri, content_type: JSON, accept: JSON, body: Vec::new(), warns: true }
+    }
+
+    /// Leaves out the server's warnings.
+    pub(super) fn quiet(self) -> Call {
+        Call { warns: false, ..self }
     }
 
     /// Requests only the metadata of a list's objects.
@@ -118,7 +125,7 @@ impl Cluster {
             }
         };
         self.set_clock(&head.headers);
-        for warning in warnings(&head.headers) {
+        for warning in warnings(&head.headers).into_iter().filter(|_| call.warns) {
             messages::warn(&format!("the API server: {warning}"));
         }
         let json = serde_json::from_slice::<Value>(&body);

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::connect::Cluster;
 use super::error::{Failure, Refusal};
+use super::executor_check;
 use super::paths;
 use super::request::{Answer, Call};
 use super::suggest;
@@ -75,7 +76,7 @@ pub async fn submit(
 ///
 /// # Errors
 /// The first refusal.
-pub async fn dry_run(cluster: &Cluster, manifests: &Manifests, executor: &Object) -> Result<(), Refusal> {
+pub async fn dry_run(cluster: &Cluster, manifests: &Manifests) -> Result<(), Refusal> {
     let submission = Submission::of(cluster, manifests);
     let carrier = submission.post(&manifests.carrier, None, true).await;
     let carrier = match carrier {
@@ -88,7 +89,8 @@ pub async fn dry_run(cluster: &Cluster, manifests: &Manifests, executor: &Object
         Ok(carrier) => carrier,
     };
     let owner = owner(&manifests.carrier, &carrier);
-    let answers = manifests.owned.iter().chain([executor]).map(|object| submission.post(object, Some(&owner), true));
+    let answers =
+        manifests.owned.iter().chain(&manifests.executor).map(|object| submission.post(object, Some(&owner), true));
     join_all(answers).await.into_iter().find_map(Result::err).map_or(Ok(()), Err)
 }
 
@@ -125,14 +127,18 @@ impl<'a> Submission<'a> {
         }
     }
 
-    /// Sends all requests in order; `stop` ends the submission before the next step.
+    /// Sends all requests in order, and beside the first one an executor for validation; `stop` ends the submission before the next step.
     async fn steps(&mut self, stop: &OnceLock<Refusal>) -> Result<Submitted, Refusal> {
         let check_stop = || stop.get().map_or(Ok(()), |why| Err(why.clone()));
-        let carrier = self.create_carrier().await?;
+        let (cluster, executor, namespace) = (self.cluster, self.manifests.executor.as_ref(), self.namespace());
+        let validated = executor_check::validate(cluster, executor, namespace);
+        let (carrier, validated) = tokio::join!(self.create_carrier(), validated);
+        let carrier = carrier?;
         if self.resumed && !is_held(&carrier) {
             let since = carrier["metadata"]["creationTimestamp"].as_str().map(str::to_owned);
             return Ok(Submitted { created: Vec::new(), since, changed: Vec::new() });
         }
+        validated?;
         check_stop()?;
         let owner = owner(&self.manifests.carrier, &carrier);
         for (object, created) in &self.unowned {

@@ -7,7 +7,7 @@ use crate::kubernetes::Object;
 use crate::scheduler;
 use crate::spark::labels;
 
-/// Everything that a submission creates. Nothing half-submitted runs: the carrier is created on hold, everything else
+/// Everything that a submission creates, and what its driver will. Nothing half-submitted runs: the carrier is created on hold, everything else
 /// with the carrier as its owner, and then the hold is released.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Manifests {
@@ -15,6 +15,8 @@ pub struct Manifests {
     pub carrier: Object,
     /// The objects that the carrier owns, created after it and before its release.
     pub owned: Vec<Object>,
+    /// An executor's pod as the driver's Spark will make it, for validation; none where the driver asks for no executors.
+    pub executor: Option<Object>,
 }
 
 /// A submitted application: what identifies it in the cluster.

@@ -111,7 +111,7 @@ pub fn of_pod(plan: &Plan, role: Role) -> Result<Amounts, Problem> {
 }
 
 /// What Spark's container requests by settings and by the role's fields.
-fn spark_requests(plan: &Plan, spec: &RoleSpec, role: Role) -> Result<Vec<(String, String)>, Problem> {
+pub fn spark_requests(plan: &Plan, spec: &RoleSpec, role: Role) -> Result<Vec<(String, String)>, Problem> {
     let conf = &plan.conf;
     let language = plan.job.language();
     let python = language == Language::Python;

@@ -8,6 +8,7 @@ mod config_map;
 mod credentials;
 mod cron_job;
 mod driver;
+mod executor;
 mod executor_template;
 mod files;
 mod gang;

@@ -3,8 +3,8 @@
 use super::application::{Application, Carrier, Manifests, PodGroup};
 use super::labels::{RUN_KEY, SPECIFICATION};
 use super::{
-    batch_job, claims, config_map, credentials, cron_job, driver, files, gang, hadoop, network_policy, planning,
-    service, ui,
+    batch_job, claims, config_map, credentials, cron_job, driver, executor, files, gang, hadoop, network_policy,
+    planning, service, ui,
 };
 use crate::diagnostic::Problem;
 use crate::job::restart::CarrierKind;
@@ -69,5 +69,5 @@ fn objects(job: &Job, namespace: &str, submission: &Submission) -> Result<(Manif
         .chain(ui::driver_ports(&plan))
         .chain(ui::disruption_budget(&plan))
         .collect();
-    Ok((Manifests { carrier, owned }, application))
+    Ok((Manifests { carrier, owned, executor: executor::wanted(&plan)? }, application))
 }

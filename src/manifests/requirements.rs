@@ -5,12 +5,12 @@ use serde_json::{Map, Value, json};
 use super::application::Manifests;
 use super::gang::{of_application, of_pod, quantities};
 use super::plan::Plan;
-use super::{objects, planning};
+use super::{executor, objects, planning};
 use crate::diagnostic::Problem;
 use crate::job::{Job, Submission};
 use crate::kubernetes::{Object, names};
 use crate::scheduler::Scheduler;
-use crate::spark::{Role, containers, resources};
+use crate::spark::Role;
 
 /// What has to be there for an application to run.
 #[derive(Clone, Debug)]
@@ -23,7 +23,7 @@ pub struct Requirements {
     pub executors: u32,
     /// The driver's pod, whoever makes it.
     pub driver: Value,
-    /// A pod as its driver's Spark will make it of the executors' template.
+    /// An executor's pod, as its driver's Spark will make it.
     pub executor: Value,
     /// What the driver, one executor, and all of the start ask for.
     pub of_driver: Map<String, Value>,
@@ -55,7 +55,7 @@ impl Requirements {
             queue: job.queue().cloned(),
             executors: plan.allocation.initial,
             driver: driver(&manifests.carrier),
-            executor: executor(&plan, &of_executor),
+            executor: executor::pod(&plan)?.0,
             of_driver: quantities(&of_pod(&plan, Role::Driver)?),
             of_executor,
             of_all: quantities(&of_application(&plan)?),
@@ -83,40 +83,4 @@ fn driver(carrier: &Object) -> Value {
             json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]})
         }
     }
-}
-
-/// An executor's pod, with what matters for whether and where it may run.
-///
-/// Source: `BasicExecutorFeatureStep`, `MountSecretsFeatureStep` and `EnvSecretsFeatureStep` of Spark.
-fn executor(plan: &Plan, request: &Map<String, Value>) -> Value {
-    let conf = &plan.conf;
-    let mut pod = plan.template.pod.clone();
-    pod.metadata.set("name", format!("{}-exec-1", plan.names.executors));
-    pod.metadata.merge("labels", conf.with_prefix("spark.kubernetes.executor.label."));
-    pod.metadata.merge("annotations", conf.with_prefix("spark.kubernetes.executor.annotation."));
-    pod.spec.merge("nodeSelector", resources::node_selector(conf, Role::Executor, plan.version));
-    pod.set("restartPolicy", "Never");
-    pod.set_some("schedulerName", conf.given("spark.kubernetes.executor.scheduler.name"));
-    pod.set_some("serviceAccountName", conf.given("spark.kubernetes.authenticate.executor.serviceAccountName"));
-    let secrets = conf.list("spark.kubernetes.container.image.pullSecrets");
-    pod.append("imagePullSecrets", secrets.into_iter().map(|name| json!({"name": name})));
-    super::driver::mount_secrets(conf, Role::Executor, &mut pod);
-    let container = pod.spark_container();
-    container.set("image", containers::image_setting(conf, Role::Executor).unwrap_or_default());
-    let references = conf.with_prefix("spark.kubernetes.executor.secretKeyRef.").map(|(name, reference)| {
-        let (secret, key) = reference.split_once(':').unwrap_or((reference, ""));
-        json!({"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}})
-    });
-    container.append("env", references);
-    container.set_at(&["resources", "requests", "cpu"], request["cpu"].clone());
-    container.set_at(&["resources", "requests", "memory"], request["memory"].clone());
-    container.set_at(&["resources", "limits", "memory"], request["memory"].clone());
-    if let Some(limit) = conf.given("spark.kubernetes.executor.limit.cores") {
-        container.set_at(&["resources", "limits", "cpu"], limit);
-    }
-    for (name, amount) in request.iter().filter(|(name, _)| name.contains('/')) {
-        container.set_at(&["resources", "limits", name], amount.clone());
-    }
-    let mut pod = pod.into_template();
-    json!({"apiVersion": "v1", "kind": "Pod", "metadata": pod["metadata"].take(), "spec": pod["spec"].take()})
 }

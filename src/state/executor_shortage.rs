@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use k8s_openapi::jiff::Timestamp;
 
 use super::container::{self, Role};
 use super::hint::log::log_hint;
@@ -12,17 +12,11 @@ use super::{Limits, Observed};
 use crate::manifests::{EXECUTORS, MIN_EXECUTORS};
 use crate::spark::Allocation;
 
-/// How long the driver may take to create executors: a JVM starts, and Spark creates a few at a time.
+/// How long the driver may take to create executors: Spark creates a few at a time.
 const SETTLES: Duration = Duration::from_secs(10);
-/// When to look for the reason, after the last executor was created or ended, or the driver started.
-const LOOKS: [Duration; 6] = [
-    SETTLES,
-    Duration::from_secs(15),
-    Duration::from_secs(20),
-    Duration::from_secs(30),
-    Duration::from_secs(120),
-    Duration::from_secs(1800),
-];
+/// When to look for the reason, in seconds after the last executor was created or ended, or the driver started. A JVM may
+/// take a minute to start where many do.
+const LOOKS: [u64; 10] = [10, 15, 20, 30, 45, 60, 90, 120, 600, 1800];
 
 /// How many executors the driver asks for: by its annotations, or else by its settings, if they were looked up.
 pub(super) fn allocation(observed: &Observed) -> Option<Allocation> {
@@ -52,8 +46,8 @@ pub(super) fn since(observed: &Observed, existing: usize, wanted: usize, limits:
 
 /// When to look for the reason of a shortage last.
 pub(super) fn look(since: Timestamp, limits: &Limits) -> Option<Timestamp> {
-    let due = LOOKS.iter().rev().find(|after| has_passed(since, **after, limits))?;
-    since.checked_add(SignedDuration::try_from(*due).ok()?).ok()
+    let due = LOOKS.map(Duration::from_secs).into_iter().rev().find(|after| has_passed(since, *after, limits))?;
+    since.checked_add(due).ok()
 }
 
 /// What the API server answered to the driver's request for an executor, by the end of the driver's log: the latest

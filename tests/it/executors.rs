@@ -4,6 +4,7 @@ use predicates::prelude::PredicateBooleanExt as _;
 use predicates::str::contains;
 use serde_json::{Value, json};
 
+use crate::support::jobs::file;
 use crate::support::{Namespace, cluster};
 
 /// A namespace in which there may be so many pods.
@@ -26,16 +27,18 @@ fn executors_without_room_in_a_quota_are_explained_in_every_view() {
     const REASON: &str = "exceeded quota: few, requested: pods=1, used: pods=1, limited: pods=1";
     const HINT: &str = "quota few has no room for the executors";
     let ns = with_room_for("few-pods", 1);
-    let run = ns.sparkctl().args(["submit", "examples/python-pi.yaml", "--timeout", "90s"]).assert();
-    run.code(124).stderr(
-        contains("executors  0 of 2 running\n")
-            .and(contains(format!("executors  0 of 2 running, 2 refused ({REASON})")))
-            .and(contains(format!("hint: {HINT}"))),
-    );
     let shown = |arguments: &[&str]| {
         let output = ns.sparkctl().args(arguments).assert().code(0).get_output().stdout.clone();
         String::from_utf8(output).expect("text")
     };
+    ns.sparkctl().args(["submit", "examples/python-pi.yaml", "--detach"]).assert().code(0);
+    // The driver's JVM takes a while to start.
+    ns.wait_for("the refusal", || shown(&["status", "python-pi"]).contains(REASON).then_some(()));
+    ns.sparkctl().args(["attach", "python-pi", "--timeout", "10s"]).assert().code(124).stderr(
+        contains("executors  0 of 2 running\n")
+            .and(contains(format!("executors  0 of 2 running, 2 refused ({REASON})")))
+            .and(contains(format!("hint: {HINT}"))),
+    );
     let status = shown(&["status", "python-pi"]);
     assert!(status.contains(&format!("executors  0 of 2 running, 2 refused ({REASON})")), "{status}");
     assert!(status.contains(&format!("hint: {HINT}")), "{status}");
@@ -56,4 +59,81 @@ fn executors_without_room_in_a_quota_are_explained_in_every_view() {
         (&json!(2), &json!(format!("0 of 2 executors: {REASON}")))
     );
     ns.sparkctl().args(["delete", "python-pi"]).assert().code(0);
+}
+
+/// A rule of the cluster that allows no executors in a namespace. It goes with the test.
+struct NoExecutors(String);
+
+const POLICIES: &str = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies";
+const BINDINGS: &str = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings";
+
+impl NoExecutors {
+    fn new(ns: &Namespace) -> Self {
+        let api = &cluster().api;
+        let rule = Self(format!("no-executors-{}", ns.name));
+        let is_none = "!has(object.metadata.labels) || !('spark-role' in object.metadata.labels) \
+                       || object.metadata.labels['spark-role'] != 'executor'";
+        let policy = json!({
+            "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy",
+            "metadata": {"name": rule.0},
+            "spec": {
+                "failurePolicy": "Fail",
+                "matchConstraints": {
+                    "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": ns.name}},
+                    "resourceRules": [
+                        {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]},
+                    ],
+                },
+                "validations": [{"expression": is_none, "message": "no executors here"}],
+            },
+        });
+        let binding = json!({
+            "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicyBinding",
+            "metadata": {"name": rule.0}, "spec": {"policyName": rule.0, "validationActions": ["Deny"]},
+        });
+        api.create(POLICIES, &policy).expect("a policy");
+        api.create(BINDINGS, &binding).expect("its binding");
+        let executor = json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "any", "labels": {"spark-role": "executor"}},
+            "spec": {"containers": [{"name": "any", "image": "any"}]},
+        });
+        ns.wait_for("the rule in force", || {
+            api.create(&format!("{}?dryRun=All", ns.core("pods")), &executor).err().map(|_| ())
+        });
+        rule
+    }
+}
+
+impl Drop for NoExecutors {
+    fn drop(&mut self) {
+        for path in [BINDINGS, POLICIES] {
+            let _ = cluster().api.delete(&format!("{path}/{}", self.0));
+        }
+    }
+}
+
+#[test]
+fn an_executor_that_the_server_refuses_is_refused_before_the_driver_runs() {
+    let ns = Namespace::new("refused");
+    let job = file(&ns, "two-at-one-path.yaml");
+    let example = std::fs::read_to_string("examples/python-pi.yaml").expect("an example");
+    let mut two: Value = serde_yaml::from_str(&example).expect("YAML");
+    two["spec"]["volumes"] = json!([{"name": "a", "emptyDir": {}}, {"name": "b", "emptyDir": {}}]);
+    two["spec"]["executor"]["volumeMounts"] =
+        json!([{"name": "a", "mountPath": "/data"}, {"name": "b", "mountPath": "/data"}]);
+    // As a pod, and as a Job, which the API server accepts whatever its pods are.
+    for fields in [json!({}), json!({"timeToLiveSeconds": 60})] {
+        two["spec"].as_object_mut().expect("a specification").extend(fields.as_object().expect("fields").clone());
+        std::fs::write(&job, two.to_string()).expect("a job file");
+        ns.sparkctl().arg("submit").arg(&job).assert().code(3).stdout("").stderr(
+            contains("error: checking executor pod python-pi-")
+                .and(contains("mountPath: Invalid value: \"/data\": must be unique"))
+                .and(contains("and everything it owned")),
+        );
+        ns.wait_for("nothing", || ns.left().is_empty().then_some(()));
+    }
+    let _rule = NoExecutors::new(&ns);
+    let run = ns.sparkctl().args(["submit", "examples/python-pi.yaml"]).assert();
+    run.code(3).stderr(contains("error: checking executor pod python-pi-").and(contains("no executors here")));
+    ns.wait_for("nothing", || ns.left().is_empty().then_some(()));
 }

@@ -80,7 +80,10 @@ fn the_gang_asks_for_what_its_pods_do() {
 /// What was sent to create objects of a kind, by the audit log.
 fn created(ns: &Namespace, resource: &str) -> Vec<Value> {
     let of_kind = |event: &Value| event["verb"] == "create" && event["objectRef"]["resource"] == resource;
-    let made = |event: &Value| event["responseStatus"]["code"] == 201 && event["objectRef"]["subresource"].is_null();
+    let is_dry_run = |event: &Value| text(&event["requestURI"]).contains("dryRun=All");
+    let made = |event: &Value| {
+        event["responseStatus"]["code"] == 201 && event["objectRef"]["subresource"].is_null() && !is_dry_run(event)
+    };
     let events = cluster().audit(&ns.name).into_iter();
     events.filter(|event| of_kind(event) && made(event)).map(|mut event| event["requestObject"].take()).collect()
 }

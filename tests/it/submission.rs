@@ -10,12 +10,14 @@ use serde_json::{Value, json};
 use crate::support::proxy::{Fate, Proxy};
 use crate::support::{Namespace, cluster, text};
 
-/// Requests of sparkctl in the namespace, as `VERB resource`.
+/// Requests of sparkctl in the namespace, as `VERB resource`; `validate resource` for a dry run.
 fn requests(ns: &Namespace) -> Vec<(String, Value)> {
     let by_sparkctl = |event: &Value| event["userAgent"].as_str().is_some_and(|agent| agent.starts_with("sparkctl/"));
     let asked = |event: Value| {
         let object = &event["objectRef"];
-        let called = format!("{} {}", text(&event["verb"]), text(&object["resource"]));
+        let is_dry_run = event["requestURI"].as_str().is_some_and(|uri| uri.contains("dryRun=All"));
+        let verb = if is_dry_run { "validate".into() } else { text(&event["verb"]) };
+        let called = format!("{verb} {}", text(&object["resource"]));
         (called, event)
     };
     cluster().audit(&ns.name).into_iter().filter(by_sparkctl).map(asked).collect()
@@ -27,7 +29,11 @@ fn sends_the_driver_held_then_the_rest_then_lets_it_go() {
     let mut command = ns.sparkctl();
     command.args(["submit", "examples/python-pi.yaml", "--scheduler", "volcano", "--detach"]);
     command.assert().code(0).stdout("python-pi\n");
-    let requests = requests(&ns);
+    // One executor is validated beside the creation of the driver.
+    let (validated, requests): (Vec<_>, Vec<_>) =
+        requests(&ns).into_iter().partition(|(called, _)| called == "validate pods");
+    assert_eq!(validated.len(), 1);
+    assert_eq!(validated[0].1["requestObject"]["metadata"]["labels"]["spark-role"], "executor");
     let mut called: Vec<&str> = requests.iter().map(|(called, _)| called.as_str()).collect();
     let last = called.len() - 1;
     called[1..last].sort_unstable();

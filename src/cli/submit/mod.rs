@@ -6,13 +6,13 @@ use std::io::IsTerminal;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, bail};
 use k8s_openapi::jiff::Timestamp;
 
 use self::overlap::{Entry, Overlap, Policy, describe};
 use super::cluster_args::ClusterArgs;
 use super::output::report_error;
-use super::render::{Identity, manifests_of, namespace_of};
+use super::render::{Identity, manifests_of};
 use super::{doctor, schedules};
 use crate::cluster::{self, Cluster, Failure, Lease, Refusal, Submitted};
 use crate::exit_code::{self, ExitCode};
@@ -23,8 +23,7 @@ use crate::follow::options::{FollowOptions, Leave};
 use crate::input::local_files;
 use crate::input::sources::{self, Source, Sources};
 use crate::job::Job;
-use crate::kubernetes::Object;
-use crate::manifests::{self, Application, Carrier, Manifests, Requirements};
+use crate::manifests::{Application, Carrier, Manifests};
 use crate::program::program;
 use crate::report::{self, Output};
 use crate::terminal::{Interrupt, Signal, messages, stdout};
@@ -234,10 +233,11 @@ impl Submit {
             manifests.limit(timeout + DEADLINE);
         }
         if self.dry_run {
-            cluster::dry_run(cluster, &manifests, &executor_of(job, &self.cluster_args, &submission)?).await?;
+            cluster::dry_run(cluster, &manifests).await?;
             let count = manifests.owned.len() + 1;
+            let executor = if manifests.executor.is_some() { " and an executor pod" } else { "" };
             messages::line(&format!(
-                "{}: the API server accepts all {count} objects and an executor pod (nothing was created)",
+                "{}: the API server accepts all {count} objects{executor} (nothing was created)",
                 application.name
             ));
             return Ok(Some(application));
@@ -364,12 +364,6 @@ impl Submit {
             Carrier::Pod { .. } | Carrier::Job { .. } => report::next_steps(application, program()),
         }
     }
-}
-
-/// The executor pod that Spark's driver will create.
-fn executor_of(job: &Job, cluster_args: &ClusterArgs, submission: &manifests::Submission) -> Result<Object> {
-    let needs = Requirements::of(job, &namespace_of(job, cluster_args), submission);
-    needs.map(|needs| Object(needs.executor)).map_err(|problem| anyhow!(problem.message))
 }
 
 /// The error of a signal during an upload. What was uploaded stays in the store, and is reused.
