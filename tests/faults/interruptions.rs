@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use crate::support::faulty_proxy::{Deed, Fault, Moment, Proxy, Script};
-use crate::support::followed::Followed;
 use crate::support::jobs::{file, job};
-use crate::support::{Namespace, cluster, signal, text};
+use crate::support::running::{Ended, Running};
+use crate::support::{Namespace, changed_kubeconfig, cluster, signal, text};
 use crate::{alone, client};
 
 /// Counts until it is called, and a little further: it fails.
@@ -32,13 +32,13 @@ fn a_restart_of_the_api_server_costs_a_line_at_most() {
     let _alone = alone();
     let ns = Namespace::new("restart");
     let job = job(&ns, "restart", COUNTING);
-    let mut followed = Followed::begin(ns.command().arg("submit").arg(job).arg("--logs"));
-    followed.hear(5);
+    let mut followed = Running::start(ns.command().arg("submit").arg(job).arg("--logs"));
+    followed.read_lines(5);
     cluster().control(&["restart", "kube-apiserver"]);
     // What was written meanwhile comes, and what is written since.
-    followed.hear(50);
+    followed.read_lines(50);
     ns.call("restart-driver");
-    let (code, log, talk) = followed.end();
+    let Ended { code, stdout: log, stderr: talk } = followed.end();
     eprintln!("{} lines of the log\n{talk}", log.len());
     assert_whole(&log);
     assert_eq!(code, Some(1));
@@ -62,14 +62,11 @@ fn token(ns: &Namespace, secret: &str) -> String {
 
 /// The tests' kubeconfig for another user.
 fn kubeconfig(ns: &Namespace, name: &str, user: &Value) -> PathBuf {
-    let own = std::fs::read_to_string(&cluster().kubeconfig).expect("the tests' kubeconfig");
-    let mut config: Value = serde_yaml::from_str(&own).expect("a kubeconfig");
-    for known in config["users"].as_array_mut().expect("users") {
-        known["user"] = user.clone();
-    }
-    let path = file(ns, name);
-    std::fs::write(&path, config.to_string()).expect("a kubeconfig");
-    path
+    changed_kubeconfig(ns, name, |config| {
+        for known in config["users"].as_array_mut().expect("users") {
+            known["user"] = user.clone();
+        }
+    })
 }
 
 /// Follows an application with credentials that are taken away meanwhile, and others given in a file.
@@ -88,27 +85,27 @@ fn follow_with(name: &str, user: impl Fn(&Path) -> Value) {
     let (old, new) = (token(&ns, "old"), token(&ns, "new"));
     let given = file(&ns, "token");
     std::fs::write(&given, &old).expect("a token's file");
-    let config = kubeconfig(&ns, "kubeconfig", &user(&given));
+    let config = kubeconfig(&ns, "new", &user(&given));
     let job = job(&ns, name, COUNTING);
     let mut command = ns.command();
     command.env("KUBECONFIG", config).arg("submit").arg(job).args(["--logs", "--watch-timeout", "2s"]);
-    let mut followed = Followed::begin(&command);
-    followed.hear(5);
+    let mut followed = Running::start(&command);
+    followed.read_lines(5);
     // Whole at any moment: it may be read now.
     let next = file(&ns, "token.next");
     std::fs::write(&next, new).expect("another token");
     std::fs::rename(&next, &given).expect("the other token in place");
     api.delete(&format!("{}/old", ns.core("secrets"))).expect("an end of the old one");
-    let old = kubeconfig(&ns, "old.kubeconfig", &json!({"token": old}));
+    let old = kubeconfig(&ns, "old", &json!({"token": old}));
     ns.wait_for("a refusal of the old token", || {
         let list = ns.command().env("KUBECONFIG", &old).arg("list").output().ok()?;
         (list.status.code() == Some(3)).then_some(())
     });
     // Ten seconds of the driver's from now on: the watches of two seconds will have ended.
-    followed.said.extend(followed.lines.try_iter());
-    followed.hear(50);
+    followed.read_available();
+    followed.read_lines(50);
     ns.call(&format!("{name}-driver"));
-    let (code, log, talk) = followed.end();
+    let Ended { code, stdout: log, stderr: talk } = followed.end();
     eprintln!("{} lines of the log\n{talk}", log.len());
     assert_whole(&log);
     assert_eq!(code, Some(1), "{talk}");
@@ -149,7 +146,7 @@ fn a_second_signal_ends_it_at_once() {
     let mut command = ns.command();
     command.env("KUBECONFIG", proxy.kubeconfig(Path::new(env!("CARGO_TARGET_TMPDIR"))));
     command.arg("submit").arg(job).args(["--on-interrupt", "delete"]);
-    let mut followed = Followed::begin(&command);
+    let mut followed = Running::start(&command);
     ns.wait_for("the silence", || proxy.has_begun().then_some(()));
     let driver = format!("{}/impatient-driver", ns.core("pods"));
     let before = proxy.asked_for(&driver);

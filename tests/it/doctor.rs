@@ -29,8 +29,7 @@ fn finds_nothing_where_nothing_is_wrong_and_creates_nothing() {
 fn finds_many_faults_at_once_and_submit_checks_for_them_first() {
     let ns = Namespace::new("sick");
     let api = &cluster().api;
-    let quota = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "few"}, "spec": {"hard": {"pods": "2"}}});
-    api.create(&ns.core("resourcequotas"), &quota).expect("a quota");
+    ns.add_quota("few", &json!({"pods": "2"}));
     let range = json!({
         "apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "small"},
         "spec": {"limits": [{"type": "Container", "max": {"memory": "600Mi"}}]},
@@ -38,9 +37,6 @@ fn finds_many_faults_at_once_and_submit_checks_for_them_first() {
     api.create(&ns.core("limitranges"), &range).expect("a limit range");
     let restricted = json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}});
     api.patch(&format!("/api/v1/namespaces/{}", ns.name), &restricted).expect("a level of PodSecurity");
-    // The controller counts a new quota in a while.
-    let path = format!("{}/few", ns.core("resourcequotas"));
-    ns.wait_for("the quota's count", || api.get(&path).ok().filter(|quota| quota["status"]["used"].is_object()));
 
     let flags = [
         "examples/jvm-pi.yaml",

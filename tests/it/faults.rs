@@ -1,11 +1,10 @@
 //! Faults that are prepared in a real cluster, one at a time: `sparkctl doctor` finds each, and says what to do.
 
-use std::path::PathBuf;
-
-use kube::config::Kubeconfig;
 use serde_json::{Value, json};
 
-use crate::support::{Namespace, asked, cluster};
+use crate::support::node::{KEY, Node};
+use crate::support::scheduling::Queue;
+use crate::support::{Namespace, asked, changed_kubeconfig, cluster};
 
 const JOB: &str = "examples/jvm-pi.yaml";
 
@@ -152,13 +151,7 @@ fn a_quota_a_limit_and_a_claim_that_is_going() {
         ("cpu", json!({"requests.cpu": "2"}), "quota cpu allows requests.cpu 2"),
         ("limits", json!({"limits.memory": "1Gi"}), "quota limits allows limits.memory 1Gi"),
     ] {
-        let quota =
-            json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": name}, "spec": {"hard": hard}});
-        apply(&ns, &quota);
-        let path = format!("{}/{name}", ns.core("resourcequotas"));
-        ns.wait_for("the quota's count", || {
-            cluster().api.get(&path).ok().filter(|quota| quota["status"]["used"].is_object())
-        });
+        let path = ns.add_quota(name, &hard);
         finds(ns.sparkctl(), &[JOB], ("quotas", words));
         cluster().api.delete(&path).expect("deleting the quota");
     }
@@ -167,117 +160,37 @@ fn a_quota_a_limit_and_a_claim_that_is_going() {
 #[test]
 fn a_queue_that_is_closed_or_too_small() {
     let ns = Namespace::new("queues");
-    let queues = "/apis/scheduling.volcano.sh/v1beta1/queues";
-    let version = "scheduling.volcano.sh/v1beta1";
-    let name = format!("{}-q", ns.name);
-    let queue = json!({
-        "apiVersion": version, "kind": "Queue", "metadata": {"name": name},
-        "spec": {"weight": 1, "capability": {"cpu": "1"}},
-    });
-    cluster().api.create(queues, &queue).expect("a queue");
-    let path = format!("{queues}/{name}");
-    let wait_for = |state: &str| {
-        ns.wait_for(state, || cluster().api.get(&path).ok().filter(|queue| queue["status"]["state"] == state));
-    };
-    wait_for("Open");
-    let arguments = [JOB, "--scheduler", "volcano", "--queue", &name];
+    let queue = Queue::new(&ns, "q", &json!({"cpu": "1"}));
+    let arguments = [JOB, "--scheduler", "volcano", "--queue", &queue.name];
     finds(ns.sparkctl(), &arguments, ("queue", "has cpu 1 in total, and the application needs 3"));
-    let close = json!({
-        "apiVersion": "bus.volcano.sh/v1alpha1", "kind": "Command", "metadata": {"name": "close"},
-        "action": "CloseQueue", "target": {"apiVersion": version, "kind": "Queue", "name": name, "uid": ""},
-    });
-    cluster().api.create(&ns.group("bus.volcano.sh/v1alpha1", "commands"), &close).expect("closing the queue");
-    wait_for("Closed");
+    queue.close(&ns);
     finds(ns.sparkctl(), &arguments, ("queue", "is closed: it admits nothing"));
-    cluster().api.delete(&path).expect("deleting the queue");
-}
-
-/// A node that is only an entry. Its taint keeps others' pods off.
-struct Node {
-    name: String,
-}
-
-const NODES: &str = "/api/v1/nodes";
-const TAINT: &str = "sparkctl.test/entry";
-
-impl Node {
-    fn new(ns: &Namespace) -> Node {
-        let node = json!({
-            "apiVersion": "v1", "kind": "Node",
-            "metadata": {"name": ns.name, "labels": {"sparkctl.test/entry": ns.name}},
-            "spec": {"taints": [{"key": TAINT, "value": "yes", "effect": "NoSchedule"}]},
-        });
-        cluster().api.create(NODES, &node).expect("a node");
-        let node = Node { name: ns.name.clone() };
-        node.be("True");
-        node
-    }
-
-    fn path(&self) -> String {
-        format!("{NODES}/{}", self.name)
-    }
-
-    /// Says that it is ready or is not, and has room.
-    fn be(&self, ready: &str) {
-        let room = json!({"cpu": "4", "memory": "16Gi", "pods": "10"});
-        let status = json!({"capacity": room, "allocatable": room, "conditions": [{
-            "type": "Ready", "status": ready, "reason": "Test", "message": "says the test",
-            "lastHeartbeatTime": null, "lastTransitionTime": null,
-        }]});
-        cluster().api.patch(&format!("{}/status", self.path()), &json!({"status": status})).expect("its status");
-        // What the controller adds by itself until it has seen the status.
-        cluster()
-            .api
-            .patch(
-                &self.path(),
-                &json!({"spec": {"taints": [
-                    {"key": TAINT, "value": "yes", "effect": "NoSchedule"},
-                ]}}),
-            )
-            .expect("its taints");
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        let _ = cluster().api.delete(&self.path());
-    }
 }
 
 #[test]
 fn nodes_that_are_tainted_cordoned_or_not_ready() {
     let ns = Namespace::new("nodes-of");
     let node = Node::new(&ns);
-    let label = format!("sparkctl.test/entry={}", ns.name);
+    let label = format!("{KEY}={}", ns.name);
     let aimed = [JOB, "--driver-node", &label];
-    finds(ns.sparkctl(), &aimed, ("driver's node", "does not tolerate: sparkctl.test/entry=yes:NoSchedule"));
-    let tolerant = [&aimed[..], &["--toleration", TAINT]].concat();
+    finds(ns.sparkctl(), &aimed, ("driver's node", &format!("does not tolerate: {label}:NoSchedule")));
+    let tolerant = [&aimed[..], &["--toleration", KEY]].concat();
     cluster().api.patch(&node.path(), &json!({"spec": {"unschedulable": true}})).expect("cordoning it");
     finds(ns.sparkctl(), &tolerant, ("driver's node", "none of the 1 nodes with its labels is ready and takes pods"));
     cluster().api.patch(&node.path(), &json!({"spec": {"unschedulable": null}})).expect("uncordoning it");
-    node.be("False");
+    node.set_ready("False");
     finds(ns.sparkctl(), &tolerant, ("driver's node", "none of the 1 nodes with its labels is ready and takes pods"));
-}
-
-/// The tests' kubeconfig with another server, or with a token that nobody knows.
-fn kubeconfig(ns: &Namespace, name: &str, change: impl FnOnce(&mut Value)) -> PathBuf {
-    let kubeconfig = Kubeconfig::read_from(&cluster().kubeconfig).expect("the tests' kubeconfig");
-    let mut json = serde_json::to_value(&kubeconfig).expect("JSON");
-    change(&mut json);
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}.kubeconfig", ns.name));
-    std::fs::write(&path, json.to_string()).expect("a kubeconfig");
-    path
 }
 
 #[test]
 fn a_server_that_is_not_there_or_does_not_know_the_caller() {
     let ns = Namespace::new("server");
-    let strange = kubeconfig(&ns, "strange", |json| json["users"][0]["user"] = json!({"token": "unknown"}));
+    let strange = changed_kubeconfig(&ns, "strange", |json| json["users"][0]["user"] = json!({"token": "unknown"}));
     let mut command = ns.sparkctl();
     command.env("KUBECONFIG", &strange);
     finds(command, &[JOB], ("API server", "Unauthorized"));
 
-    let nowhere = kubeconfig(&ns, "nowhere", |json| {
+    let nowhere = changed_kubeconfig(&ns, "nowhere", |json| {
         json["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:1".into();
     });
     let mut command = ns.sparkctl();

@@ -8,6 +8,7 @@ use predicates::str::contains;
 
 use crate::support::Namespace;
 use crate::support::jobs::{file, job};
+use crate::support::running::Running;
 
 /// The lines of each source, in their order.
 fn by_source(log: &str) -> BTreeMap<&str, Vec<&str>> {
@@ -94,18 +95,29 @@ fn logs_of_spark_are_those_that_are_there_afterwards() {
 /// The kubelet rotates a log of more than 10 MiB, for which it looks every ten seconds, and answers with the newest part:
 /// <https://kubernetes.io/docs/concepts/cluster-administration/logging/#log-rotation>.
 #[test]
-fn a_log_is_heard_whole_though_the_kubelet_rotates_it() {
+fn follows_a_log_without_a_gap_while_the_kubelet_rotates_it() {
     let ns = Namespace::new("rotated");
     let log = file(&ns, "rotated.log");
-    let loud = "seq 80000 | awk '{printf \"%d %0100d\\n\", $1, 0}'";
-    let later = "for i in $(seq 80001 80250); do echo $i; sleep 0.1; done";
-    let driver = job(&ns, "rotated", &format!("{loud}; {later}"));
-    ns.sparkctl().arg("submit").arg(driver).args(["--logs", "--log-file"]).arg(&log).assert().code(0);
+    let long = "seq 80000 | awk '{printf \"%d %0100d\\n\", $1, 0}'";
+    let called = "(nc -l -p 9999 >/dev/null; touch /dev/shm/called) &";
+    let later = "i=80000; while [ ! -e /dev/shm/called ]; do i=$((i + 1)); echo $i; sleep 0.1; done";
+    let driver = job(&ns, "rotated", &format!("{called} {long}; {later}"));
+    let mut submit = ns.command();
+    submit.arg("submit").arg(driver).args(["--logs", "--log-file"]).arg(&log);
+    let submit = Running::start(&submit);
     let numbers = |log: &str| log.lines().filter_map(|line| line.split(' ').next()?.parse().ok()).collect::<Vec<u32>>();
-    let kept = ns.sparkctl().args(["logs", "rotated"]).assert().code(0);
-    let kept = numbers(&String::from_utf8_lossy(&kept.get_output().stdout));
-    assert!(kept.len() < 80_250 && kept.last() == Some(&80_250), "nothing was rotated: {} lines", kept.len());
-    let heard = numbers(&std::fs::read_to_string(&log).expect("a log"));
-    let first_wrong = heard.iter().zip(1..).find(|(heard, number)| *heard != number);
-    assert_eq!((heard.len(), first_wrong), (80_250, None));
+    let kept = || {
+        let kept = ns.command().args(["logs", "rotated"]).output().expect("sparkctl");
+        numbers(&String::from_utf8_lossy(&kept.stdout))
+    };
+    ns.wait_for("a rotated log", || {
+        let kept = kept();
+        (kept.first()? > &1 && kept.last()? > &80_000).then_some(())
+    });
+    ns.call("rotated-driver");
+    let ended = submit.end();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let followed = numbers(&std::fs::read_to_string(&log).expect("a log"));
+    let first_wrong = followed.iter().zip(1..).find(|(followed, number)| *followed != number);
+    assert_eq!((followed.last(), first_wrong), (kept().last(), None));
 }

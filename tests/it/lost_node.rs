@@ -2,47 +2,13 @@
 
 use serde_json::{Value, json};
 
+use crate::support::jobs::drivers;
+use crate::support::node::{KEY, Node};
 use crate::support::{Namespace, cluster, text};
 
-const OF: &str = "sparkctl.test/of";
-
-/// A node of the test's own, with no kubelet: what its pods do, the test says. It goes with the test.
-struct Node {
-    name: String,
-}
-
-impl Node {
-    fn new(ns: &Namespace) -> Self {
-        let name = &ns.name;
-        let node = json!({
-            "apiVersion": "v1",
-            "kind": "Node",
-            "metadata": {"name": name, "labels": {OF: name}},
-            "spec": {"taints": [{"key": OF, "effect": "NoSchedule"}]},
-        });
-        cluster().api.create("/api/v1/nodes", &node).expect("creating a node");
-        let room = json!({"cpu": "1", "memory": "1Gi", "pods": "10"});
-        let ready = json!([{"type": "Ready", "status": "True", "reason": "Test"}]);
-        let status = json!({"status": {"allocatable": room, "capacity": room, "conditions": ready}});
-        cluster().api.patch(&format!("/api/v1/nodes/{name}/status"), &status).expect("the node's status");
-        Node { name: name.clone() }
-    }
-
-    fn remove(&self) {
-        let _ = cluster().api.delete(&format!("/api/v1/nodes/{}", self.name));
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        self.remove();
-    }
-}
-
-/// A driver that is as asked.
-fn driver(ns: &Namespace, is: impl Fn(&Value) -> bool) -> Option<Value> {
-    let drivers = cluster().api.items(&format!("{}?labelSelector=spark-role%3Ddriver", ns.core("pods")));
-    drivers.into_iter().find(is)
+/// The first driver that is as wanted.
+fn driver(ns: &Namespace, is_wanted: impl Fn(&Value) -> bool) -> Option<Value> {
+    drivers(ns).into_iter().find(is_wanted)
 }
 
 #[test]
@@ -65,8 +31,8 @@ fn a_driver_that_went_with_its_node_is_replaced_and_not_counted() {
                 "memory": "64m",
                 "memoryOverhead": "64m",
                 "serviceAccount": "yippee-spark",
-                "nodeSelector": {OF: ns.name},
-                "tolerations": [{"key": OF, "operator": "Exists"}],
+                "nodeSelector": {KEY: ns.name},
+                "tolerations": [{"key": KEY, "operator": "Exists"}],
             },
         },
     });

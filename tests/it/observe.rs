@@ -2,7 +2,10 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use predicates::prelude::*;
 use predicates::str::contains;
@@ -11,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::support::jobs::{file, job, job_of_image, job_with};
 use crate::support::proxy::{Fate, Proxy};
+use crate::support::running::Running;
 use crate::support::{Namespace, cluster, hearing_signals, signal};
 
 #[test]
@@ -175,11 +179,8 @@ fn a_wait_that_is_left_says_what_for() {
     let ns = Namespace::new("wait-left");
     let unplaced = job_with(&ns, "unplaced", "true", &json!({"nodeSelector": {"pool": "nowhere"}}));
     ns.sparkctl().args(["submit", "--detach"]).arg(unplaced).assert().code(0);
-    ns.wait_for("the scheduler's word", || {
-        let conditions = ns.driver()["status"]["conditions"].take();
-        conditions.as_array()?.iter().any(|condition| condition["reason"] == "Unschedulable").then_some(())
-    });
-    let run = ns.sparkctl().args(["wait", "unplaced", "--timeout", "5s"]).assert();
+    ns.wait_until_unschedulable("unplaced-driver");
+    let run = ns.sparkctl().args(["wait", "unplaced", "--timeout", "20s"]).assert();
     run.code(124).stderr(contains("timed out: unplaced: waiting  Unschedulable"));
     // Each kind of object that is looked at is watched when it has been seen.
     let watches = || {
@@ -214,14 +215,26 @@ fn a_wait_for_what_has_failed_says_why() {
 #[test]
 fn pods_that_may_be_listed_and_not_watched_are_followed_to_their_end() {
     let ns = Namespace::new("unwatched");
-    ns.sparkctl().args(["submit", "--detach"]).arg(job(&ns, "unwatched", "sleep 5; exit 3")).assert().code(0);
-    let proxy = Proxy::start(|asked| match asked.path.contains("watch=true") {
-        true => Fate::Refused("pods is forbidden: User \"jo\" cannot watch resource \"pods\""),
-        false => Fate::Passed,
+    let script = "nc -l -p 9999 >/dev/null; exit 3";
+    ns.sparkctl().args(["submit", "--detach"]).arg(job(&ns, "unwatched", script)).assert().code(0);
+    ns.wait_for_phase("unwatched-driver", "Running");
+    let refused = Arc::new(AtomicBool::new(false));
+    let proxy = Proxy::start({
+        let refused = refused.clone();
+        move |asked| match asked.path.contains("watch=true") {
+            true => {
+                refused.store(true, Ordering::SeqCst);
+                Fate::Refused("pods is forbidden: User \"jo\" cannot watch resource \"pods\"")
+            }
+            false => Fate::Passed,
+        }
     });
     let mut attach = ns.command();
     attach.env("KUBECONFIG", proxy.kubeconfig(&ns)).args(["attach", "unwatched"]);
-    assert_eq!(proxy.run(&mut attach).status.code(), Some(1));
+    let status = std::thread::spawn(move || proxy.run(&mut attach).status);
+    ns.wait_for("a refused watch", || refused.load(Ordering::SeqCst).then_some(()));
+    ns.call("unwatched-driver");
+    assert_eq!(status.join().expect("its end").code(), Some(1));
 }
 
 #[test]
@@ -248,12 +261,21 @@ fn a_secret_that_is_not_there_ends_it() {
     run.code(4).stderr(contains("secret \"db-creds\" not found").and(contains("in the application's own namespace")));
 }
 
+/// Submits a job whose driver cannot be scheduled, and waits for the message that explains why. Returns all messages.
+fn explain_unschedulable(ns: &Namespace, name: &str, job: &Path, message: &str) -> String {
+    let mut submit = Running::start(ns.command().arg("submit").arg(job));
+    submit.wait_for_message(message);
+    let messages = submit.interrupt().stderr;
+    ns.sparkctl().args(["attach", name, "--start-timeout", "1s"]).assert().code(4);
+    messages
+}
+
 #[test]
 fn labels_that_no_node_has_are_a_matter_of_affinity() {
     let ns = Namespace::new("no-node");
     let job = job_with(&ns, "no-node", "true", &json!({"nodeSelector": {"pool": "nowhere"}}));
-    let run = ns.sparkctl().arg("submit").arg(job).args(["--start-timeout", "30s"]).assert();
-    run.code(4).stderr(contains("waiting  Unschedulable: no node of").and(contains("no node has a label pool")));
+    let messages = explain_unschedulable(&ns, "no-node", &job, "no node has a label pool");
+    assert!(messages.contains("waiting  Unschedulable: no node of"), "{messages}");
 }
 
 #[test]
@@ -273,26 +295,17 @@ fn a_driver_killed_for_memory_is_told_so() {
 fn a_driver_that_fits_nowhere_is_told_what_the_nodes_have_and_a_claim_why_it_is_not_bound() {
     let ns = Namespace::new("fits-nowhere");
     let large = job_with(&ns, "large", "true", &json!({"coreRequest": "1000"}));
-    let run = ns.sparkctl().arg("submit").arg(large).args(["--start-timeout", "30s"]).assert();
-    run.code(4).stderr(contains("no node is large enough").and(contains("and the driver requests cpu 1000")));
+    let messages = explain_unschedulable(&ns, "large", &large, "no node is large enough");
+    assert!(messages.contains("and the driver requests cpu 1000"), "{messages}");
     let volumes = json!([{"name": "data", "persistentVolumeClaim": {"claimName": "orders"}}]);
     let claim = job_with(&ns, "claim", "true", &json!({"template": {"spec": {"volumes": volumes}}}));
-    let run = ns.sparkctl().arg("submit").arg(claim).args(["--start-timeout", "30s"]).assert();
-    run.code(4).stderr(contains("there is no PersistentVolumeClaim orders"));
+    explain_unschedulable(&ns, "claim", &claim, "there is no PersistentVolumeClaim orders");
 }
 
 #[test]
 fn a_job_whose_pods_are_refused_is_told_why_and_what_to_do() {
     let ns = Namespace::new("refused-pods");
-    let quota = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "team"}, "spec": {"hard": {"pods": "0"}}});
-    cluster().api.create(&ns.core("resourcequotas"), &quota).expect("a quota");
-    ns.wait_for("the quota's status", || {
-        cluster()
-            .api
-            .get(&format!("{}/team", ns.core("resourcequotas")))
-            .ok()
-            .filter(|quota| quota["status"]["hard"].is_object())
-    });
+    ns.add_quota("team", &json!({"pods": "0"}));
     let path = job(&ns, "refused-pods", "true");
     let mut text: Value = serde_json::from_slice(&std::fs::read(&path).expect("a job file")).expect("a job");
     text["spec"]["restartPolicy"] = json!({"type": "OnFailure", "onFailureRetries": 1});

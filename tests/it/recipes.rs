@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::support::jobs::policy_job as job;
-use crate::support::{Namespace, root};
+use crate::support::{Namespace, copy_environment, root};
 
 /// The text of the fenced block below a heading of the page, of this language.
 fn block(heading: &str, language: &str) -> String {
@@ -35,12 +35,7 @@ fn run(ns: &Namespace, folder: &Path, program: &[&str]) -> (Option<i32>, String)
     let path = format!("{}:{}", own.display(), std::env::var("PATH").unwrap_or_default());
     let mut command = Command::new(program[0]);
     command.args(&program[1..]).current_dir(folder).env("PATH", path);
-    for (name, value) in sparkctl.get_envs() {
-        match value {
-            Some(value) => command.env(name, value),
-            None => command.env_remove(name),
-        };
-    }
+    copy_environment(&sparkctl, &mut command);
     for name in ["GITHUB_RUN_ID", "CI_PIPELINE_ID"] {
         command.env(name, "4711");
     }

@@ -170,17 +170,7 @@ fn who_may_not_submit_is_refused_and_nothing_is_in_doubt() {
 #[test]
 fn a_refusal_half_way_leaves_nothing() {
     let ns = Namespace::new("refused");
-    let quota = json!({
-        "apiVersion": "v1",
-        "kind": "ResourceQuota",
-        "metadata": {"name": "no-services"},
-        "spec": {"hard": {"count/services": "0"}},
-    });
-    cluster().api.apply(&quota, Some(&ns.name));
-    let path = format!("{}/no-services", ns.core("resourcequotas"));
-    ns.wait_for("the quota in force", || {
-        cluster().api.get(&path).ok().filter(|quota| quota["status"]["hard"]["count/services"] == "0")
-    });
+    ns.add_quota("no-services", &json!({"count/services": "0"}));
     let run = ns.sparkctl().args(["submit", "examples/python-pi.yaml"]).assert();
     run.code(3).stderr(
         contains("exceeded quota: no-services")

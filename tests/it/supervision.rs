@@ -158,13 +158,16 @@ fn all_attempts_failed_is_exit_code_1_with_the_last_ones_reason() {
 #[test]
 fn who_leaves_between_attempts_is_told_of_those_so_far() {
     let ns = Namespace::new("left");
-    // The pauses between attempts grow from ten seconds on: this time is over in the third or the fourth of them, and on a
-    // slow machine in an earlier one.
     let path = job(&ns, "slow", &retries(6), "exit 7");
+    ns.sparkctl().arg("submit").arg(&path).arg("--detach").assert().code(0);
+    ns.wait_for("a failed attempt", || {
+        job_object(&ns, "slow").filter(|job| job["status"]["failed"].as_u64().is_some_and(|failed| failed >= 1))
+    });
+    // The pauses between attempts grow from ten seconds to some minutes: the Job does not end within this time.
     let [result, junit] = ["result.json", "junit.xml"].map(|name| file(&ns, name));
-    let mut submit = ns.sparkctl();
-    submit.arg("submit").arg(&path).args(["--timeout", "60s", "--on-timeout", "delete", "--result-file"]).arg(&result);
-    let run = submit.arg("--junit").arg(&junit).assert().code(124);
+    let mut attach = ns.sparkctl();
+    attach.args(["attach", "slow", "--timeout", "15s", "--on-timeout", "delete", "--result-file"]).arg(&result);
+    let run = attach.arg("--junit").arg(&junit).assert().code(124);
     let first = "attempt 1  Failed: the driver exited with code 7\n";
     run.stderr(contains("timed out: slow was deleted\n").and(contains(first)));
     let result = std::fs::read_to_string(result).expect("a result");
@@ -250,12 +253,7 @@ fn the_same_key_is_the_same_run() {
 #[test]
 fn a_submission_that_was_refused_for_want_of_room_is_tried_again() {
     let ns = Namespace::new("refused");
-    let quota = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "q"}, "spec": {"hard": {"services": "0"}}});
-    let quotas = ns.core("resourcequotas");
-    cluster().api.create(&quotas, &quota).expect("a quota");
-    ns.wait_for("the quota in force", || {
-        cluster().api.get(&format!("{quotas}/q")).ok().filter(|quota| quota["status"]["hard"]["services"] == "0")
-    });
+    let quota = ns.add_quota("q", &json!({"services": "0"}));
     let policy =
         "  restartPolicy: {type: OnFailure, onSubmissionFailureRetries: 20, onSubmissionFailureRetryInterval: 2}";
     let path = job(&ns, "patient", policy, "exit 0");
@@ -269,7 +267,7 @@ fn a_submission_that_was_refused_for_want_of_room_is_tried_again() {
     // Meanwhile another run of the name may have its turn.
     let leases = cluster().api.items(&ns.group("coordination.k8s.io/v1", "leases"));
     assert!(leases.is_empty(), "{leases:?}");
-    cluster().api.delete(&format!("{quotas}/q")).expect("deleting the quota");
+    cluster().api.delete(&quota).expect("deleting the quota");
     let rest: Vec<String> = lines.collect();
     assert!(waiting.wait().expect("its end").success(), "{rest:?}");
 }

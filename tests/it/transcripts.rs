@@ -20,7 +20,7 @@ fn job_with(name: &str, command: &str, more: serde_json::Value) -> String {
 }
 
 /// A failing driver. It runs for long enough to be seen running.
-const PYTHON_FAILURE: &str = "sleep 5; python3 -c 'int(\"ten\")'";
+const PYTHON_FAILURE: &str = "sleep 15; python3 -c 'int(\"ten\")'";
 
 #[test]
 fn submitting() {
@@ -59,7 +59,7 @@ fn a_failed_driver() {
 #[test]
 fn a_driver_without_enough_memory() {
     let ns = Namespace::new("memory");
-    let job = job("greedy", "sleep 5; python3 -c 'data = bytearray(1 << 30)'");
+    let job = job("greedy", "sleep 15; python3 -c 'data = bytearray(1 << 30)'");
     Transcript::new("out-of-memory", &ns).with_file("greedy.yaml", &job).check(&ns);
 }
 
@@ -101,14 +101,14 @@ fn local_files() {
 fn retries() {
     let ns = Namespace::new("retries");
     let policy = json!({"restartPolicy": {"type": "OnFailure", "onFailureRetries": 1}});
-    let job = job_with("flaky", "sleep 5; exit 3", policy);
+    let job = job_with("flaky", "sleep 15; exit 3", policy);
     Transcript::new("retries", &ns).with_file("flaky.yaml", &job).check(&ns);
 }
 
 #[test]
 fn a_schedule() {
     let ns = Namespace::new("schedule");
-    let template: serde_json::Value = serde_json::from_str(&job("nightly", "sleep 5")).expect("a job file");
+    let template: serde_json::Value = serde_json::from_str(&job("nightly", "sleep 15")).expect("a job file");
     let scheduled = json!({
         "apiVersion": "sparkoperator.k8s.io/v1beta2", "kind": "ScheduledSparkApplication", "metadata": {"name": "nightly"},
         "spec": {"schedule": "30 3 1 1 *", "timeZone": "Europe/Berlin", "template": template["spec"]},

@@ -1,13 +1,11 @@
 //! Executors that do not find their driver, and a driver that does not find its end.
 
-use std::io::{BufRead, BufReader};
-use std::process::Stdio;
-
 use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::{Value, json};
 
 use crate::support::jobs::{file, job};
+use crate::support::running::Running;
 use crate::support::{Namespace, cluster, text};
 
 fn policy(ns: &Namespace, name: &str, spec: &Value) -> String {
@@ -111,13 +109,10 @@ fn a_process_that_goes_on_when_spark_has_stopped_is_told() {
             let ns = &ns;
             scope.spawn(move || {
                 let mut attach = ns.command();
-                attach.args(["attach", "python-pi", "--timeout", "9m"]).args(logs);
-                let mut attach = attach.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("sparkctl");
-                let said = BufReader::new(attach.stderr.take().expect("stderr")).lines().map_while(Result::ok);
-                let is_told = said.into_iter().any(|line| line.contains(STOPPED));
-                attach.kill().expect("ending it");
-                attach.wait().expect("its end");
-                assert!(is_told, "{logs:?}");
+                attach.args(["attach", "python-pi"]).args(logs);
+                let mut attach = Running::start(&attach);
+                attach.wait_for_message(STOPPED);
+                attach.interrupt();
             });
         }
     });

@@ -1,7 +1,7 @@
 //! Where pods go.
 
 use crate::support::Namespace;
-use crate::support::scheduling::{Submit, job};
+use crate::support::scheduling::{job, start_submit};
 
 #[test]
 fn drivers_and_executors_land_on_the_nodes_of_their_labels() {
@@ -28,13 +28,14 @@ fn drivers_and_executors_land_on_the_nodes_of_their_labels() {
 fn with_no_such_node_the_wait_is_explained() {
     let ns = Namespace::new("no-node");
     let submit = |name: &str, scheduler: &str| {
-        let flags = ["--scheduler", scheduler, "--driver-node", "type=quantum", "--start-timeout", "30s"];
-        Submit::begin(&ns, &job(name, "true"), &flags)
+        start_submit(&ns, &job(name, "true"), &["--scheduler", scheduler, "--driver-node", "type=quantum"])
     };
-    for run in [submit("by-volcano", "volcano"), submit("by-default", "default")] {
-        let (code, said) = run.end();
-        assert_eq!(code, 4, "{said}");
-        assert!(said.contains("didn't match Pod's node affinity/selector"), "{said}");
-        assert!(said.contains("no node has the requested labels (type=quantum): nodes have type="), "{said}");
+    for mut run in [submit("by-volcano", "volcano"), submit("by-default", "default")] {
+        run.wait_for_message("no node has the requested labels (type=quantum): nodes have type=");
+        let ended = run.interrupt();
+        assert!(ended.stderr.contains("didn't match Pod's node affinity/selector"), "{ended:#?}");
+    }
+    for name in ["by-volcano", "by-default"] {
+        ns.sparkctl().args(["attach", name, "--start-timeout", "1s"]).assert().code(4);
     }
 }

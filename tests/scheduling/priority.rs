@@ -5,23 +5,25 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::support::Namespace;
-use crate::support::scheduling::{Queue, Submit, drivers, large, simulate_nodes, submit};
+use crate::support::scheduling::{Queue, drivers_in_phase, large, simulate_nodes, start_submit, submit};
 
 /// Several of Volcano's sessions, which come every second.
 const SESSIONS: Duration = Duration::from_secs(6);
 
+/// The scheduling flags of a test's applications.
 fn flags<'a>(queue: &'a Queue, class: &'a str) -> [&'a str; 6] {
     ["--scheduler", "volcano", "--queue", &queue.name, "--priority-class", class]
 }
 
-/// Watches that the driver goes on, and another waits.
-fn stays(ns: &Namespace, driver: &str, waiting: &str) {
+/// Checks that a driver keeps running while another one waits, for some sessions after Volcano has refused the other.
+fn assert_stays(ns: &Namespace, driver: &str, waiting: &str) {
+    ns.wait_until_unschedulable(waiting);
     let start = Instant::now();
     while start.elapsed() < SESSIONS {
-        assert_eq!(drivers(ns, "Running"), [driver], "{:#}", ns.pod(driver)["status"]);
+        assert_eq!(drivers_in_phase(ns, "Running"), [driver], "{:#}", ns.pod(driver)["status"]);
         std::thread::sleep(Duration::from_millis(300));
     }
-    assert_eq!(drivers(ns, "Pending"), [waiting]);
+    assert_eq!(drivers_in_phase(ns, "Pending"), [waiting]);
 }
 
 #[test]
@@ -29,16 +31,16 @@ fn rush_takes_the_room_of_routine_which_is_lost_and_exceptional_waits() {
     let ns = Namespace::new("rush");
     simulate_nodes();
     let queue = Queue::new(&ns, "q", &json!({"cpu": "200"}));
-    let routine = Submit::begin(&ns, &large("everyday", "simulated-1"), &flags(&queue, "routine"));
+    let routine = start_submit(&ns, &large("everyday", "simulated-1"), &flags(&queue, "routine"));
     ns.wait_for_phase("everyday-driver", "Running");
 
     submit(&ns, &large("first", "simulated-1"), &flags(&queue, "exceptional"));
-    stays(&ns, "everyday-driver", "first-driver");
+    assert_stays(&ns, "everyday-driver", "first-driver");
 
     submit(&ns, &large("now", "simulated-1"), &flags(&queue, "rush"));
-    let (code, said) = routine.end();
-    assert_eq!(code, 5, "{said}");
-    assert!(said.contains("everyday was lost: preempted by higher-priority work"), "{said}");
+    let ended = routine.end();
+    assert_eq!(ended.code, Some(5), "{ended:#?}");
+    assert!(ended.stderr.contains("everyday was lost: preempted by higher-priority work"), "{ended:#?}");
     ns.wait_for_phase("now-driver", "Running");
 }
 
@@ -51,7 +53,7 @@ fn a_protected_driver_is_no_victim() {
     submit(&ns, &large("precious", "simulated-2"), &protected);
     ns.wait_for_phase("precious-driver", "Running");
     submit(&ns, &large("now", "simulated-2"), &flags(&queue, "rush"));
-    stays(&ns, "precious-driver", "now-driver");
+    assert_stays(&ns, "precious-driver", "now-driver");
 }
 
 #[test]
@@ -68,7 +70,7 @@ fn waiting_applications_go_in_the_order_of_their_priority() {
     for next in ["exceptional", "urgent", "routine"] {
         ns.sparkctl().args(["delete", before]).assert().success();
         let running = ns.wait_for("the next of the queue", || {
-            let running = drivers(&ns, "Running");
+            let running = drivers_in_phase(&ns, "Running");
             (!running.is_empty() && !running.contains(&format!("{before}-driver"))).then_some(running)
         });
         assert_eq!(running, [format!("{next}-driver")]);

@@ -1,19 +1,19 @@
-//! Each cause of a wait is told in one line, within seconds.
+//! Each cause of a wait is reported in one line.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::Namespace;
-use crate::support::scheduling::{Queue, Submit, job};
+use crate::support::scheduling::{Queue, job, start_submit};
 
-/// Long enough for a scheduler on a busy machine to speak; the line must have come by then.
-const SOON: &str = "40s";
-
-fn in_queue(ns: &Namespace, name: &str, queue: &str) -> Submit {
-    Submit::begin(ns, &job(name, "true"), &["--scheduler", "volcano", "--queue", queue, "--timeout", SOON])
+/// Submits a job, waits until a line with the reason for its wait is printed, and interrupts sparkctl.
+fn assert_waits(ns: &Namespace, job: &Value, arguments: &[&str], reason: &str) {
+    let mut run = start_submit(ns, job, arguments);
+    run.wait_for_message(reason);
+    run.interrupt();
 }
 
 #[test]
-fn a_closed_or_missing_queue_is_refused_at_once() {
+fn refuses_a_queue_that_is_closed_or_missing() {
     let ns = Namespace::new("closed");
     let queue = Queue::new(&ns, "closed", &json!({"cpu": "4"}));
     queue.close(&ns);
@@ -21,50 +21,44 @@ fn a_closed_or_missing_queue_is_refused_at_once() {
         ("closed", queue.name.as_str(), "can only submit PodGroup to queue with state `Open`"),
         ("missing", "no-such-queue", "queue.scheduling.volcano.sh \"no-such-queue\" not found"),
     ] {
-        let (code, said) = in_queue(&ns, name, queue).end();
-        assert_eq!(code, 3, "{said}");
-        assert!(said.contains(why) && said.contains("kubectl get queues"), "{said}");
+        let ended = start_submit(&ns, &job(name, "true"), &["--scheduler", "volcano", "--queue", queue]).end();
+        assert_eq!(ended.code, Some(3), "{ended:#?}");
+        assert!(ended.stderr.contains(why) && ended.stderr.contains("kubectl get queues"), "{ended:#?}");
     }
     ns.wait_for("nothing left", || ns.left().is_empty().then_some(()));
 }
 
 #[test]
-fn more_than_a_queue_or_the_cluster_has_is_said() {
+fn explains_a_gang_that_is_larger_than_its_queue_or_the_cluster() {
     let ns = Namespace::new("above");
     let small = Queue::new(&ns, "small", &json!({"cpu": "1"}));
     let mut large = job("above", "true");
     large["spec"]["executor"]["coreRequest"] = "2".into();
-    let by_queue = Submit::begin(&ns, &large, &["--scheduler", "volcano", "--queue", &small.name, "--timeout", SOON]);
-    large["metadata"]["name"] = "huge".into();
-    large["spec"]["executor"]["coreRequest"] = "2000".into();
-    let by_cluster = Submit::begin(&ns, &large, &["--scheduler", "volcano", "--timeout", SOON]);
     let never =
         format!("queue {} has cpu 1 in total, and the application needs 2010m: it will never be admitted", small.name);
-    for (run, why) in
-        [(by_queue, never.as_str()), (by_cluster, "the cluster has no room for the whole application (too little cpu)")]
-    {
-        let (code, said) = run.end();
-        assert_eq!(code, 124, "{said}");
-        assert!(said.contains(why), "{said}");
-    }
+    assert_waits(&ns, &large, &["--scheduler", "volcano", "--queue", &small.name], &never);
+    large["metadata"]["name"] = "huge".into();
+    large["spec"]["executor"]["coreRequest"] = "2000".into();
+    let no_room = "the cluster has no room for the whole application (too little cpu)";
+    assert_waits(&ns, &large, &["--scheduler", "volcano"], no_room);
 }
 
 #[test]
-fn a_misspelt_scheduler_is_suspected() {
+fn suggests_a_scheduler_for_a_misspelt_one() {
     let ns = Namespace::new("misspelt");
     let mut misspelt = job("misspelt", "true");
     misspelt["spec"]["driver"]["schedulerName"] = "volcan".into();
-    let run = Submit::begin(&ns, &misspelt, &["--timeout", SOON]);
-    // As the name of a gang's scheduler it does not even come to a submission.
-    let (code, said) = Submit::begin(&ns, &job("gang", "true"), &["--scheduler", "volcan"]).end();
-    assert_eq!(code, 2, "{said}");
-    assert!(said.contains("did you mean `volcano`?"), "{said}");
-    // A name that is no slip is taken for a kube-scheduler with the coscheduling plugin, which is not here.
-    let (code, said) = Submit::begin(&ns, &job("gang", "true"), &["--scheduler", "ours"]).end();
-    assert_eq!(code, 3, "{said}");
-    assert!(said.contains("the coscheduling plugin"), "{said}");
+    let mut run = start_submit(&ns, &misspelt, &[]);
+    // As the scheduler of the gang, it is refused before anything is created.
+    let ended = start_submit(&ns, &job("gang", "true"), &["--scheduler", "volcan"]).end();
+    assert_eq!(ended.code, Some(2), "{ended:#?}");
+    assert!(ended.stderr.contains("did you mean `volcano`?"), "{ended:#?}");
+    // A name that resembles none is taken for a kube-scheduler with the coscheduling plugin, which this cluster lacks.
+    let ended = start_submit(&ns, &job("gang", "true"), &["--scheduler", "ours"]).end();
+    assert_eq!(ended.code, Some(3), "{ended:#?}");
+    assert!(ended.stderr.contains("the coscheduling plugin"), "{ended:#?}");
 
-    let (code, said) = run.end();
-    assert_eq!(code, 124, "{said}");
-    assert!(said.contains("no response from scheduler `volcan`") && said.contains("did you mean `volcano`?"), "{said}");
+    run.wait_for_message("no response from scheduler `volcan`");
+    let ended = run.interrupt();
+    assert!(ended.stderr.contains("did you mean `volcano`?"), "{ended:#?}");
 }

@@ -104,6 +104,7 @@ struct Run {
     script: Script,
     fault: watch::Sender<Option<Fault>>,
     begun: AtomicBool,
+    tried: AtomicBool,
     done: AtomicBool,
     /// The paths that were asked for.
     requests: Mutex<Vec<String>>,
@@ -118,6 +119,7 @@ impl Proxy {
             script,
             fault: watch::Sender::new(None),
             begun: AtomicBool::new(false),
+            tried: AtomicBool::new(false),
             done: AtomicBool::new(false),
             requests: Mutex::default(),
         });
@@ -198,7 +200,7 @@ impl Run {
             self.reached(Moment::Ending);
         } else if tells(r#""state":{"running":{"#) {
             self.reached(Moment::Running);
-            if self.script.deed != Deed::Nothing && !self.done.swap(true, Ordering::Relaxed) {
+            if self.script.deed != Deed::Nothing && !self.tried.swap(true, Ordering::Relaxed) {
                 self.do_deed(piece).await;
             }
         }
@@ -209,8 +211,11 @@ impl Run {
         let mut pod = event["object"].clone();
         let text = |pointer: &str| pod.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
         let pods = format!("/api/v1/namespaces/{}/pods", text("/metadata/namespace"));
-        let path = format!("{pods}/{}?gracePeriodSeconds=0", text("/metadata/name"));
-        self.send(&Method::DELETE, &path, "application/json", Vec::new()).await.expect("deleting the driver");
+        let path = format!("{pods}/{}", text("/metadata/name"));
+        if !self.delete_running(&path).await {
+            return;
+        }
+        self.done.store(true, Ordering::Relaxed);
         if self.script.deed == Deed::Replace {
             let spec = pod["spec"].as_object_mut().expect("a spec");
             spec.retain(|key, _| !matches!(key.as_str(), "nodeName" | "schedulingGates"));
@@ -221,6 +226,29 @@ impl Run {
             let again = json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": pod["spec"]});
             let body = again.to_string().into_bytes();
             self.send(&Method::POST, &pods, "application/json", body).await.expect("creating it again");
+        }
+    }
+
+    /// Deletes a pod unless it has ended, as it may have on a slow machine. Returns whether it was deleted.
+    async fn delete_running(&self, path: &str) -> bool {
+        loop {
+            let answer =
+                self.send(&Method::GET, path, "application/json", Vec::new()).await.expect("reading the driver");
+            let pod = answer.into_body().collect_bytes().await.expect("reading the driver");
+            let pod: Value = serde_json::from_slice(&pod).expect("the driver");
+            if pod["status"]["phase"] != "Running" {
+                return false;
+            }
+            // It is refused if the pod has changed since.
+            let options = json!({"apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": 0, "preconditions": {
+                "uid": pod["metadata"]["uid"], "resourceVersion": pod["metadata"]["resourceVersion"],
+            }});
+            let body = options.to_string().into_bytes();
+            let answer = self.send(&Method::DELETE, path, "application/json", body).await.expect("deleting the driver");
+            if answer.status() != http::StatusCode::CONFLICT {
+                assert!(answer.status().is_success(), "deleting the driver: {}", answer.status());
+                return true;
+            }
         }
     }
 

@@ -8,12 +8,13 @@
 pub mod api;
 pub mod container;
 pub mod faulty_proxy;
-pub mod followed;
 pub mod jars;
 pub mod jobs;
 pub mod local;
 pub mod needs;
+pub mod node;
 pub mod proxy;
+pub mod running;
 pub mod scheduling;
 pub mod slot;
 pub mod stores;
@@ -194,6 +195,28 @@ impl Namespace {
         cluster().api.create(&self.core("pods"), &pod).expect("an executor");
     }
 
+    /// Adds a quota, and waits until it is in force. Returns its path.
+    pub fn add_quota(&self, name: &str, hard: &Value) -> String {
+        let quota =
+            json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": name}, "spec": {"hard": hard}});
+        cluster().api.apply(&quota, Some(&self.name));
+        let path = format!("{}/{name}", self.core("resourcequotas"));
+        self.wait_for("the quota in force", || {
+            let status = cluster().api.get(&path).ok()?["status"].take();
+            (status["hard"] == *hard && status["used"].is_object()).then_some(())
+        });
+        path
+    }
+
+    /// Waits until a scheduler has refused a pod for want of a node.
+    pub fn wait_until_unschedulable(&self, pod: &str) {
+        self.wait_for(&format!("pod {pod} to be unschedulable"), || {
+            let pod = cluster().api.get(&format!("{}/{pod}", self.core("pods"))).ok()?;
+            let conditions = pod["status"]["conditions"].as_array()?;
+            conditions.iter().any(|condition| condition["reason"] == "Unschedulable").then_some(())
+        });
+    }
+
     /// Calls a pod that waits for it by `nc -l -p 9999 >/dev/null`. It gives no answer, for which the tests' client would ask
     /// again and again.
     pub fn call(&self, pod: &str) {
@@ -293,13 +316,28 @@ pub fn hearing_signals(command: &Command) -> Command {
     if let Some(folder) = command.get_current_dir() {
         heard.current_dir(folder);
     }
-    for (name, value) in command.get_envs() {
+    copy_environment(command, &mut heard);
+    heard
+}
+
+/// Gives a command the changes of the environment that another one has.
+pub fn copy_environment(from: &Command, to: &mut Command) {
+    for (name, value) in from.get_envs() {
         match value {
-            Some(value) => heard.env(name, value),
-            None => heard.env_remove(name),
+            Some(value) => to.env(name, value),
+            None => to.env_remove(name),
         };
     }
-    heard
+}
+
+/// The tests' kubeconfig with a change, in a file of the namespace's own.
+pub fn changed_kubeconfig(ns: &Namespace, name: &str, change: impl FnOnce(&mut Value)) -> PathBuf {
+    let own = std::fs::read_to_string(&cluster().kubeconfig).expect("the tests' kubeconfig");
+    let mut config = serde_yaml::from_str(&own).expect("a kubeconfig");
+    change(&mut config);
+    let path = jobs::file(ns, &format!("{name}.kubeconfig"));
+    std::fs::write(&path, config.to_string()).expect("a kubeconfig");
+    path
 }
 
 /// A text of an object; nothing where there is none.

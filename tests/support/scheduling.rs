@@ -1,12 +1,13 @@
 //! What the tests of scheduling act on: queues, simulated nodes, and jobs whose drivers are no JVM.
 
-use std::process::{Child, Output, Stdio};
 use std::sync::Once;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{Namespace, cluster};
+use super::jobs::drivers;
+use super::running::Running;
+use super::{Namespace, cluster, text};
 
 const QUEUES: &str = "/apis/scheduling.volcano.sh/v1beta1/queues";
 
@@ -118,46 +119,21 @@ pub fn large(name: &str, node: &str) -> Value {
     job
 }
 
-/// `sparkctl submit -` of a job, running beside the test.
-pub struct Submit {
-    child: Child,
+/// Starts `sparkctl submit -` with a job.
+pub fn start_submit(ns: &Namespace, job: &Value, arguments: &[&str]) -> Running {
+    let mut command = ns.command();
+    command.args(["submit", "-"]).args(arguments);
+    Running::start_with_input(&command, &job.to_string())
 }
 
-impl Submit {
-    pub fn begin(ns: &Namespace, job: &Value, arguments: &[&str]) -> Submit {
-        use std::io::Write;
-        let mut command = ns.command();
-        command.args(["submit", "-"]).args(arguments);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("sparkctl");
-        let mut stdin = child.stdin.take().expect("its stdin");
-        stdin.write_all(job.to_string().as_bytes()).expect("writing the job");
-        Submit { child }
-    }
-
-    pub fn is_running(&mut self) -> bool {
-        self.child.try_wait().expect("its state").is_none()
-    }
-
-    /// Its exit code, and what it said.
-    pub fn end(self) -> (i32, String) {
-        let Output { status, stdout, stderr } = self.child.wait_with_output().expect("its end");
-        let said = format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
-        (status.code().unwrap_or(-1), said)
-    }
-}
-
-/// Submits a job and leaves it.
+/// Submits a job with `--detach`.
 pub fn submit(ns: &Namespace, job: &Value, arguments: &[&str]) {
-    let mut all = vec!["--detach"];
-    all.extend(arguments);
-    let (code, said) = Submit::begin(ns, job, &all).end();
-    assert_eq!(code, 0, "{said}");
+    let ended = start_submit(ns, job, &[&["--detach"], arguments].concat()).end();
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
 }
 
 /// The names of the namespace's drivers that are in this phase.
-pub fn drivers(ns: &Namespace, phase: &str) -> Vec<String> {
-    let pods = cluster().api.items(&format!("{}?labelSelector=spark-role%3Ddriver", ns.core("pods")));
-    let of_phase = pods.iter().filter(|pod| pod["status"]["phase"] == phase);
-    of_phase.filter_map(|pod| pod["metadata"]["name"].as_str().map(str::to_owned)).collect()
+pub fn drivers_in_phase(ns: &Namespace, phase: &str) -> Vec<String> {
+    let drivers = drivers(ns).into_iter().filter(|pod| pod["status"]["phase"] == phase);
+    drivers.map(|pod| text(&pod["metadata"]["name"])).collect()
 }

@@ -14,6 +14,11 @@ pub struct Slot {
 }
 
 impl Slot {
+    /// A resource of one node, which has none of it yet.
+    pub fn of_node(ns: &Namespace, node: &str) -> Slot {
+        Slot { name: format!("sparkctl.test/{}", ns.name), nodes: vec![node.to_owned()] }
+    }
+
     pub fn new(ns: &Namespace) -> Slot {
         let nodes = cluster().api.items("/api/v1/nodes?labelSelector=type");
         let nodes = nodes.iter().map(|node| text(&node["metadata"]["name"])).collect();

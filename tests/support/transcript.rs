@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use regex::Regex;
 
-use super::{Namespace, root};
+use super::{Namespace, copy_environment, root};
 
 /// The namespace as the pages call it.
 const NAMESPACE: &str = "spark-jobs";
@@ -131,12 +131,7 @@ impl Transcript {
         let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap_or_default());
         let mut shell = Command::new("bash");
         shell.args(["-c", &format!("set -o pipefail; exec 2>&1; {real}")]).current_dir(&self.folder).env("PATH", path);
-        for (name, value) in sparkctl.get_envs() {
-            match value {
-                Some(value) => shell.env(name, value),
-                None => shell.env_remove(name),
-            };
-        }
+        copy_environment(&sparkctl, &mut shell);
         let output = assert_cmd::Command::from_std(shell).timeout(COMMAND).output().expect("bash");
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
         // The last names first: they may be longer ones that begin with the namespace's.
