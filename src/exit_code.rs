@@ -102,7 +102,7 @@ impl ExitCode {
                 "refused by the cluster (credentials, rights, quota, admission, name taken) or the store"
             }
             ExitCode::CouldNotStart => {
-                "it could not start: image, config map, secret, volume, or unschedulable past --start-timeout"
+                "it could not start: image, secret, volume, or past --start-timeout or --executors-timeout"
             }
             ExitCode::Lost => "it was lost: evicted, preempted, deleted by someone, or its node is gone",
             ExitCode::Unknown => {

@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1::Pod;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::executors_timeout::ExecutorsTimeout;
 use super::failure::{self, LOG_TAIL};
 use super::options::{FollowOptions, Leave, Whose};
 use super::reporter::Reporter;
@@ -57,6 +58,8 @@ enum Reason {
     OutOfSight(String),
     Interrupted(ExitCode),
     TimedOut,
+    /// Too few executors started in time: the message to report.
+    TooFewExecutors(String),
 }
 
 struct Following<'a> {
@@ -78,6 +81,7 @@ struct Following<'a> {
     stages: Option<mpsc::Receiver<Vec<Stage>>>,
     /// Whether the note on the limit of followed logs was printed.
     has_noted_log_limit: bool,
+    executors_timeout: ExecutorsTimeout,
     /// UID of the driver pod that was last compared with its Job's template.
     compared_driver: Option<String>,
     /// The differences that were last noted.
@@ -99,6 +103,7 @@ impl<'a> Following<'a> {
             executor_logs_requested: BTreeSet::new(),
             stages: None,
             has_noted_log_limit: false,
+            executors_timeout: ExecutorsTimeout::of(options),
             compared_driver: None,
             noted_changes: Vec::new(),
         })
@@ -127,6 +132,10 @@ impl<'a> Following<'a> {
                 return Reason::Ended(Box::new(state));
             }
             self.observer.gather_evidence(&state, &self.limits());
+            let now = self.cluster.now();
+            if let Some(message) = self.executors_timeout.expired(&state, self.observer.observed(), now) {
+                return Reason::TooFewExecutors(message);
+            }
             self.begin_logs(&state, interrupt).await;
             if state.is_between_attempts() {
                 self.logs.all_ended();
@@ -277,6 +286,11 @@ impl<'a> Following<'a> {
                 self.report_result(&state, None)
             }
             Reason::Interrupted(code) => self.leave("interrupted", self.options.on_interrupt, code).await,
+            Reason::TooFewExecutors(why) => {
+                // Whoever attaches to a driver that has been running for longer has not looked for the reason yet.
+                self.observer.gather_evidence_now(&self.state(), &self.limits()).await;
+                self.leave(&why, self.options.on_timeout, ExitCode::CouldNotStart).await
+            }
             Reason::TimedOut => self.leave("timed out", self.options.on_timeout, ExitCode::TimedOut).await,
         }
     }
@@ -379,22 +393,19 @@ impl<'a> Following<'a> {
     /// Stops following an application that has not ended, and deletes it if asked to. Returns the exit code.
     async fn leave(&mut self, why: &str, leave: Leave, code: ExitCode) -> ExitCode {
         let state = self.state();
-        let (outcome, mut lines) = match leave {
-            Leave::Detach => {
-                ("Detached", vec![format!("{why}: {} is still running in the cluster", self.application.name)])
-            }
-            Leave::Delete => {
-                let (outcome, what) = match cluster::delete(self.cluster, self.application).await {
-                    Ok(true) => ("Deleted", "was deleted".to_owned()),
-                    Ok(false) => ("Deleted", "was already gone".to_owned()),
-                    Err(refusal) => {
-                        ("Detached", format!("may still be running, because deleting it failed: {refusal}"))
-                    }
-                };
-                (outcome, vec![format!("{why}: {} {what}", self.application.name)])
-            }
+        let waits = report::reason(&state).map(|reason| format!(": {reason}")).unwrap_or_default();
+        let name = &self.application.name;
+        let (outcome, what) = match leave {
+            Leave::Detach => ("Detached", "is still running in the cluster".to_owned()),
+            Leave::Delete => match cluster::delete(self.cluster, self.application).await {
+                Ok(true) => ("Deleted", "was deleted".to_owned()),
+                Ok(false) => ("Deleted", "was already gone".to_owned()),
+                Err(refusal) => ("Detached", format!("may still be running, because deleting it failed: {refusal}")),
+            },
         };
-        let message = lines[0].clone();
+        let message = format!("{why}: {name} {what}{waits}");
+        let mut lines = vec![message.clone()];
+        lines.extend(report::wait_hint(&state));
         lines.extend(report::earlier_attempts(&state));
         if leave == Leave::Detach {
             lines.extend(report::next_steps(self.application, program()));

@@ -1,6 +1,7 @@
 //! Follows an application in the cluster to an exit code: reports its changes, and returns at its end, on a signal, or
 //! when `--timeout` expires.
 
+mod executors_timeout;
 pub mod failure;
 mod following;
 pub mod heartbeat;

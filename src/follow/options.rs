@@ -39,13 +39,19 @@ pub struct FollowOptions {
     /// How long the driver may take to start after its creation, before exit code 4 [default: no limit]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub start_timeout: Option<Duration>,
+    /// How long the executors may take to start after their driver, before exit code 4 [default: no limit]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub executors_timeout: Option<Duration>,
+    /// How many executors must start within --executors-timeout [default: as many as the driver asks for]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), requires = "executors_timeout")]
+    pub min_executors: Option<u32>,
     /// How long to follow the application before exit code 124 [default: no limit]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub timeout: Option<Duration>,
     /// What to do with the application on Ctrl-C, SIGTERM or SIGHUP
     #[arg(long, value_enum, default_value = "detach", value_name = "ACTION")]
     pub on_interrupt: Leave,
-    /// What to do with the application when --timeout expires
+    /// What to do with the application when --timeout or --executors-timeout expires
     #[arg(long, value_enum, default_value = "detach", value_name = "ACTION")]
     pub on_timeout: Leave,
     /// Exit with the driver's own exit code if the application fails
@@ -72,6 +78,8 @@ impl FollowOptions {
             progress: Progress::Quiet,
             image_pull_timeout: state::PATIENCE,
             start_timeout: None,
+            executors_timeout: None,
+            min_executors: None,
             timeout: None,
             on_interrupt: Leave::Detach,
             on_timeout: Leave::Detach,

@@ -106,6 +106,16 @@ pub fn reason(state: &State) -> Option<String> {
     }
 }
 
+/// What to do about an application or its executors that wait, as a line of a summary.
+pub fn wait_hint(state: &State) -> Option<String> {
+    let hint = match &state.status {
+        Status::Waiting(waiting) => waiting.hint.as_ref(),
+        Status::Running => state.executors.hint.as_ref(),
+        _ => None,
+    };
+    hint.map(|hint| format!("  {FAINT}hint{FAINT:#}    {}", clean(hint)))
+}
+
 fn end_of_log(whose: &str, log: &str) -> Vec<String> {
     let tail = excerpt(log, LOG_LINES);
     if tail.is_empty() {

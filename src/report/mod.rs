@@ -14,7 +14,7 @@ pub use ci::Ci;
 pub use ci_reports::{End, annotation, junit_suite, step_outputs, step_summary};
 pub use clean::clean;
 pub use failure::{
-    FailureLogs, FailureReport, durations, earlier_attempts, earlier_drivers, next_steps, reason, summary,
+    FailureLogs, FailureReport, durations, earlier_attempts, earlier_drivers, next_steps, reason, summary, wait_hint,
 };
 pub use json::{Json, JsonLine};
 pub use output::{Output, Progress};

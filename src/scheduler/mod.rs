@@ -173,10 +173,11 @@ mod tests {
     }
 
     /// Files that name a scheduler for another reason than that they hold its rules.
-    const ELSEWHERE: [(&str, &str); 9] = [
+    const ELSEWHERE: [(&str, &str); 10] = [
         ("cli/setup.rs", "`setup` makes queues of Volcano, and changes its configuration"),
         ("cluster/apply.rs", "the same"),
-        ("cluster/submit.rs", "older versions of Volcano judge a pod only when its PodGroup exists"),
+        ("cluster/executor_check.rs", "older versions of Volcano judge a pod only when its PodGroup exists"),
+        ("cluster/submit.rs", "the same"),
         ("job/every_field.rs", "a test"),
         ("job/flags_win.rs", "a test"),
         ("job/from_spark_submit.rs", "translates what Spark itself has for Volcano"),

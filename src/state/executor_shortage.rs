@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
 
 use super::container::{self, Role};
@@ -42,6 +43,11 @@ pub(super) fn since(observed: &Observed, existing: usize, wanted: usize, limits:
     let changed = times.max().flatten().max(observed.last_executor_end);
     let since = changed.max(container::started_at(driver, Role::Driver))?;
     has_passed(since, SETTLES, limits).then_some(since)
+}
+
+/// Since when a driver has been running.
+pub fn driver_runs_since(driver: &Pod) -> Option<Timestamp> {
+    container::started_at(driver, Role::Driver).filter(|_| container::is_running(driver, Role::Driver))
 }
 
 /// When to look for the reason of a shortage last.

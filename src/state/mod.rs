@@ -38,7 +38,7 @@ pub use durations::Durations;
 pub use evidence::{Claims, Evidence, Lookup, LookupResult, Nodes};
 pub use exception::last_exception;
 pub use executor_failure::ExecutorFailure;
-pub use executor_shortage::refusal_in_log;
+pub use executor_shortage::{driver_runs_since, refusal_in_log};
 pub use executors::{Executors, executor_has_ended, executor_has_log, executor_id, executor_short_name};
 pub use exit_code_meaning::exit_code_meaning;
 pub use hint::refusal::refusal_hint;

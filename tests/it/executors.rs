@@ -37,7 +37,22 @@ fn executors_without_room_in_a_quota_are_explained_in_every_view() {
     ns.sparkctl().args(["attach", "python-pi", "--timeout", "10s"]).assert().code(124).stderr(
         contains("executors  0 of 2 running\n")
             .and(contains(format!("executors  0 of 2 running, 2 refused ({REASON})")))
-            .and(contains(format!("hint: {HINT}"))),
+            .and(contains(format!("hint: {HINT}")))
+            .and(contains(format!("timed out: python-pi is still running in the cluster: 0 of 2 executors: {REASON}"))),
+    );
+    // One is too few executors, too.
+    let timeout = ["attach", "python-pi", "--executors-timeout", "1s", "--min-executors", "1", "--output", "json"];
+    let ended = ns.sparkctl().args(timeout).assert().code(4).get_output().stdout.clone();
+    let result: Value =
+        serde_json::from_slice(ended.trim_ascii_end().rsplit(|byte| *byte == b'\n').next().unwrap_or_default())
+            .expect("a result");
+    assert_eq!(
+        (&result["outcome"], &result["exitCode"], &result["retryable"]),
+        (&json!("Detached"), &json!(4), &json!(false))
+    );
+    assert_eq!(
+        result["message"],
+        format!("too few executors after 1s: python-pi is still running in the cluster: 0 of 2 executors: {REASON}")
     );
     let status = shown(&["status", "python-pi"]);
     assert!(status.contains(&format!("executors  0 of 2 running, 2 refused ({REASON})")), "{status}");
