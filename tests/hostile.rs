@@ -22,7 +22,7 @@ const HEAD: &str =
     "apiVersion: sparkoperator.k8s.io/v1beta2\nkind: SparkApplication\nmetadata:\n  name: x\nspec:\n  sparkConf:\n";
 
 #[test]
-fn aliases_that_multiply() {
+fn refuses_aliases_that_multiply() {
     let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
     for level in 1..40 {
         bomb += &format!("a{level}: &a{level} [{}]\n", vec![format!("*a{}", level - 1); 9].join(", "));
@@ -31,14 +31,14 @@ fn aliases_that_multiply() {
 }
 
 #[test]
-fn nesting_without_end() {
+fn refuses_endless_nesting() {
     for deep in ["[".repeat(1 << 20), "{a: ".repeat(1 << 18), "- ".repeat(1 << 18), "? ".repeat(1 << 18)] {
         assert!(refusal(deep.as_bytes()).contains("deep"), "{}", &deep[..8]);
     }
 }
 
 #[test]
-fn texts_of_megabytes() {
+fn refuses_strings_of_megabytes() {
     let long = "x".repeat(4 << 20);
     assert!(refusal(format!("{HEAD}    spark.a: {long}\n").as_bytes()).contains("mainApplicationFile"));
     assert!(refusal(format!("{HEAD}    {long}: 1\n").as_bytes()).contains("error"));
@@ -47,7 +47,7 @@ fn texts_of_megabytes() {
 }
 
 #[test]
-fn many_keys_and_many_documents() {
+fn refuses_too_many_keys_and_documents() {
     let keys: String = (0..100_000).map(|n| format!("    spark.k{n}: v\n")).collect();
     assert!(refusal(format!("{HEAD}{keys}").as_bytes()).contains("mainApplicationFile"));
     let unknown: String = (0..20_000).map(|n| format!("  k{n}: v\n")).collect();
@@ -56,7 +56,7 @@ fn many_keys_and_many_documents() {
 }
 
 #[test]
-fn what_is_no_text() {
+fn explains_input_that_is_not_text() {
     assert!(refusal(b"a: \xff\xfe").contains("stdin:1:4: this is not valid UTF-8"));
     assert!(refusal(b"a: caf\xe9\n").contains("byte 0xe9: if it is in Windows-1252"));
     assert!(refusal(b"\xff\xfea\0:\0").contains("it is in UTF-16"));

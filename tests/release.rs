@@ -3,7 +3,7 @@
 use sha2::Digest;
 
 #[test]
-fn a_release_has_an_archive_and_a_manifest_of_krew_that_fits_it() {
+fn builds_an_archive_and_a_matching_krew_manifest() {
     let out = tempfile::tempdir().unwrap();
     let mut release = std::process::Command::new(".ci/release");
     release.args(["https://example.com/v1/", env!("CARGO_BIN_EXE_sparkctl")]).env("RELEASE_DIR", out.path());

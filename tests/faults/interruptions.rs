@@ -28,7 +28,7 @@ fn assert_whole(log: &[String]) {
 }
 
 #[test]
-fn a_restart_of_the_api_server_costs_a_line_at_most() {
+fn reconnects_when_the_api_server_restarts() {
     let _alone = alone();
     let ns = Namespace::new("restart");
     let job = job(&ns, "restart", COUNTING);
@@ -114,13 +114,13 @@ fn follow_with(name: &str, user: impl Fn(&Path) -> Value) {
 }
 
 #[test]
-fn a_token_is_read_anew_from_its_file() {
+fn reloads_a_token_file() {
     let _alone = alone();
     follow_with("token-file", |token| json!({"tokenFile": token}));
 }
 
 #[test]
-fn a_plugin_is_asked_anew_for_its_credential() {
+fn runs_a_credential_plugin_again() {
     let _alone = alone();
     let credential =
         r#"{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"%s"}}"#;
@@ -134,7 +134,7 @@ fn a_plugin_is_asked_anew_for_its_credential() {
 }
 
 #[test]
-fn a_second_signal_ends_it_at_once() {
+fn a_second_signal_exits_at_once() {
     let _alone = alone();
     let ns = Namespace::new("impatient");
     let runtime = Runtime::new().expect("a runtime");

@@ -218,7 +218,7 @@ fn client(runtime: &Runtime) -> Client {
 }
 
 #[test]
-fn the_outcome_is_right_or_unknown_whatever_breaks() {
+fn reports_the_right_outcome_or_unknown_whatever_breaks() {
     let _alone = alone();
     let (runs, first) = (number("SPARKCTL_FAULT_RUNS", 24), number("SPARKCTL_FAULT_SEED", 0));
     let ns = Namespace::new("faults");

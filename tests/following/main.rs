@@ -111,7 +111,7 @@ fn followed(test: &str) -> (Namespace, Follower) {
 
 #[test]
 #[ignore = "a measurement"]
-fn how_soon_a_change_is_said() {
+fn latency_of_a_change() {
     let (ns, follower) = followed("measured-change");
     let mut took: Vec<Duration> = (1..=CHANGES)
         .map(|number| {
@@ -127,7 +127,7 @@ fn how_soon_a_change_is_said() {
 
 #[test]
 #[ignore = "a measurement"]
-fn how_many_requests_following_takes() {
+fn requests_while_following() {
     let (ns, follower) = followed("measured-requests");
     std::thread::sleep(COUNTED);
     drop(follower);
@@ -148,7 +148,7 @@ fn how_many_requests_following_takes() {
 
 #[test]
 #[ignore = "a measurement"]
-fn how_much_memory_a_thousand_executors_take() {
+fn memory_for_a_thousand_executors() {
     let (ns, small) = followed("measured-memory");
     println!("no executors: {} KiB at most", small.status("VmHWM"));
     drop(small);

@@ -12,7 +12,7 @@ fn offered(ns: &Namespace, line: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn completes_with_the_names_that_the_cluster_has() {
+fn completes_names_of_the_cluster() {
     let ns = Namespace::new("complete");
     assert!(offered(&ns, &["sparkctl", "status", "-n", "complete"]).contains(&ns.name));
     assert!(offered(&ns, &["sparkctl", "submit", "--priority-class", ""]).contains(&"routine".to_owned()));

@@ -16,7 +16,7 @@ fn with(checks: &[Value], verdict: &str) -> Vec<String> {
 }
 
 #[test]
-fn finds_nothing_where_nothing_is_wrong_and_creates_nothing() {
+fn reports_no_problem_and_creates_nothing_for_a_healthy_job() {
     let ns = Namespace::new("healthy");
     let (checks, code) =
         doctor(&ns, &["examples/jvm-pi.yaml", "--scheduler", "volcano", "--priority-class", "routine"]);
@@ -26,7 +26,7 @@ fn finds_nothing_where_nothing_is_wrong_and_creates_nothing() {
 }
 
 #[test]
-fn finds_many_faults_at_once_and_submit_checks_for_them_first() {
+fn reports_all_problems_at_once_and_submit_check_refuses() {
     let ns = Namespace::new("sick");
     let api = &cluster().api;
     ns.add_quota("few", &json!({"pods": "2"}));
@@ -83,7 +83,7 @@ fn finds_many_faults_at_once_and_submit_checks_for_them_first() {
 }
 
 #[test]
-fn admission_is_asked_for_the_executors_too() {
+fn checks_the_admission_of_executors() {
     let ns = Namespace::new("level");
     let baseline = json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}});
     cluster().api.patch(&format!("/api/v1/namespaces/{}", ns.name), &baseline).expect("a level of PodSecurity");
@@ -97,7 +97,7 @@ fn admission_is_asked_for_the_executors_too() {
 }
 
 #[test]
-fn a_submitter_is_told_what_is_not_readable_and_fails_for_nothing() {
+fn passes_for_a_submitter_and_lists_what_is_not_readable() {
     let ns = Namespace::new("submitter");
     // Rights that were just granted reach the API server's authorizer in a moment.
     let checks = ns.wait_for("the submitter's rights", || {
@@ -111,7 +111,7 @@ fn a_submitter_is_told_what_is_not_readable_and_fails_for_nothing() {
 }
 
 #[test]
-fn a_namespace_that_was_set_up_is_healthy_and_set_up_again_the_same() {
+fn setup_makes_a_healthy_namespace_and_can_be_repeated() {
     let ns = Namespace::new("setup");
     let name = format!("{}-made", ns.name);
     let queue = format!("{name}-q");

@@ -23,7 +23,7 @@ fn with_room_for(test: &str, pods: u32) -> Namespace {
 }
 
 #[test]
-fn executors_without_room_in_a_quota_are_explained_in_every_view() {
+fn explains_executors_refused_by_a_quota_in_every_view() {
     const REASON: &str = "exceeded quota: few, requested: pods=1, used: pods=1, limited: pods=1";
     const HINT: &str = "quota few has no room for the executors";
     let ns = with_room_for("few-pods", 1);
@@ -128,7 +128,7 @@ impl Drop for NoExecutors {
 }
 
 #[test]
-fn an_executor_that_the_server_refuses_is_refused_before_the_driver_runs() {
+fn refuses_a_job_whose_executors_would_be_refused() {
     let ns = Namespace::new("refused");
     let job = file(&ns, "two-at-one-path.yaml");
     let example = std::fs::read_to_string("examples/python-pi.yaml").expect("an example");

@@ -11,14 +11,14 @@ use crate::support::jars::{LOUD, application, jar, of_application};
 use crate::support::{Namespace, cluster};
 
 #[test]
-fn runs_an_application_whose_files_are_here_alone() {
+fn runs_an_application_from_local_files() {
     let ns = Namespace::new("own-files");
     let run = ns.sparkctl().args(["submit", "examples/own-files.yaml", "--logs"]).assert();
     run.code(0).stdout(contains("words: 17, on the driver: 17")).stderr(contains("carries count.py ("));
 }
 
 #[test]
-fn takes_a_jar_and_folders_of_modules_along_to_driver_and_executors() {
+fn carries_a_jar_and_folders_of_modules_to_driver_and_executors() {
     let ns = Namespace::new("own-jar");
     let folder = tempfile::tempdir().expect("a folder");
     let (jar_path, script) = (folder.path().join("my marker.jar"), folder.path().join("job.py"));
@@ -54,7 +54,7 @@ spark.stop()
 }
 
 #[test]
-fn keeps_nothing_of_a_packed_folder_while_it_follows() {
+fn keeps_no_temporary_files_of_a_packed_folder_while_following() {
     let (ns, folder) = (Namespace::new("own-folder"), tempfile::tempdir().expect("a folder"));
     let (modules, temporary) = (modules(folder.path()), folder.path().join("tmp"));
     std::fs::create_dir(&temporary).expect("a folder");
@@ -84,7 +84,7 @@ fn modules(folder: &Path) -> String {
 }
 
 #[test]
-fn runs_a_jar_that_is_here_alone() {
+fn runs_a_local_jar() {
     let ns = Namespace::new("own-main-jar");
     let folder = tempfile::tempdir().expect("a folder");
     let jar = application(folder.path(), 0);

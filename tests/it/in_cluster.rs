@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::support::{Namespace, cluster, root};
 
 #[test]
-fn a_pod_submits_to_its_own_namespace_by_its_service_account() {
+fn a_pod_submits_to_its_own_namespace_with_its_service_account() {
     let ns = Namespace::new("in-cluster");
     let api = &cluster().api;
     api.apply_file("k8s/submitter-rbac.yaml", Some(&ns.name));

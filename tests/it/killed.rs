@@ -9,7 +9,7 @@ use crate::support::proxy::{Fate, Proxy};
 use crate::support::{Namespace, cluster};
 
 #[test]
-fn killed_at_any_request_and_submitted_again_it_runs_exactly_once() {
+fn runs_exactly_once_if_killed_at_any_request_and_submitted_again() {
     let carriers =
         [("pods", ""), ("jobs", "  restartPolicy: {type: OnFailure, onFailureRetries: 2}"), ("cronjobs", "")];
     std::thread::scope(|scope| {

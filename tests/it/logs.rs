@@ -28,7 +28,7 @@ fn assert_counted(lines: &[&str]) {
 }
 
 #[test]
-fn executors_that_come_and_go_are_heard_to_their_ends() {
+fn follows_logs_of_executors_that_come_and_go() {
     let ns = Namespace::new("come-and-go");
     let log = file(&ns, "all.log");
     let driver = job(&ns, "come-and-go", "echo 1; nc -l -p 9999 >/dev/null; echo 2");
@@ -63,7 +63,7 @@ fn executors_that_come_and_go_are_heard_to_their_ends() {
 }
 
 #[test]
-fn logs_of_spark_are_those_that_are_there_afterwards() {
+fn followed_logs_equal_the_logs_read_afterwards() {
     let ns = Namespace::new("all-logs");
     let log = file(&ns, "all.log");
     let run = ns

@@ -12,7 +12,7 @@ fn driver(ns: &Namespace, is_wanted: impl Fn(&Value) -> bool) -> Option<Value> {
 }
 
 #[test]
-fn a_driver_that_went_with_its_node_is_replaced_and_not_counted() {
+fn replaces_a_driver_lost_with_its_node_without_counting_it() {
     let ns = Namespace::new("lost-node");
     let node = Node::new(&ns);
     let mut command = ns.sparkctl();

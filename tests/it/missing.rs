@@ -14,7 +14,7 @@ fn named(kind: &str, name: &str) -> Value {
 }
 
 #[test]
-fn a_name_that_is_near_or_elsewhere_is_told_to_those_who_may_see_it() {
+fn suggests_similar_names_and_other_namespaces_to_users_who_may_list_them() {
     let (ns, other) = (Namespace::new("near"), Namespace::new("elsewhere"));
     let create = |ns: &Namespace, plural: &str, object: &Value| {
         cluster().api.create(&ns.core(plural), object).expect("an object");
@@ -50,7 +50,7 @@ fn with_account(ns: &Namespace, name: &str, policy: &Value) -> PathBuf {
 }
 
 #[test]
-fn a_service_account_that_is_missing_is_told_beside_those_there_are() {
+fn lists_the_available_service_accounts_when_one_is_missing() {
     let ns = Namespace::new("account");
     let told = "available: default, yippee-spark; did you mean `yippee-spark`?";
     // The namespace's own account is made a moment after it.

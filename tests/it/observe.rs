@@ -18,7 +18,7 @@ use crate::support::running::Running;
 use crate::support::{Namespace, cluster, hearing_signals, signal};
 
 #[test]
-fn what_cannot_be_written_is_an_error() {
+fn fails_when_stdout_cannot_be_written() {
     let ns = Namespace::new("full");
     let detached = ["submit", "examples/jvm-pi.yaml", "--driver-node", "type=quantum", "--detach"];
     ns.sparkctl().args(detached).assert().code(0);
@@ -40,7 +40,7 @@ fn what_cannot_be_written_is_an_error() {
 }
 
 #[test]
-fn a_failure_is_in_every_paper() {
+fn writes_a_failure_to_every_report() {
     let ns = Namespace::new("papers");
     let [result, junit, log, summary, outputs] =
         ["r.json", "j.xml", "d.log", "s.md", "o.txt"].map(|name| file(&ns, name));
@@ -72,7 +72,7 @@ fn a_failure_is_in_every_paper() {
 }
 
 #[test]
-fn a_refusal_is_in_the_result_file_too() {
+fn writes_a_refusal_to_the_result_file() {
     let ns = Namespace::new("refused");
     let result = file(&ns, "r.json");
     let run = ns.sparkctl().args(["submit", "docs/mistakes.yaml", "--result-file"]).arg(&result).assert();
@@ -82,7 +82,7 @@ fn a_refusal_is_in_the_result_file_too() {
 }
 
 #[test]
-fn an_attach_that_finds_nothing_leaves_its_result_in_place_of_an_earlier_one() {
+fn attach_replaces_an_earlier_result_file_when_it_finds_nothing() {
     let ns = Namespace::new("found-nothing");
     let result = file(&ns, "r.json");
     std::fs::write(&result, "{\"outcome\":\"Succeeded\"}\n").expect("an earlier result");
@@ -99,7 +99,7 @@ fn an_attach_that_finds_nothing_leaves_its_result_in_place_of_an_earlier_one() {
 }
 
 #[test]
-fn a_full_disk_changes_nothing_of_an_applications_end() {
+fn keeps_the_exit_code_of_the_application_when_the_disk_is_full() {
     let ns = Namespace::new("no-room");
     let result = file(&ns, "r.json");
     let full = || std::fs::File::options().write(true).open("/dev/full").expect("a full disk");
@@ -121,7 +121,7 @@ fn a_full_disk_changes_nothing_of_an_applications_end() {
 }
 
 #[test]
-fn a_log_that_ends_within_a_line_is_followed_by_a_new_one() {
+fn ends_the_last_line_of_a_log() {
     let ns = Namespace::new("within");
     let run = ns.sparkctl().args(["submit", "--logs", "--ci", "github"]).arg(job(&ns, "within", "printf x")).assert();
     run.code(0).stdout("x\n").stderr(contains("\n::endgroup::\n"));
@@ -130,7 +130,7 @@ fn a_log_that_ends_within_a_line_is_followed_by_a_new_one() {
 }
 
 #[test]
-fn a_log_of_any_bytes_is_shown_with_its_indentation() {
+fn shows_a_log_of_any_bytes_with_its_indentation() {
     let ns = Namespace::new("bytes");
     let trace = "Traceback (most recent call last):\\n  File \\\"a.py\\\", line 1, in f\\nValueError: no\\n";
     let long = "head -c 5000 /dev/zero | tr '\\0' x; echo";
@@ -144,7 +144,7 @@ fn a_log_of_any_bytes_is_shown_with_its_indentation() {
 }
 
 #[test]
-fn a_log_can_be_read_in_part_and_that_there_is_none_is_said() {
+fn logs_can_be_read_in_part_and_reports_when_there_is_none() {
     let ns = Namespace::new("in-part");
     let run = ns.sparkctl().args(["submit", "--progress", "quiet"]).arg(job(&ns, "in-part", "seq 100000")).assert();
     run.code(0);
@@ -160,7 +160,7 @@ fn a_log_can_be_read_in_part_and_that_there_is_none_is_said() {
 }
 
 #[test]
-fn an_init_container_that_failed_is_heard() {
+fn shows_the_log_of_a_failed_init_container() {
     let ns = Namespace::new("init");
     let prepare = json!([{
         "name": "prepare", "image": cluster().variable("BUSYBOX_IMAGE"),
@@ -175,7 +175,7 @@ fn an_init_container_that_failed_is_heard() {
 }
 
 #[test]
-fn a_wait_that_is_left_says_what_for() {
+fn wait_reports_the_state_when_it_times_out_or_is_interrupted() {
     let ns = Namespace::new("wait-left");
     let unplaced = job_with(&ns, "unplaced", "true", &json!({"nodeSelector": {"pool": "nowhere"}}));
     ns.sparkctl().args(["submit", "--detach"]).arg(unplaced).assert().code(0);
@@ -202,7 +202,7 @@ fn a_wait_that_is_left_says_what_for() {
 }
 
 #[test]
-fn a_wait_for_what_has_failed_says_why() {
+fn wait_explains_a_failure() {
     let ns = Namespace::new("wait-failed");
     ns.sparkctl().args(["submit", "--detach"]).arg(job(&ns, "wait-failed", "exit 3")).assert().code(0);
     let run = ns.sparkctl().args(["wait", "wait-failed", "--for", "succeeded"]).assert();
@@ -213,7 +213,7 @@ fn a_wait_for_what_has_failed_says_why() {
 }
 
 #[test]
-fn pods_that_may_be_listed_and_not_watched_are_followed_to_their_end() {
+fn follows_pods_that_may_be_listed_but_not_watched() {
     let ns = Namespace::new("unwatched");
     let script = "nc -l -p 9999 >/dev/null; exit 3";
     ns.sparkctl().args(["submit", "--detach"]).arg(job(&ns, "unwatched", script)).assert().code(0);
@@ -238,14 +238,14 @@ fn pods_that_may_be_listed_and_not_watched_are_followed_to_their_end() {
 }
 
 #[test]
-fn quiet_says_nothing_of_a_success() {
+fn quiet_prints_nothing_for_a_success() {
     let ns = Namespace::new("quiet");
     let run = ns.sparkctl().args(["submit", "--progress", "quiet"]).arg(job(&ns, "quiet", "echo x")).assert();
     run.code(0).stdout("").stderr("");
 }
 
 #[test]
-fn an_image_that_is_not_there_is_told_with_its_class_and_ends_it() {
+fn explains_a_missing_image_and_exits() {
     let ns = Namespace::new("no-image");
     let job = job_of_image(&ns, "no-image", &format!("{}/no/such:1", cluster().variable("REGISTRY")), "true");
     let run = ns.sparkctl().arg("submit").arg(job).args(["--image-pull-timeout", "5s"]).assert();
@@ -253,7 +253,7 @@ fn an_image_that_is_not_there_is_told_with_its_class_and_ends_it() {
 }
 
 #[test]
-fn a_secret_that_is_not_there_ends_it() {
+fn explains_a_missing_secret_and_exits() {
     let ns = Namespace::new("no-secret");
     let secret = json!({"envSecretKeyRefs": {"PASSWORD": {"name": "db-creds", "key": "password"}}});
     let job = job_with(&ns, "no-secret", "true", &secret);
@@ -271,7 +271,7 @@ fn explain_unschedulable(ns: &Namespace, name: &str, job: &Path, message: &str) 
 }
 
 #[test]
-fn labels_that_no_node_has_are_a_matter_of_affinity() {
+fn explains_labels_that_no_node_has() {
     let ns = Namespace::new("no-node");
     let job = job_with(&ns, "no-node", "true", &json!({"nodeSelector": {"pool": "nowhere"}}));
     let messages = explain_unschedulable(&ns, "no-node", &job, "no node has a label pool");
@@ -279,7 +279,7 @@ fn labels_that_no_node_has_are_a_matter_of_affinity() {
 }
 
 #[test]
-fn a_driver_killed_for_memory_is_told_so() {
+fn explains_a_driver_killed_for_memory() {
     let ns = Namespace::new("oom");
     // Grows without end in a small limit.
     let job = job_with(&ns, "oom", "a=0123456789; while true; do a=$a$a; done", &json!({}));
@@ -292,7 +292,7 @@ fn a_driver_killed_for_memory_is_told_so() {
 }
 
 #[test]
-fn a_driver_that_fits_nowhere_is_told_what_the_nodes_have_and_a_claim_why_it_is_not_bound() {
+fn explains_a_driver_that_fits_no_node_and_an_unbound_claim() {
     let ns = Namespace::new("fits-nowhere");
     let large = job_with(&ns, "large", "true", &json!({"coreRequest": "1000"}));
     let messages = explain_unschedulable(&ns, "large", &large, "no node is large enough");
@@ -303,7 +303,7 @@ fn a_driver_that_fits_nowhere_is_told_what_the_nodes_have_and_a_claim_why_it_is_
 }
 
 #[test]
-fn a_job_whose_pods_are_refused_is_told_why_and_what_to_do() {
+fn explains_why_the_pods_of_a_job_are_refused() {
     let ns = Namespace::new("refused-pods");
     ns.add_quota("team", &json!({"pods": "0"}));
     let path = job(&ns, "refused-pods", "true");
@@ -315,7 +315,7 @@ fn a_job_whose_pods_are_refused_is_told_why_and_what_to_do() {
 }
 
 #[test]
-fn a_full_disk_and_a_deadline_are_not_taken_for_want_of_memory() {
+fn tells_an_eviction_and_a_deadline_from_a_lack_of_memory() {
     let ns = Namespace::new("full-disk");
     let container = |command: &str, more: Value| {
         let mut container = json!({"name": "spark-kubernetes-driver", "command": ["/bin/sh", "-c", command]});
@@ -339,7 +339,7 @@ fn a_full_disk_and_a_deadline_are_not_taken_for_want_of_memory() {
 }
 
 #[test]
-fn events_of_executors_that_are_gone_are_listed() {
+fn lists_events_of_deleted_executors() {
     let ns = Namespace::new("gone");
     foreign_driver(&ns, "gone", &json!({}), "sleep 600");
     let executor = |name: &str| {
@@ -369,7 +369,7 @@ fn events_of_executors_that_are_gone_are_listed() {
 }
 
 #[test]
-fn a_long_name_is_cut_to_what_a_service_takes_and_kept_whole_beside() {
+fn truncates_a_long_name_for_the_service_and_keeps_it_elsewhere() {
     let ns = Namespace::new("long");
     let name = "orders-daily-rollup-".repeat(4) + "of-everything";
     ns.sparkctl().args(["submit", "--detach"]).arg(job(&ns, &name, "true")).assert().code(0);
@@ -381,7 +381,7 @@ fn a_long_name_is_cut_to_what_a_service_takes_and_kept_whole_beside() {
 }
 
 #[test]
-fn a_driver_without_rights_is_told_which() {
+fn explains_a_driver_without_rights() {
     let ns = Namespace::new("no-right");
     let job = file(&ns, "no-right.yaml");
     let text = std::fs::read_to_string("examples/python-pi.yaml").expect("an example");
@@ -401,7 +401,7 @@ fn page(address: &str) -> String {
 }
 
 #[test]
-fn a_running_application_can_be_looked_at_from_all_sides() {
+fn every_command_works_on_a_running_application() {
     let ns = Namespace::new("sides");
     let run = ns.sparkctl().args(["submit", "examples/python-pi.yaml", "--detach", "--", "60"]).assert();
     run.code(0).stdout("python-pi\n");
@@ -456,7 +456,7 @@ fn foreign_driver(ns: &Namespace, name: &str, labels: &Value, command: &str) {
 }
 
 #[test]
-fn what_others_submitted_is_followed_too() {
+fn follows_applications_of_other_submitters() {
     let ns = Namespace::new("others");
     foreign_driver(&ns, "theirs", &json!({}), "echo hello; sleep 2; exit 3");
     let operator = json!({

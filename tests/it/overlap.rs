@@ -13,7 +13,7 @@ use crate::support::proxy::{Fate, Proxy};
 use crate::support::{Namespace, cluster, text};
 
 #[test]
-fn of_two_wrappers_at_the_same_second_one_runs() {
+fn overlap_policies_let_one_run_at_a_time() {
     let ns = Namespace::new("overlap");
     // It ends when it is called.
     let path = job(&ns, "hourly", "", "trap 'exit 143' TERM; nc -l -p 9999 >/dev/null & wait");
@@ -54,7 +54,7 @@ fn of_two_wrappers_at_the_same_second_one_runs() {
 
 /// Slow, for a Lease is renewed each 15 s.
 #[test]
-fn a_turn_lasts_as_long_as_a_submission_and_without_it_nothing_is_released() {
+fn renews_the_lease_during_a_submission_and_releases_nothing_without_it() {
     let ns = Namespace::new("turn");
     let path = job(&ns, "slow", "", "exit 0");
     let submitted = Arc::new(AtomicBool::new(false));

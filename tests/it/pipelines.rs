@@ -12,7 +12,7 @@ fn whole(expression: &str) -> impl Predicate<str> + use<> {
 }
 
 #[test]
-fn gitlab_folds_the_log_and_reads_the_report() {
+fn gitlab_gets_a_collapsed_log_and_a_junit_report() {
     let ns = Namespace::new("gitlab");
     let junit = file(&ns, "junit.xml");
     let job = job(&ns, "gitlab", "echo one; echo two");
@@ -34,7 +34,7 @@ fn gitlab_folds_the_log_and_reads_the_report() {
 }
 
 #[test]
-fn github_folds_the_log_and_gets_summary_and_outputs() {
+fn github_gets_a_grouped_log_a_summary_and_outputs() {
     let ns = Namespace::new("github");
     let [summary, outputs] = ["summary.md", "outputs"].map(|name| file(&ns, name));
     let job = job(&ns, "github", "echo one; echo '::warning::two'");

@@ -44,11 +44,11 @@ fn preempted(test: &str, scheduler: &[&str]) {
 }
 
 #[test]
-fn a_driver_that_kube_scheduler_preempts_is_replaced_and_not_counted() {
+fn replaces_a_driver_preempted_by_kube_scheduler_without_counting_it() {
     preempted("preempted", &[]);
 }
 
 #[test]
-fn a_driver_that_volcano_preempts_is_replaced_and_not_counted() {
+fn replaces_a_driver_preempted_by_volcano_without_counting_it() {
     preempted("preempted-volcano", &["--scheduler", "volcano"]);
 }

@@ -58,7 +58,7 @@ fn the_crontab_line_runs() {
 }
 
 #[test]
-fn the_github_step_runs_and_a_second_time_joins() {
+fn the_github_step_runs_and_joins_when_repeated() {
     let ns = Namespace::new("github");
     let steps: Value = serde_yaml::from_str(&block("A step of a GitHub workflow", "yaml")).expect("YAML");
     let script = steps[0]["run"].as_str().expect("a script").to_owned();

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::support::{Namespace, cluster, text};
 
 #[test]
-fn runs_the_seeds_pi_as_a_mere_submitter() {
+fn runs_pi_on_volcano_with_the_rights_of_a_submitter() {
     let ns = Namespace::new("seed");
     // On a busy machine, too, neither executor is late for the work.
     let whole =
@@ -57,7 +57,7 @@ fn requested(pods: &[Value]) -> Value {
 
 /// Memory beside the heap, of Python's workers and off the heap: what Spark itself makes of it is what the queue is asked for.
 #[test]
-fn the_gang_asks_for_what_its_pods_do() {
+fn the_gang_requests_what_its_pods_request() {
     let ns = Namespace::new("gang");
     let settings = [
         "spark.memory.offHeap.enabled=true",
@@ -89,7 +89,7 @@ fn created(ns: &Namespace, resource: &str) -> Vec<Value> {
 }
 
 #[test]
-fn says_each_step_of_a_run_and_starts_its_driver_at_the_first_try() {
+fn reports_each_step_of_a_run_and_starts_the_driver_without_failed_mounts() {
     let ns = Namespace::new("python-pi");
     let run = ns.sparkctl().args(["submit", "examples/python-pi.yaml", "--logs"]).assert();
     run.code(0).stdout(contains("Pi is roughly 3.1")).stderr(
@@ -117,7 +117,7 @@ fn runs_a_jar() {
 }
 
 #[test]
-fn runs_a_query_by_a_program_in_scala() {
+fn runs_a_query_from_scala() {
     let ns = Namespace::new("sql");
     let run = ns.sparkctl().args(["submit", "examples/sql.yaml", "--logs"]).assert();
     run.code(0).stdout(contains("the sum is 499500")).stderr(contains("executors  1 of 1 running"));
@@ -134,7 +134,7 @@ fn runs_an_older_spark() {
 }
 
 #[test]
-fn a_failed_driver_is_exit_code_1_with_its_last_exception() {
+fn a_failed_driver_exits_1_with_its_exception() {
     let ns = Namespace::new("failing");
     let run = ns.sparkctl().args(["submit", "examples/failing.yaml"]).assert();
     run.code(1).stdout("").stderr(
@@ -147,7 +147,7 @@ fn a_failed_driver_is_exit_code_1_with_its_last_exception() {
 }
 
 #[test]
-fn a_missing_image_is_exit_code_4() {
+fn a_missing_image_exits_4() {
     let ns = Namespace::new("no-image");
     let image = "docker.io/apache/spark:0.0.0";
     let mut command = ns.sparkctl();
@@ -156,7 +156,7 @@ fn a_missing_image_is_exit_code_4() {
 }
 
 #[test]
-fn a_driver_without_rights_says_which_it_lacks() {
+fn names_the_right_that_a_driver_lacks() {
     let ns = Namespace::new("powerless");
     let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "powerless"}});
     cluster().api.apply(&account, Some(&ns.name));
@@ -166,7 +166,7 @@ fn a_driver_without_rights_says_which_it_lacks() {
 }
 
 #[test]
-fn a_driver_deleted_by_hand_is_exit_code_5() {
+fn a_deleted_driver_exits_5() {
     let ns = Namespace::new("deleted");
     let mut command = ns.command();
     command.args(["submit", "examples/python-pi.yaml", "--", "100000"]);

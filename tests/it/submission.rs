@@ -24,7 +24,7 @@ fn requests(ns: &Namespace) -> Vec<(String, Value)> {
 }
 
 #[test]
-fn sends_the_driver_held_then_the_rest_then_lets_it_go() {
+fn creates_the_driver_on_hold_then_its_companions_then_releases_it() {
     let ns = Namespace::new("order");
     let mut command = ns.sparkctl();
     command.args(["submit", "examples/python-pi.yaml", "--scheduler", "volcano", "--detach"]);
@@ -94,7 +94,7 @@ fn holds(whole: &Value, part: &Value, path: &str) {
 
 /// As the program sent them: the carrier just so, the others but for their owner, whose uid only the cluster knows.
 #[test]
-fn render_prints_it_to_the_byte() {
+fn render_prints_the_exact_bytes_that_submit_sends() {
     let ns = Namespace::new("byte");
     let job = ["examples/python-pi.yaml", "--scheduler", "volcano", "--id", "0123456789abcdef0123456789abcdef"];
     let rendered = ns.sparkctl().arg("render").args(job).args(["-o", "json"]).output().expect("sparkctl render");
@@ -129,7 +129,7 @@ fn render_prints_it_to_the_byte() {
 
 /// Volcano 1.11 and older refuse a pod whose PodGroup is not there: it comes first, and is adopted.
 #[test]
-fn an_older_volcano_gets_the_pod_group_first() {
+fn creates_the_pod_group_first_for_an_older_volcano() {
     let ns = Namespace::new("older");
     const REFUSAL: &str =
         "admission webhook \"validatepod.volcano.sh\" denied the request: failed to get PodGroup for pod";
@@ -158,7 +158,7 @@ fn an_older_volcano_gets_the_pod_group_first() {
 }
 
 #[test]
-fn who_may_not_submit_is_refused_and_nothing_is_in_doubt() {
+fn reports_a_missing_right_without_doubt_about_leftovers() {
     let ns = Namespace::new("stranger");
     let mut command = ns.sparkctl();
     command.env("KUBECONFIG", cluster().variable("SUBMITTER_KUBECONFIG"));
@@ -168,7 +168,7 @@ fn who_may_not_submit_is_refused_and_nothing_is_in_doubt() {
 }
 
 #[test]
-fn a_refusal_half_way_leaves_nothing() {
+fn a_refused_companion_undoes_the_submission() {
     let ns = Namespace::new("refused");
     ns.add_quota("no-services", &json!({"count/services": "0"}));
     let run = ns.sparkctl().args(["submit", "examples/python-pi.yaml"]).assert();
@@ -181,7 +181,7 @@ fn a_refusal_half_way_leaves_nothing() {
 }
 
 #[test]
-fn a_name_that_is_taken_is_exit_code_3_and_its_owner_is_left_alone() {
+fn a_name_that_is_taken_exits_3_and_keeps_its_owner() {
     let ns = Namespace::new("taken");
     ns.sparkctl().args(["submit", "examples/python-pi.yaml", "--detach"]).assert().code(0);
     let before = ns.left();
@@ -193,7 +193,7 @@ fn a_name_that_is_taken_is_exit_code_3_and_its_owner_is_left_alone() {
 }
 
 #[test]
-fn a_service_account_that_is_missing_is_a_refusal() {
+fn a_missing_service_account_exits_3() {
     let ns = Namespace::new("no-account");
     let mut command = ns.sparkctl();
     command.args(["submit", "examples/python-pi.yaml", "--service-account", "nobody"]);
@@ -202,7 +202,7 @@ fn a_service_account_that_is_missing_is_a_refusal() {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_exit_code_6() {
+fn an_unreachable_api_server_exits_6() {
     let kubeconfig = std::env::temp_dir().join(format!("sparkctl-nowhere-{}", std::process::id()));
     let nowhere = json!({
         "apiVersion": "v1",
@@ -220,7 +220,7 @@ fn a_server_that_is_not_there_is_exit_code_6() {
 }
 
 #[test]
-fn a_plugin_of_kubectl_names_the_next_steps_as_it_was_called() {
+fn a_kubectl_plugin_names_the_next_steps_as_kubectl_commands() {
     let ns = Namespace::new("plugin");
     let folder = tempfile::tempdir().expect("a folder");
     let plugin = folder.path().join("kubectl-spark");

@@ -14,7 +14,7 @@ use crate::support::slot::Slot;
 use crate::support::{Namespace, PATIENCE, cluster, hearing_signals, signal, text};
 
 #[test]
-fn a_driver_that_fails_twice_succeeds_at_its_third_attempt_with_the_client_gone() {
+fn retries_without_a_client_and_reports_all_attempts() {
     let ns = Namespace::new("retried");
     // Attempts share nothing but the cluster: the hand of this test tells the third by a ConfigMap.
     let script = "test -f /turn/third && echo done at last && exit 0; echo not yet; exit 3";
@@ -76,7 +76,7 @@ fn a_driver_that_fails_twice_succeeds_at_its_third_attempt_with_the_client_gone(
 }
 
 #[test]
-fn a_driver_that_was_deleted_is_replaced_and_not_counted() {
+fn replaces_a_deleted_driver_without_counting_it() {
     let ns = Namespace::new("replaced");
     let script = "trap 'exit 143' TERM; echo up; sleep 600 & wait";
     let path = job(&ns, "lost", &retries(1), script);
@@ -102,7 +102,7 @@ fn a_driver_that_was_deleted_is_replaced_and_not_counted() {
 }
 
 #[test]
-fn a_driver_that_ends_as_if_it_were_deleted_is_not_run_for_ever() {
+fn limits_how_often_a_driver_that_looks_deleted_is_replaced() {
     const LOSSES: &str = "batch.kubernetes.io/job-index-ignored-failure-count";
     let ns = Namespace::new("self-ended");
     let slot = Slot::new(&ns);
@@ -129,7 +129,7 @@ fn a_driver_that_ends_as_if_it_were_deleted_is_not_run_for_ever() {
 }
 
 #[test]
-fn an_application_that_always_runs_again_runs_after_a_success() {
+fn restarts_after_a_success_with_restart_policy_always() {
     let ns = Namespace::new("always");
     let path = job(&ns, "again", "  restartPolicy: {type: Always}", "echo done");
     ns.sparkctl().arg("submit").arg(&path).arg("--detach").assert().code(0);
@@ -142,7 +142,7 @@ fn an_application_that_always_runs_again_runs_after_a_success() {
 }
 
 #[test]
-fn all_attempts_failed_is_exit_code_1_with_the_last_ones_reason() {
+fn exits_1_with_the_last_attempts_reason_when_all_failed() {
     let ns = Namespace::new("exhausted");
     let path = job(&ns, "hopeless", &retries(1), "echo trying; exit 7");
     let junit = file(&ns, "junit.xml");
@@ -156,7 +156,7 @@ fn all_attempts_failed_is_exit_code_1_with_the_last_ones_reason() {
 }
 
 #[test]
-fn who_leaves_between_attempts_is_told_of_those_so_far() {
+fn reports_the_attempts_so_far_on_a_timeout() {
     let ns = Namespace::new("left");
     let path = job(&ns, "slow", &retries(6), "exit 7");
     ns.sparkctl().arg("submit").arg(&path).arg("--detach").assert().code(0);
@@ -180,7 +180,7 @@ fn who_leaves_between_attempts_is_told_of_those_so_far() {
 }
 
 #[test]
-fn an_attempt_whose_pod_is_gone_is_told_of_as_far_as_the_job_knows() {
+fn reports_an_attempt_whose_pod_is_gone_from_the_jobs_counts() {
     let ns = Namespace::new("gone");
     let [first, last] = ["first", "last"].map(|name| {
         let path = job(&ns, name, &retries(1), "echo trying; exit 7");
@@ -231,7 +231,7 @@ fn an_attempt_whose_pod_is_gone_is_told_of_as_far_as_the_job_knows() {
 }
 
 #[test]
-fn the_same_key_is_the_same_run() {
+fn the_same_run_key_joins_the_run() {
     let ns = Namespace::new("keyed");
     let path = job(&ns, "nightly", "", "echo once; exit 4");
     let submit = |more: &[&str]| {
@@ -251,7 +251,7 @@ fn the_same_key_is_the_same_run() {
 }
 
 #[test]
-fn a_submission_that_was_refused_for_want_of_room_is_tried_again() {
+fn retries_a_submission_refused_by_a_quota() {
     let ns = Namespace::new("refused");
     let quota = ns.add_quota("q", &json!({"services": "0"}));
     let policy =
@@ -273,7 +273,7 @@ fn a_submission_that_was_refused_for_want_of_room_is_tried_again() {
 }
 
 #[test]
-fn signals_leave_the_application_or_delete_it_as_asked() {
+fn signals_leave_or_delete_the_application() {
     let ns = Namespace::new("signals");
     let path = job(&ns, "lasting", &retries(1), "trap 'exit 143' TERM; sleep 600 & wait");
     ns.sparkctl().arg("submit").arg(&path).arg("--detach").assert().code(0);
@@ -303,7 +303,7 @@ fn signals_leave_the_application_or_delete_it_as_asked() {
 }
 
 #[test]
-fn the_cluster_ends_what_is_over_its_time_with_nobody_watching() {
+fn the_cluster_enforces_the_timeout_without_a_client() {
     let ns = Namespace::new("deadline");
     let retried = retries(2);
     let carriers = [("pod", ""), ("job", retried.as_str())];
@@ -325,7 +325,7 @@ fn the_cluster_ends_what_is_over_its_time_with_nobody_watching() {
 }
 
 #[test]
-fn what_has_ended_is_kept_as_asked() {
+fn keep_decides_what_remains_of_an_ended_application() {
     let ns = Namespace::new("kept");
     let run = |keep: &str, code: i32| {
         let name = format!("{keep}-{code}");
@@ -351,7 +351,7 @@ fn what_has_ended_is_kept_as_asked() {
 }
 
 #[test]
-fn a_schedule_is_run_by_hand_suspended_and_resumed() {
+fn runs_suspends_and_resumes_a_schedule() {
     let ns = Namespace::new("yearly");
     let path = schedule(&ns, "yearly", "  schedule: 0 0 1 1 *\n  timeZone: Europe/Berlin", "", "echo a year; exit 0");
     ns.submitter().arg("submit").arg(&path).assert().code(0).stderr(contains("created CronJob yearly"));
@@ -385,7 +385,7 @@ fn jobs_of(ns: &Namespace, name: &str) -> Vec<Value> {
 
 /// Slow, for the clock's sake: a minute for each run.
 #[test]
-fn schedules_fire_by_the_minute_one_at_a_time_and_keep_their_history() {
+fn schedules_respect_concurrency_policy_and_history_limit() {
     let ns = Namespace::new("minutely");
     let each = |policy: &str| {
         format!("  schedule: '* * * * *'\n  concurrencyPolicy: {policy}\n  successfulRunHistoryLimit: 1")
@@ -420,7 +420,7 @@ fn schedules_fire_by_the_minute_one_at_a_time_and_keep_their_history() {
 }
 
 #[test]
-fn what_nobody_owns_is_found_and_taken_away_and_all_else_is_left() {
+fn gc_deletes_orphans_and_nothing_else() {
     let ns = Namespace::new("litter");
     let path = job(&ns, "alive", &retries(1), "sleep 300");
     ns.sparkctl().arg("submit").arg(&path).arg("--detach").assert().code(0);

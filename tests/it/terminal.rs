@@ -44,7 +44,7 @@ fn clock(terminal: &Terminal, name: &str) -> Option<String> {
 }
 
 #[test]
-fn a_view_fits_the_terminal_whatever_becomes_of_it() {
+fn the_live_view_fits_a_resized_terminal() {
     let ns = Namespace::new("resized");
     let terminal = begin(&ns, "resized");
     eprintln!("{}", terminal.lines().join("\n"));
@@ -65,7 +65,7 @@ fn a_view_fits_the_terminal_whatever_becomes_of_it() {
 }
 
 #[test]
-fn a_view_is_out_of_the_way_of_ctrl_z_and_ctrl_c() {
+fn the_live_view_makes_way_for_ctrl_z_and_ctrl_c() {
     let ns = Namespace::new("stopped");
     let terminal = begin(&ns, "stopped");
     terminal.types("\x1a");

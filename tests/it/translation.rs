@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::{Namespace, cluster, text};
 
 #[test]
-fn the_api_server_takes_every_way_in_which_people_write_a_job() {
+fn the_api_server_accepts_every_style_of_job_file() {
     let ns = Namespace::new("shapes");
     let file = "tests/it/translation/shapes.yaml";
     let said = ns.sparkctl().args(["submit", "--dry-run", file]).assert().code(0).get_output().stderr.clone();
@@ -47,7 +47,7 @@ spark.stop()
 "#;
 
 #[test]
-fn most_of_the_fields_at_once_reach_driver_and_executors() {
+fn most_fields_together_reach_driver_and_executors() {
     let ns = Namespace::new("most");
     let map = |name: &str, data: Value| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data});
     let site = "<configuration><property><name>example.site</name><value>from-map</value></property></configuration>";

@@ -43,7 +43,7 @@ fn printed(folder: &Path, run: impl Fn(&[&str]) -> Command) -> [String; 2] {
 }
 
 #[test]
-fn apply_on_this_machine() {
+fn apply_on_the_machine() {
     let folder = tempfile::tempdir().expect("a folder");
     let printed = printed(folder.path(), |arguments| run_of(folder.path(), SCRIPT, arguments));
     let expected = [

@@ -11,7 +11,7 @@ use crate::support::{cluster, eventually, hearing_signals, signal, sparkctl};
 use rustix::process::Signal;
 
 #[test]
-fn gives_the_application_what_it_has_in_a_cluster() {
+fn gives_the_application_what_a_cluster_gives_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let (modules, data) = (folder.path().join("lib"), folder.path().join("my data.txt"));
     std::fs::create_dir(&modules).expect("a folder of modules");
@@ -56,7 +56,7 @@ Read-only file system
 }
 
 #[test]
-fn runs_what_is_in_the_image_alone() {
+fn runs_a_jar_of_the_image() {
     // Where the machine has no Spark, a container comes before one that is fetched.
     let mut command = sparkctl();
     command.envs(settings().iter().map(|(name, value)| (name, value))).env_remove("SPARK_HOME");
@@ -67,14 +67,14 @@ fn runs_what_is_in_the_image_alone() {
 }
 
 #[test]
-fn tells_a_failure_of_a_container_as_the_cluster_would() {
+fn reports_a_failure_in_a_container_as_in_the_cluster() {
     let folder = tempfile::tempdir().expect("a folder");
     let result = failure_of(|script| run_of(folder.path(), script, &["--output", "json", "--logs"]));
     assert_eq!(result["exception"], "ValueError: no such thing");
 }
 
 #[test]
-fn says_that_an_image_cannot_be_had() {
+fn explains_an_image_that_cannot_be_pulled() {
     let run = submit(&["examples/jvm-pi.yaml", "--image", "apache/no-such-image:1"]).output().expect("running");
     assert_eq!(run.status.code(), Some(4), "{}", text(&run.stderr));
     let stderr = text(&run.stderr);
@@ -104,7 +104,7 @@ fn leaves_no_container_after_ctrl_c() {
 }
 
 #[test]
-fn says_that_docker_could_not_start_its_container() {
+fn reports_that_docker_could_not_start_the_container() {
     // A stand-in: the real one refuses where the machine lacks what a container asks for.
     let folder = tempfile::tempdir().expect("a folder");
     let script = "#!/bin/sh\n\

@@ -53,7 +53,7 @@ print([sys.argv[1:], spark.conf.get('spark.sql.shuffle.partitions'), seen, spark
 }
 
 #[test]
-fn runs_an_application_whose_files_are_beside_its_job_file() {
+fn runs_an_application_with_files_beside_its_job_file() {
     let (cache, ..) = first_run();
     let mut command = sparkctl();
     command.env("SPARKCTL_CACHE_DIR", cache).args(["submit", "examples/own-files.yaml", "--local=2", MACHINE]);
@@ -63,14 +63,14 @@ fn runs_an_application_whose_files_are_beside_its_job_file() {
 }
 
 #[test]
-fn tells_a_failure_as_the_cluster_would() {
+fn reports_a_failure_as_in_the_cluster() {
     let folder = tempfile::tempdir().expect("a folder");
     let result = failure_of(|script| run_of(folder.path(), script, &["--output", "json", "--logs"]));
     assert_eq!(result["exception"], "ValueError: no such thing");
 }
 
 #[test]
-fn says_what_an_application_of_the_image_needs_here() {
+fn explains_a_file_that_only_the_image_has() {
     let (cache, ..) = first_run();
     let mut command = sparkctl();
     command.env("SPARKCTL_CACHE_DIR", cache).args(["submit", "examples/jvm-pi.yaml", "--local", MACHINE]);
@@ -84,7 +84,7 @@ fn says_what_an_application_of_the_image_needs_here() {
 }
 
 #[test]
-fn stops_whole_at_ctrl_c() {
+fn stops_all_processes_at_ctrl_c() {
     let folder = tempfile::tempdir().expect("a folder");
     let pids = folder.path().join("pids");
     let script = "\
@@ -113,7 +113,7 @@ time.sleep(1000)
 }
 
 #[test]
-fn leaves_nothing_of_a_fetch_when_the_server_is_silent_at_ctrl_c() {
+fn leaves_no_partial_download_after_ctrl_c() {
     let cache = tempfile::tempdir().expect("a cache");
     let mut command = sparkctl();
     command.env("SPARKCTL_CACHE_DIR", cache.path()).env("PIP_INDEX_URL", index_that_falls_silent());
@@ -131,7 +131,7 @@ fn leaves_nothing_of_a_fetch_when_the_server_is_silent_at_ctrl_c() {
 }
 
 #[test]
-fn keeps_to_its_time() {
+fn stops_at_its_timeout() {
     let folder = tempfile::tempdir().expect("a folder");
     let run = run_of(folder.path(), "import time\ntime.sleep(1000)\n", &["--timeout", "4s"]).output().expect("running");
     assert_eq!(run.status.code(), Some(124));

@@ -10,7 +10,7 @@ use crate::support::local::{MACHINE, first_run, text};
 use crate::support::{cluster, sparkctl};
 
 #[test]
-fn runs_in_a_container_that_has_r() {
+fn runs_r_in_a_container() {
     let mut command = submit(&["--name", "sum", "--image", &cluster().image("4.1-r")]);
     command.args(["--spark-version", "4.1.4", "--main-file", "tests/it/sum.R"]);
     let run = command.args(["--driver-memory", "512m", "--", "1000"]).output().expect("running");
@@ -19,7 +19,7 @@ fn runs_in_a_container_that_has_r() {
 }
 
 #[test]
-fn says_that_a_container_has_no_r() {
+fn explains_a_container_without_r() {
     let mut command = submit(&["--name", "sum", "--image", &cluster().spark_image(), "--output", "quiet"]);
     command.args(["--spark-version", "4.1.4", "--main-file", "tests/it/sum.R", "--driver-memory", "512m"]);
     let run = command.output().expect("running");
@@ -54,7 +54,7 @@ fn here(folder: &Path, sparkr: &str, main: &Path) -> Command {
 }
 
 #[test]
-fn starts_the_r_of_this_machine() {
+fn runs_the_machines_r() {
     let folder = tempfile::tempdir().expect("a folder");
     let main = folder.path().join("job.R");
     std::fs::write(&main, "called with").expect("writing a program");
@@ -69,7 +69,7 @@ fn starts_the_r_of_this_machine() {
 }
 
 #[test]
-fn says_what_a_program_in_r_needs_here() {
+fn explains_what_an_r_program_needs_on_the_machine() {
     let folder = tempfile::tempdir().expect("a folder");
     let run = here(folder.path(), "", Path::new("tests/it/sum.R")).output().expect("running");
     assert_eq!(run.status.code(), Some(4));

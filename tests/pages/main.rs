@@ -8,13 +8,13 @@ mod transcripts;
 
 /// Every `$ sparkctl …` of a page is run, and its output compared.
 #[test]
-fn pages_say_what_is_seen() {
+fn pages_show_the_real_output() {
     trycmd::TestCases::new().case("docs/*.md").case("README.md").env("KUBECONFIG", "/nonexistent");
 }
 
 /// A follower on a full disk has still to come to the application's exit code.
 #[test]
-fn stderr_that_takes_nothing_changes_no_exit_code() {
+fn a_full_stderr_does_not_change_the_exit_code() {
     for (arguments, code) in [(["validate", "examples/jvm-pi.yaml"], 0), (["submit", "no-such-file.yaml"], 2)] {
         let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_sparkctl"));
@@ -48,7 +48,7 @@ fn writes_a_manual_page_for_each_command() {
 }
 
 #[test]
-fn speaks_of_itself_as_a_plugin_of_kubectl_when_called_so() {
+fn names_itself_as_a_kubectl_plugin_when_run_as_one() {
     let folder = tempfile::tempdir().unwrap();
     let plugin = folder.path().join("kubectl-spark");
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_sparkctl"), &plugin).unwrap();

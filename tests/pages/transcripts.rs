@@ -29,7 +29,7 @@ fn markers(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_block_of_output_is_checked_by_a_test() {
+fn every_output_block_is_checked_by_a_test() {
     for path in pages() {
         let page = std::fs::read_to_string(&path).expect("a page");
         for (before, language, content) in blocks(&page) {

@@ -40,7 +40,7 @@ fn find(directory: &Path, files: &mut Vec<PathBuf>) {
 }
 
 #[test]
-fn the_same_objects_as_spark_submit() {
+fn creates_the_same_objects_as_spark_submit() {
     let cases = cases();
     assert!(!cases.is_empty());
     let mut failures = Vec::new();

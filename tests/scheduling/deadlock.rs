@@ -36,7 +36,7 @@ const NODE: &str = "node-2";
 const COUNT: usize = 10;
 
 #[test]
-fn with_volcano_all_ten_end_and_no_driver_runs_in_anothers_room() {
+fn volcano_runs_ten_applications_without_deadlock() {
     let ns = Namespace::new("ten");
     let slots = Slot::of_node(&ns, NODE);
     let queue = Queue::new(&ns, "one", &json!({slots.name.as_str(): "2"}));
@@ -61,7 +61,7 @@ fn with_volcano_all_ten_end_and_no_driver_runs_in_anothers_room() {
 
 /// The control: the same ten with the cluster's own scheduler, in the same room, wait for each other for ever.
 #[test]
-fn without_volcano_drivers_take_the_room_of_executors() {
+fn the_default_scheduler_deadlocks_drivers_and_executors() {
     let ns = Namespace::new("stuck");
     let slots = Slot::of_node(&ns, NODE);
     for n in 0..COUNT {

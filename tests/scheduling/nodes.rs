@@ -4,7 +4,7 @@ use crate::support::Namespace;
 use crate::support::scheduling::{job, start_submit};
 
 #[test]
-fn drivers_and_executors_land_on_the_nodes_of_their_labels() {
+fn places_drivers_and_executors_by_their_node_labels() {
     let ns = Namespace::new("nodes");
     let flags = [
         "--scheduler",
@@ -25,7 +25,7 @@ fn drivers_and_executors_land_on_the_nodes_of_their_labels() {
 }
 
 #[test]
-fn with_no_such_node_the_wait_is_explained() {
+fn explains_a_wait_for_labels_that_no_node_has() {
     let ns = Namespace::new("no-node");
     let submit = |name: &str, scheduler: &str| {
         start_submit(&ns, &job(name, "true"), &["--scheduler", scheduler, "--driver-node", "type=quantum"])

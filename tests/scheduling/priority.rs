@@ -27,7 +27,7 @@ fn assert_stays(ns: &Namespace, driver: &str, waiting: &str) {
 }
 
 #[test]
-fn rush_takes_the_room_of_routine_which_is_lost_and_exceptional_waits() {
+fn rush_preempts_routine_and_exceptional_waits() {
     let ns = Namespace::new("rush");
     simulate_nodes();
     let queue = Queue::new(&ns, "q", &json!({"cpu": "200"}));
@@ -45,7 +45,7 @@ fn rush_takes_the_room_of_routine_which_is_lost_and_exceptional_waits() {
 }
 
 #[test]
-fn a_protected_driver_is_no_victim() {
+fn a_protected_driver_is_not_preempted() {
     let ns = Namespace::new("protected");
     simulate_nodes();
     let queue = Queue::new(&ns, "q", &json!({"cpu": "200"}));
@@ -57,7 +57,7 @@ fn a_protected_driver_is_no_victim() {
 }
 
 #[test]
-fn waiting_applications_go_in_the_order_of_their_priority() {
+fn starts_waiting_applications_by_priority() {
     let ns = Namespace::new("order");
     simulate_nodes();
     let queue = Queue::new(&ns, "q", &json!({"cpu": "41"}));

@@ -17,7 +17,7 @@ fn run(command: &mut Command) -> String {
 }
 
 #[test]
-fn a_python_program_submits_streams_and_gets_the_result() {
+fn the_wheel_submits_streams_and_returns_the_result() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("wheel");
     let (build, python) = (folder.join("build"), folder.join("venv/bin/python"));
     let pip = |more: &[&str]| {

@@ -12,7 +12,7 @@ use crate::state::{Claims, LookupResult, Nodes};
 const PROBLEMS: [(&str, &[&str]); 30] = [
     (
         "a failed driver looks like a success",
-        &["a_failed_driver_is_never_a_success", "a_failed_driver_is_exit_code_1_with_its_last_exception"],
+        &["a_failed_driver_is_never_a_success", "a_failed_driver_exits_1_with_its_exception"],
     ),
     (
         "a driver waits and no reason is shown",
@@ -23,33 +23,30 @@ const PROBLEMS: [(&str, &[&str]); 30] = [
     ),
     (
         "an image cannot be pulled",
-        &[
-            "an_image_that_cannot_be_pulled_has_a_reason",
-            "an_image_that_is_not_there_is_told_with_its_class_and_ends_it",
-        ],
+        &["an_image_that_cannot_be_pulled_has_a_reason", "explains_a_missing_image_and_exits"],
     ),
     (
         "drivers hold the resources that their executors need",
         &[
             "a_driver_whose_executors_have_no_room_has_a_hint_on_gangs",
-            "with_volcano_all_ten_end_and_no_driver_runs_in_anothers_room",
+            "volcano_runs_ten_applications_without_deadlock",
         ],
     ),
     (
         "a pod is killed for memory",
-        &["a_pod_out_of_memory_has_the_parts_of_its_limit", "a_driver_killed_for_memory_is_told_so"],
+        &["a_pod_out_of_memory_has_the_parts_of_its_limit", "explains_a_driver_killed_for_memory"],
     ),
     (
         "a driver may not create its executors",
-        &["a_driver_that_may_not_create_pods_has_a_hint_on_the_right", "a_driver_without_rights_is_told_which"],
+        &["a_driver_that_may_not_create_pods_has_a_hint_on_the_right", "explains_a_driver_without_rights"],
     ),
     (
         "the service account is missing",
         &[
             "a_service_account_that_is_missing_is_named_with_its_remedy",
-            "a_service_account_that_is_missing_is_a_refusal",
+            "a_missing_service_account_exits_3",
             "a_missing_service_account_has_a_hint_with_the_existing_ones",
-            "a_service_account_that_is_missing_is_told_beside_those_there_are",
+            "lists_the_available_service_accounts_when_one_is_missing",
         ],
     ),
     (
@@ -57,7 +54,7 @@ const PROBLEMS: [(&str, &[&str]); 30] = [
         &[
             "a_full_quota_is_reported_with_its_remedy",
             "executors_over_quota_are_found_in_the_drivers_log",
-            "finds_many_faults_at_once_and_submit_checks_for_them_first",
+            "reports_all_problems_at_once_and_submit_check_refuses",
         ],
     ),
     (
@@ -74,15 +71,15 @@ const PROBLEMS: [(&str, &[&str]); 30] = [
     ),
     (
         "a name is too long, or not a valid Service name",
-        &["cuts_with_a_hash", "a_long_name_is_cut_to_what_a_service_takes_and_kept_whole_beside"],
+        &["cuts_with_a_hash", "truncates_a_long_name_for_the_service_and_keeps_it_elsewhere"],
     ),
     (
         "executors cannot find their driver",
         &[
             "a_service_that_does_not_lead_to_the_driver_is_reported",
             "policies_that_block_executors_are_named",
-            "what_keeps_executors_from_their_driver_is_told",
-            "executors_whose_drivers_service_was_deleted_are_told_so",
+            "explains_what_keeps_executors_from_their_driver",
+            "explains_executors_without_the_drivers_service",
             "a_driver_that_cannot_be_found_is_blamed_on_dns",
         ],
     ),
@@ -92,17 +89,14 @@ const PROBLEMS: [(&str, &[&str]); 30] = [
         &["repeats_no_line", "loses_no_line_that_is_out_of_order", "executors_are_counted_and_failed_ones_are_kept"],
     ),
     ("a Python module is missing", &["a_missing_python_module_is_named"]),
-    (
-        "executors and volumes outlive their application",
-        &["what_nobody_owns_is_found_and_taken_away_and_all_else_is_left"],
-    ),
+    ("executors and volumes outlive their application", &["gc_deletes_orphans_and_nothing_else"]),
     ("executors keep failing", &["executors_that_fail_one_after_another_are_counted"]),
     (
         "taints and labels of nodes do not match",
         &[
             "taints_and_labels_have_their_hints",
             "labels_that_no_node_has_are_shown_beside_similar_ones",
-            "labels_that_no_node_has_are_a_matter_of_affinity",
+            "explains_labels_that_no_node_has",
         ],
     ),
     (
@@ -110,7 +104,7 @@ const PROBLEMS: [(&str, &[&str]); 30] = [
         &[
             "each_kind_of_disruption_is_named",
             "an_eviction_is_reported_while_it_is_in_progress",
-            "rush_takes_the_room_of_routine_which_is_lost_and_exceptional_waits",
+            "rush_preempts_routine_and_exceptional_waits",
         ],
     ),
     ("Spark's spill files fill a node's disk", &["a_pod_that_fills_the_disk_is_reported"]),
@@ -119,9 +113,9 @@ const PROBLEMS: [(&str, &[&str]); 30] = [
         &[
             "a_missing_secret_or_config_map_is_named_and_given_up",
             "a_volume_that_fails_to_mount_is_reported_after_a_while",
-            "a_secret_that_is_not_there_ends_it",
+            "explains_a_missing_secret_and_exits",
             "a_missing_object_has_hints_on_similar_names_and_other_namespaces",
-            "a_name_that_is_near_or_elsewhere_is_told_to_those_who_may_see_it",
+            "suggests_similar_names_and_other_namespaces_to_users_who_may_list_them",
         ],
     ),
     ("a claim is not bound", &["an_unbound_claim_is_named"]),
@@ -132,7 +126,7 @@ const PROBLEMS: [(&str, &[&str]); 30] = [
     ("an autoscaler adds no node", &["an_autoscaler_is_quoted"]),
     (
         "the same job runs twice at a time",
-        &["the_same_key_is_the_same_run", "of_two_wrappers_at_the_same_second_one_runs"],
+        &["the_same_run_key_joins_the_run", "overlap_policies_let_one_run_at_a_time"],
     ),
     (
         "it hangs for days without a deadline",
@@ -143,7 +137,7 @@ const PROBLEMS: [(&str, &[&str]); 30] = [
         &[
             "a_sidecar_that_keeps_running_is_named_and_the_drivers_own_end_counts",
             "a_driver_that_keeps_running_after_spark_stopped_is_reported_after_a_while",
-            "a_process_that_goes_on_when_spark_has_stopped_is_told",
+            "reports_a_driver_process_that_outlives_spark",
         ],
     ),
     (
@@ -153,7 +147,7 @@ const PROBLEMS: [(&str, &[&str]); 30] = [
     ("the folder for event logs is missing", &["a_missing_folder_for_event_logs_is_explained"]),
     (
         "admission refuses, or credentials have expired",
-        &["a_user_that_may_not_be_root_is_explained", "finds_many_faults_at_once_and_submit_checks_for_them_first"],
+        &["a_user_that_may_not_be_root_is_explained", "reports_all_problems_at_once_and_submit_check_refuses"],
     ),
 ];
 

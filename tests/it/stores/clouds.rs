@@ -57,7 +57,7 @@ fn content_of(address: &str) -> Vec<u8> {
     answer.into_body().with_config().limit(64 << 20).read_to_vec().expect("the object")
 }
 
-fn goes_on_with_an_upload_that_was_killed(store: &str, of: impl Fn(&Objects) -> Environment) {
+fn resumes_an_upload_after_a_kill(store: &str, of: impl Fn(&Objects) -> Environment) {
     let (objects, ns, data) = (Objects::start(), Namespace::new("own-torn"), Data::new());
     let submit = || data.submit(&ns, "own-torn", &format!("{store}/torn"), &of(&objects));
     let hold = objects.folder.path().join("hold");
@@ -81,17 +81,17 @@ fn goes_on_with_an_upload_that_was_killed(store: &str, of: impl Fn(&Objects) -> 
 }
 
 #[test]
-fn goes_on_with_an_upload_to_s3_that_was_killed() {
-    goes_on_with_an_upload_that_was_killed("s3://jobs", Objects::s3);
+fn resumes_an_upload_to_s3_after_a_kill() {
+    resumes_an_upload_after_a_kill("s3://jobs", Objects::s3);
 }
 
 #[test]
-fn goes_on_with_an_upload_to_google_that_was_killed() {
-    goes_on_with_an_upload_that_was_killed("gs://jobs", Objects::google);
+fn resumes_an_upload_to_google_after_a_kill() {
+    resumes_an_upload_after_a_kill("gs://jobs", Objects::google);
 }
 
 #[test]
-fn leaves_an_upload_at_the_first_signal_and_goes_on_with_it_later() {
+fn stops_an_upload_at_the_first_signal_and_resumes_it_later() {
     let (objects, ns, data) = (Objects::start(), Namespace::new("own-left"), Data::new());
     let submit = || data.submit(&ns, "own-left", "gs://jobs/left", &objects.google());
     let hold = objects.folder.path().join("hold");
@@ -109,7 +109,7 @@ fn leaves_an_upload_at_the_first_signal_and_goes_on_with_it_later() {
 }
 
 #[test]
-fn tells_once_why_a_store_refuses_and_what_to_try() {
+fn reports_the_refusal_of_a_store_once_with_a_hint() {
     let (objects, ns, data) = (Objects::start(), Namespace::new("own-refused"), Data::new());
     let submit = |store: &str, environment: &Environment| {
         assert_cmd::Command::from_std(data.submit(&ns, "own-refused", store, environment)).assert()
@@ -127,7 +127,7 @@ fn tells_once_why_a_store_refuses_and_what_to_try() {
 }
 
 #[test]
-fn has_the_credentials_of_a_profile_of_the_aws_cli() {
+fn uses_the_credentials_of_an_aws_cli_profile() {
     let (objects, ns, data) = (Objects::start(), Namespace::new("own-profile"), Data::new());
     let credentials = objects.folder.path().join("credentials");
     let write = |key: &str| {
@@ -155,7 +155,7 @@ fn has_the_credentials_of_a_profile_of_the_aws_cli() {
 }
 
 /// Uploads to a store, finds it there again, and reads it by its signed address.
-fn keeps_and_signs(store: &str, environment: &Environment) {
+fn reuses_and_signs_objects(store: &str, environment: &Environment) {
     let (ns, data) = (Namespace::new("own-cloud"), Data::new());
     let submit = |name| assert_cmd::Command::from_std(data.submit(&ns, name, store, environment));
     submit("first").assert().code(0).stderr(contains(format!("uploaded data.bin (36.00 MiB) to {store}/")));
@@ -173,13 +173,13 @@ fn keeps_and_signs(store: &str, environment: &Environment) {
 }
 
 #[test]
-fn keeps_and_signs_at_google() {
+fn reuses_and_signs_objects_at_google() {
     let objects = Objects::start();
-    keeps_and_signs("gs://jobs/team", &objects.google());
+    reuses_and_signs_objects("gs://jobs/team", &objects.google());
 }
 
 #[test]
-fn keeps_and_signs_at_azure() {
+fn reuses_and_signs_objects_at_azure() {
     static AZURITE: OnceLock<PathBuf> = OnceLock::new();
     package("npm");
     let azurite = AZURITE.get_or_init(|| {
@@ -201,5 +201,5 @@ fn keeps_and_signs_at_azure() {
     let made = Command::new("python3").args(["tests/support/stores/azure.py", &endpoint, "jobs"]).status();
     assert!(made.expect("python3").success(), "the container could not be made");
     let environment = vec![("AZURE_STORAGE_USE_EMULATOR", "true".to_owned()), ("AZURITE_BLOB_STORAGE_URL", endpoint)];
-    keeps_and_signs("abfss://jobs@devstoreaccount1.dfs.core.windows.net/team", &environment);
+    reuses_and_signs_objects("abfss://jobs@devstoreaccount1.dfs.core.windows.net/team", &environment);
 }

@@ -115,7 +115,7 @@ spark.stop()
 }
 
 #[test]
-fn uploads_what_is_too_large_once_and_the_driver_reads_it_by_s3a() {
+fn uploads_large_files_once_and_the_driver_reads_them_through_s3a() {
     let (store, ns, large) = (Objects::start(), Namespace::new("own-s3a"), Large::new());
     let dry = large.submit(&ns, &store, &["--name", "dry", "--dry-run"]).assert();
     dry.code(2).stderr(contains("give --upload URL (s3://"));
@@ -134,14 +134,14 @@ fn uploads_what_is_too_large_once_and_the_driver_reads_it_by_s3a() {
 }
 
 #[test]
-fn the_driver_reads_signed_addresses_without_any_file_system_of_s3() {
+fn the_driver_reads_signed_urls_without_an_s3_file_system() {
     let (store, ns, large) = (Objects::start(), Namespace::new("own-signed"), Large::new());
     let upload = ["--upload", "s3://jobs/team", "--upload-signed", "--logs", "--name", "own-signed"];
     large.submit(&ns, &store, &upload).assert().code(0).stdout(Large::told());
 }
 
 #[test]
-fn runs_a_large_jar_by_s3a() {
+fn runs_a_large_jar_through_s3a() {
     let (store, ns, folder) = (Objects::start(), Namespace::new("own-s3a-jar"), tempfile::tempdir().expect("a folder"));
     let jar = application(folder.path(), 3 << 20);
     let mut command = of_application(&ns, "loud", &jar);

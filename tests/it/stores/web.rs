@@ -8,7 +8,7 @@ use crate::support::jars::{LOUD, application, of_application};
 use crate::support::stores::{HOST, Server};
 
 #[test]
-fn runs_a_large_jar_by_a_web_server() {
+fn runs_a_large_jar_from_a_web_server() {
     let ns = Namespace::new("own-web");
     let (folder, root) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
     let jar = application(folder.path(), 12 << 20);
@@ -28,7 +28,7 @@ fn runs_a_large_jar_by_a_web_server() {
 }
 
 #[test]
-fn tells_a_server_that_takes_no_files() {
+fn explains_a_server_that_accepts_no_files() {
     let ns = Namespace::new("own-reader");
     let folder = tempfile::tempdir().expect("a folder");
     let jar = application(folder.path(), 9 << 20);
@@ -44,7 +44,7 @@ fn tells_a_server_that_takes_no_files() {
 }
 
 #[test]
-fn runs_a_large_jar_by_a_folder_that_the_pods_mount() {
+fn runs_a_large_jar_from_a_mounted_folder() {
     let ns = Namespace::new("own-folder");
     let (folder, store) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
     let jar = application(folder.path(), 3 << 20);

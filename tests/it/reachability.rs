@@ -18,7 +18,7 @@ fn policy(ns: &Namespace, name: &str, spec: &Value) -> String {
 }
 
 #[test]
-fn what_keeps_executors_from_their_driver_is_told() {
+fn explains_what_keeps_executors_from_their_driver() {
     let ns = Namespace::new("way");
     let (api, run) =
         (&cluster().api, ns.submitter().args(["submit", "--detach"]).arg(job(&ns, "way", "sleep 600")).assert());
@@ -65,7 +65,7 @@ fn what_keeps_executors_from_their_driver_is_told() {
 
 /// Real executors of a real driver.
 #[test]
-fn executors_whose_drivers_service_was_deleted_are_told_so() {
+fn explains_executors_without_the_drivers_service() {
     let ns = Namespace::new("no-service");
     let path = file(&ns, "no-service.yaml");
     let example = std::fs::read_to_string("examples/python-pi.yaml").expect("an example");
@@ -86,7 +86,7 @@ fn executors_whose_drivers_service_was_deleted_are_told_so() {
 
 /// A real driver, by those who read its log and by those who do not.
 #[test]
-fn a_process_that_goes_on_when_spark_has_stopped_is_told() {
+fn reports_a_driver_process_that_outlives_spark() {
     const STOPPED: &str = "Spark has stopped, but the driver's process is still running";
     let ns = Namespace::new("lingers");
     let program = file(&ns, "linger.py");

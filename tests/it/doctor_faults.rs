@@ -39,7 +39,7 @@ fn claim(role: &str, options: &[&str]) -> Vec<String> {
 
 /// Each of them is a slip in the job, in a namespace in which all else is well.
 #[test]
-fn what_a_job_names_and_the_cluster_does_not_have() {
+fn finds_what_a_job_names_and_the_cluster_lacks() {
     let ns = Namespace::new("slips");
     for object in [
         json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "powerless"}}),
@@ -93,7 +93,7 @@ fn what_a_job_names_and_the_cluster_does_not_have() {
 }
 
 #[test]
-fn a_namespace_that_is_not_there_or_goes() {
+fn finds_a_namespace_that_is_missing_or_terminating() {
     let ns = Namespace::new("goes");
     finds(ns.sparkctl(), &[JOB, "-n", "no-such-namespace"], ("namespace", "no namespace no-such-namespace"));
     let held = json!({
@@ -108,7 +108,7 @@ fn a_namespace_that_is_not_there_or_goes() {
 }
 
 #[test]
-fn rights_that_are_missing_and_a_name_that_is_taken() {
+fn finds_missing_rights_and_a_name_that_is_taken() {
     let ns = Namespace::new("rights");
     let mut command = ns.sparkctl();
     command.env("KUBECONFIG", cluster().variable("SUBMITTER_KUBECONFIG"));
@@ -119,7 +119,7 @@ fn rights_that_are_missing_and_a_name_that_is_taken() {
 }
 
 #[test]
-fn a_quota_a_limit_and_a_claim_that_is_going() {
+fn finds_a_quota_a_limit_and_a_claim_that_is_being_deleted() {
     let ns = Namespace::new("limits");
     let going = json!({
         "apiVersion": "v1", "kind": "PersistentVolumeClaim",
@@ -158,7 +158,7 @@ fn a_quota_a_limit_and_a_claim_that_is_going() {
 }
 
 #[test]
-fn a_queue_that_is_closed_or_too_small() {
+fn finds_a_queue_that_is_closed_or_too_small() {
     let ns = Namespace::new("queues");
     let queue = Queue::new(&ns, "q", &json!({"cpu": "1"}));
     let arguments = [JOB, "--scheduler", "volcano", "--queue", &queue.name];
@@ -168,7 +168,7 @@ fn a_queue_that_is_closed_or_too_small() {
 }
 
 #[test]
-fn nodes_that_are_tainted_cordoned_or_not_ready() {
+fn finds_nodes_that_are_tainted_cordoned_or_not_ready() {
     let ns = Namespace::new("nodes-of");
     let node = Node::new(&ns);
     let label = format!("{KEY}={}", ns.name);
@@ -183,7 +183,7 @@ fn nodes_that_are_tainted_cordoned_or_not_ready() {
 }
 
 #[test]
-fn a_server_that_is_not_there_or_does_not_know_the_caller() {
+fn finds_an_api_server_that_is_unreachable_or_rejects_the_credentials() {
     let ns = Namespace::new("server");
     let strange = changed_kubeconfig(&ns, "strange", |json| json["users"][0]["user"] = json!({"token": "unknown"}));
     let mut command = ns.sparkctl();

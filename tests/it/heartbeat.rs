@@ -32,7 +32,7 @@ fn watcher(answer: impl Fn(&str) -> String + Send + 'static) -> (String, std::sy
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
 #[test]
-fn a_watcher_hears_of_the_start_and_the_end_also_where_it_has_moved() {
+fn sends_start_and_end_and_follows_redirects() {
     let ns = Namespace::new("ping");
     let moved = |path: &str| match path.strip_prefix("/x") {
         Some(rest) => {
@@ -50,7 +50,7 @@ fn a_watcher_hears_of_the_start_and_the_end_also_where_it_has_moved() {
 }
 
 #[test]
-fn a_watcher_by_https_is_asked_with_its_certificate_checked() {
+fn checks_the_certificate_of_an_https_url() {
     let ns = Namespace::new("ping-https");
     // The API server answers at /healthz, and nothing at /healthz/start.
     let url = format!("{}/healthz", cluster().variable("API_SERVER"));
@@ -69,7 +69,7 @@ fn a_watcher_by_https_is_asked_with_its_certificate_checked() {
 }
 
 #[test]
-fn a_watcher_that_hangs_fails_or_is_not_there_changes_nothing() {
+fn a_failing_url_does_not_change_the_run() {
     let ns = Namespace::new("ping-deaf");
     // Accepted by the system, and never answered.
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
