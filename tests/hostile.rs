@@ -1,21 +1,21 @@
-//! Input that means no good ends in an error that says where, at once and in little memory.
+//! Hostile input ends in an error that names the place, at once and with little memory.
 
 use std::time::Duration;
 
-/// Kilobytes of address space, and seconds of processor time, which other programs do not take: far more than a job takes,
-/// far less than a bomb would.
+/// Limits on address space (in KB) and CPU time (in seconds, which other processes do not use up): far more than a job
+/// needs, far less than a bomb would take.
 const LIMITS: &str = "ulimit -v 2000000; ulimit -t 20";
 
-/// What `validate` says of the input.
+/// The errors that `validate` prints for the input.
 fn refusal(input: &[u8]) -> String {
     let mut shell = assert_cmd::Command::new("sh");
     let program = env!("CARGO_BIN_EXE_sparkctl");
     shell.args(["-c", &format!("{LIMITS}; exec $0 validate -"), program]).env("KUBECONFIG", "/nonexistent");
     let output = shell.write_stdin(input).timeout(Duration::from_secs(600)).output().expect("the shell runs");
-    let words = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(2), "{}", words.chars().take(2000).collect::<String>());
-    assert!(words.len() < 50_000, "{} bytes were said", words.len());
-    words
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{}", stderr.chars().take(2000).collect::<String>());
+    assert!(stderr.len() < 50_000, "{} bytes of errors", stderr.len());
+    stderr
 }
 
 const HEAD: &str =

@@ -1,5 +1,5 @@
-//! What goes on around an application that is followed: an API server that is restarted, credentials that end, and a
-//! user who has no patience with a connection that is dead.
+//! Interruptions while an application is followed: an API server that restarts, credentials that expire, and a user who
+//! interrupts twice while the connection is dead.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,11 +14,11 @@ use crate::support::running::{Ended, Running};
 use crate::support::{Namespace, changed_kubeconfig, cluster, signal, text};
 use crate::{alone, client};
 
-/// Counts until it is called, and a little further: it fails.
+/// Prints numbered lines until it is called (see `Namespace::call`), and fails.
 const COUNTING: &str = "(nc -l -p 9999 >/dev/null; touch /dev/shm/called) & i=0; \
     while [ ! -e /dev/shm/called ]; do i=$((i + 1)); echo line $i; sleep 0.2; done; echo the end; exit 3";
 
-/// A log of [`COUNTING`] that is whole: each line once, and in its place.
+/// Checks that a log of [`COUNTING`] is complete: each line once and in order.
 fn assert_whole(log: &[String]) {
     let (end, lines) = log.split_last().expect("a log");
     assert_eq!(end, "the end");
@@ -35,19 +35,19 @@ fn reconnects_when_the_api_server_restarts() {
     let mut followed = Running::start(ns.command().arg("submit").arg(job).arg("--logs"));
     followed.read_lines(5);
     cluster().control(&["restart", "kube-apiserver"]);
-    // What was written meanwhile comes, and what is written since.
+    // Lines written during the restart, and since.
     followed.read_lines(50);
     ns.call("restart-driver");
-    let Ended { code, stdout: log, stderr: talk } = followed.end();
-    eprintln!("{} lines of the log\n{talk}", log.len());
+    let Ended { code, stdout: log, stderr: messages } = followed.end();
+    eprintln!("{} lines of the log\n{messages}", log.len());
     assert_whole(&log);
     assert_eq!(code, Some(1));
-    assert!(talk.contains("restart failed: the driver exited with code 3"), "{talk}");
-    // A server that is back before anything was asked of it costs not even that.
-    assert!(talk.matches("lost the pod watch").count() <= 1, "{talk}");
+    assert!(messages.contains("restart failed: the driver exited with code 3"), "{messages}");
+    // If the server is back before the next request, nothing is reported.
+    assert!(messages.matches("lost the pod watch").count() <= 1, "{messages}");
 }
 
-/// A token of the namespace's user that ends with a Secret.
+/// Creates a token for the namespace's user that is valid as long as a Secret exists.
 fn token(ns: &Namespace, secret: &str) -> String {
     let api = &cluster().api;
     let object = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": secret}});
@@ -69,7 +69,7 @@ fn kubeconfig(ns: &Namespace, name: &str, user: &Value) -> PathBuf {
     })
 }
 
-/// Follows an application with credentials that are taken away meanwhile, and others given in a file.
+/// Follows an application while its credentials are revoked and a file with new ones takes their place.
 fn follow_with(name: &str, user: impl Fn(&Path) -> Value) {
     let ns = Namespace::new(name);
     let api = &cluster().api;
@@ -91,7 +91,7 @@ fn follow_with(name: &str, user: impl Fn(&Path) -> Value) {
     command.env("KUBECONFIG", config).arg("submit").arg(job).args(["--logs", "--watch-timeout", "2s"]);
     let mut followed = Running::start(&command);
     followed.read_lines(5);
-    // Whole at any moment: it may be read now.
+    // Replaced in one step: it may be read at any moment.
     let next = file(&ns, "token.next");
     std::fs::write(&next, new).expect("another token");
     std::fs::rename(&next, &given).expect("the other token in place");
@@ -101,16 +101,16 @@ fn follow_with(name: &str, user: impl Fn(&Path) -> Value) {
         let list = ns.command().env("KUBECONFIG", &old).arg("list").output().ok()?;
         (list.status.code() == Some(3)).then_some(())
     });
-    // Ten seconds of the driver's from now on: the watches of two seconds will have ended.
+    // These take the driver ten seconds, so the watches of two seconds will have ended.
     followed.read_available();
     followed.read_lines(50);
     ns.call(&format!("{name}-driver"));
-    let Ended { code, stdout: log, stderr: talk } = followed.end();
-    eprintln!("{} lines of the log\n{talk}", log.len());
+    let Ended { code, stdout: log, stderr: messages } = followed.end();
+    eprintln!("{} lines of the log\n{messages}", log.len());
     assert_whole(&log);
-    assert_eq!(code, Some(1), "{talk}");
-    assert!(talk.contains("the driver exited with code 3"), "{talk}");
-    assert!(!talk.contains("nauthorized"), "{talk}");
+    assert_eq!(code, Some(1), "{messages}");
+    assert!(messages.contains("the driver exited with code 3"), "{messages}");
+    assert!(!messages.contains("nauthorized"), "{messages}");
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn a_second_signal_exits_at_once() {
     let _alone = alone();
     let ns = Namespace::new("impatient");
     let runtime = Runtime::new().expect("a runtime");
-    // From the driver's start on, and for longer than all of this takes, nothing is heard.
+    // From the driver's start on, no answer arrives, for longer than this test takes.
     let script =
         Script { fault: Fault::Silent, moment: Moment::Running, lasts: Duration::from_secs(3600), deed: Deed::Nothing };
     let proxy = runtime.block_on(Proxy::start(client(&runtime), script));
@@ -149,13 +149,13 @@ fn a_second_signal_exits_at_once() {
     let mut followed = Running::start(&command);
     ns.wait_for("the silence", || proxy.has_begun().then_some(()));
     let driver = format!("{}/impatient-driver", ns.core("pods"));
-    let before = proxy.asked_for(&driver);
+    let before = proxy.requests_for(&driver);
     signal(&followed.process, Signal::INT);
-    // It is about to delete the driver, and would try to for some minutes.
+    // It tries to delete the driver, for some minutes if it is not interrupted again.
     ns.wait_for("the first request for the deletion", || {
         let ended = followed.process.try_wait().expect("its status");
         assert!(ended.is_none(), "it ended before: {ended:?}");
-        (proxy.asked_for(&driver) > before).then_some(())
+        (proxy.requests_for(&driver) > before).then_some(())
     });
     signal(&followed.process, Signal::INT);
     let status = ns.wait_for("its end", || followed.process.try_wait().expect("its status"));

@@ -1,8 +1,8 @@
-//! The outcome is right, or said to be unknown, whatever breaks between sparkctl and its API server.
+//! Checks that the outcome is right, or reported as unknown, whatever breaks between sparkctl and the API server.
 //!
-//! Each run draws from its seed a fault, the moment when it begins, how long it lasts, and how the
-//! application ends. `SPARKCTL_FAULT_RUNS` says how many (24 in the usual tests), `SPARKCTL_FAULT_SEED` with
-//! which seed they begin: a single run is repeated by `SPARKCTL_FAULT_RUNS=1 SPARKCTL_FAULT_SEED=417`.
+//! The seed of a run determines the fault, when it begins, how long it lasts, and how the application ends.
+//! `SPARKCTL_FAULT_RUNS` is the number of runs (24 by default), `SPARKCTL_FAULT_SEED` the first seed. To repeat a single
+//! run: `SPARKCTL_FAULT_RUNS=1 SPARKCTL_FAULT_SEED=417`.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -24,15 +24,15 @@ use support::faulty_proxy::{Deed, FAULTS, Fault, MOMENTS, Moment, Proxy, Script}
 use support::jobs::short_job;
 use support::{Namespace, cluster};
 
-/// Runs at the same time.
+/// How many runs to make at the same time.
 const PARALLEL: usize = 8;
-/// More requests than this for an application of a few seconds is polling.
+/// More requests than these for an application of a few seconds mean polling.
 const MANY_REQUESTS: u64 = 100;
-/// Watches of two seconds are asked for anew as long as the application lasts, which on a busy machine is longer: more
-/// requests than these a second, after the first seconds, are polling.
+/// Watches of two seconds are renewed as long as the application runs, which takes longer on a busy machine: more requests
+/// per second than these, after the first seconds, mean polling.
 const REQUESTS_A_SECOND: u64 = 3;
 const FEW_SECONDS: u64 = 20;
-/// What a driver that is left alone writes.
+/// The log of a driver that is left alone.
 const LINES: [&str; 4] = ["line 1", "line 2", "line 3", "line 4"];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,14 +50,14 @@ const ENDINGS: [Ending; 5] = [Ending::Success, Ending::Failure, Ending::NoImage,
 struct Case {
     seed: u64,
     ending: Ending,
-    /// A Job makes the driver's pod.
+    /// Whether a Job creates the driver pod.
     of_job: bool,
     script: Script,
 }
 
 impl Case {
     fn of(seed: u64) -> Case {
-        // Each fault with each moment comes around; the rest is chance.
+        // Consecutive seeds combine each fault with each moment; the rest is random.
         let number = usize::try_from(seed).unwrap_or_default();
         let mut rng = Rng::with_seed(seed);
         let ending = ENDINGS[rng.usize(..ENDINGS.len())];
@@ -72,18 +72,18 @@ impl Case {
             lasts: Duration::from_millis(rng.u64(100..4000)),
             deed,
         };
-        // A Job would make another driver in the place of one that is deleted.
+        // A Job would replace a deleted driver.
         let of_job = deed == Deed::Nothing && rng.bool();
         Case { seed, ending, of_job, script }
     }
 
-    /// Exit codes that are right.
+    /// The exit codes that are right.
     fn expected(&self, is_deed_done: bool) -> Vec<i32> {
         let Script { fault, moment, .. } = self.script;
         let mut codes = match self.ending {
             Ending::Failure => vec![1],
             Ending::NoImage => vec![4],
-            // What was not seen to end may not have been lost.
+            // A driver whose end was not seen may not be lost.
             Ending::Deleted | Ending::Replaced if is_deed_done => vec![5, 6],
             Ending::Success | Ending::Deleted | Ending::Replaced => vec![0],
         };
@@ -107,12 +107,12 @@ impl Case {
             .arg("submit")
             .arg(&file)
             .args(["--output", "json", "--logs", "--watch-timeout", "2s"])
-            // A node under load may take longer to mount what is there.
+            // A node under load may take long to mount volumes.
             .args(["--image-pull-timeout", if self.ending == Ending::NoImage { "1s" } else { "9m" }])
             .timeout(Duration::from_secs(600))
             .output()
             .expect("sparkctl");
-        let told = || {
+        let report = || {
             format!(
                 "{self:?}\n{}\n--- stdout\n{}\n--- stderr\n{}",
                 output.status,
@@ -120,29 +120,29 @@ impl Case {
                 String::from_utf8_lossy(&output.stderr)
             )
         };
-        let code = output.status.code().ok_or_else(|| format!("it hung: {}", told()))?;
+        let code = output.status.code().ok_or_else(|| format!("it hung: {}", report()))?;
         let expected = self.expected(proxy.is_deed_done());
         if !expected.contains(&code) {
-            return Err(format!("exit code {code}, expected {expected:?}: {}", told()));
+            return Err(format!("exit code {code}, expected {expected:?}: {}", report()));
         }
         let later = start.elapsed().as_secs().saturating_sub(FEW_SECONDS);
         if proxy.requests() > MANY_REQUESTS + REQUESTS_A_SECOND * later {
-            return Err(format!("{} requests: {}", proxy.requests(), told()));
+            return Err(format!("{} requests: {}", proxy.requests(), report()));
         }
-        self.judge(code, &String::from_utf8_lossy(&output.stdout)).map_err(|why| format!("{why}: {}", told()))?;
+        self.judge(code, &String::from_utf8_lossy(&output.stdout)).map_err(|why| format!("{why}: {}", report()))?;
         self.clean_up(ns, &name, code)?;
         let _ = (std::fs::remove_file(file), std::fs::remove_file(kubeconfig));
         Ok(start.elapsed())
     }
 
-    /// The last line is the result, and no line of the log is lost or repeated.
+    /// Checks that the last line is the result, and that no line of the log is lost or repeated.
     fn judge(&self, code: i32, stdout: &str) -> Result<(), String> {
         let lines: Vec<Value> =
             stdout.lines().map(serde_json::from_str).collect::<Result<_, _>>().map_err(|e| format!("not JSON: {e}"))?;
         if code == 3 {
             return Ok(());
         }
-        let last = lines.last().ok_or("nothing was said")?;
+        let last = lines.last().ok_or("no output")?;
         if last["kind"] != "result" || last["exitCode"] != code {
             return Err("the last line is not the result".into());
         }
@@ -154,7 +154,7 @@ impl Case {
         Ok(())
     }
 
-    /// A refused submission leaves nothing that runs.
+    /// Checks that a refused submission leaves nothing running, and deletes the application.
     fn clean_up(&self, ns: &Namespace, name: &str, code: i32) -> Result<(), String> {
         if self.of_job {
             let jobs = cluster().api.items(&ns.group("batch/v1", "jobs"));
@@ -200,13 +200,13 @@ fn number(variable: &str, usual: u64) -> u64 {
     std::env::var(variable).map_or(usual, |value| value.parse().expect(variable))
 }
 
-/// Has the tests of this program run one after another: a restarted API server is every test's.
+/// Makes the tests of this program run one after another: a restart of the API server affects all of them.
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A client of an administrator that repeats nothing, for a proxy.
+/// A client with the rights of an administrator that never retries, for a proxy.
 fn client(runtime: &Runtime) -> Client {
     runtime.block_on(async {
         let kubeconfig = Kubeconfig::read_from(&cluster().kubeconfig).expect("the tests' kubeconfig");
@@ -247,7 +247,7 @@ fn reports_the_right_outcome_or_unknown_whatever_breaks() {
     let mut took = took.into_inner().expect("a lock");
     took.sort();
     let middle = took.get(took.len() / 2).copied().unwrap_or_default();
-    eprintln!("{} of {runs} runs right, the middle one in {:.1} s", took.len(), middle.as_secs_f64());
-    let told: Vec<String> = failures.iter().map(|(seed, why)| format!("== seed {seed}: {why}")).collect();
-    assert!(told.is_empty(), "{} of {runs} runs went wrong:\n{}", told.len(), told.join("\n"));
+    eprintln!("{} of {runs} runs right, median {:.1} s", took.len(), middle.as_secs_f64());
+    let report: Vec<String> = failures.iter().map(|(seed, why)| format!("== seed {seed}: {why}")).collect();
+    assert!(report.is_empty(), "{} of {runs} runs went wrong:\n{}", report.len(), report.join("\n"));
 }

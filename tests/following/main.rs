@@ -1,8 +1,8 @@
-//! What following costs, and how soon a change is seen: figures for `docs/observation.md`.
+//! Measures what following costs and how soon a change is reported, for `docs/observation.md`.
 //!
 //!     cargo test --test following -- --ignored --nocapture --test-threads 1
 //!
-//! The pods are objects that a scheduling gate keeps from ever running.
+//! A scheduling gate keeps the pods from ever running.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -17,14 +17,14 @@ use serde_json::{Value, json};
 
 use support::{Namespace, cluster};
 
-/// Changes that are timed.
+/// How many changes to time.
 const CHANGES: usize = 50;
-/// Executors of the large application.
+/// How many executors the large application has.
 const EXECUTORS: usize = 1000;
-/// How long requests are counted.
+/// How long to count requests.
 const COUNTED: Duration = Duration::from_secs(185);
 
-/// A pod of an application as Spark makes it, kept from every scheduler.
+/// A pod as Spark creates it, with a scheduling gate.
 fn pod(role: &str, name: &str) -> Value {
     let variables =
         (0..12).map(|n| json!({"name": format!("SPARK_JAVA_OPT_{n}"), "value": "-Dspark.driver.port=7078"}));
@@ -49,14 +49,14 @@ fn create(ns: &Namespace, role: &str, name: &str) {
     cluster().api.create(&ns.core("pods"), &pod(role, name)).expect("a pod");
 }
 
-/// An `attach` in JSON, and its lines with the moments when they came.
+/// A running `attach` with JSON output, and its lines with the times at which they arrived.
 struct Follower {
     process: Child,
     lines: mpsc::Receiver<(Instant, Value)>,
 }
 
 impl Follower {
-    /// Attaches to the application, and waits until it is seen to have so many executors. With the moment of that.
+    /// Attaches to the application, and waits until so many pending executors are reported. Returns the time of that, too.
     fn attach(ns: &Namespace, executors: usize) -> (Follower, Instant) {
         let mut command: Command = ns.command();
         let attach = command.args(["attach", "measured", "--progress", "json"]).stdout(Stdio::piped()).spawn();
@@ -76,7 +76,7 @@ impl Follower {
         (follower, seen)
     }
 
-    /// Waits for a state with so many executors; returns when it came.
+    /// Waits for a state with so many pending executors. Returns when it arrived.
     fn until_pending(&self, executors: usize) -> Instant {
         loop {
             let (at, line) = self.lines.recv_timeout(Duration::from_secs(120)).expect("a state");
@@ -101,7 +101,7 @@ impl Drop for Follower {
     }
 }
 
-/// An application of a driver alone, and one who follows it.
+/// An application with only a driver, and an `attach` that follows it.
 fn followed(test: &str) -> (Namespace, Follower) {
     let ns = Namespace::new(test);
     create(&ns, "driver", "measured-driver");
@@ -131,7 +131,7 @@ fn requests_while_following() {
     let (ns, follower) = followed("measured-requests");
     std::thread::sleep(COUNTED);
     drop(follower);
-    // A watch is in the log when it begins and when it ends: the id makes it one.
+    // A watch is logged when it begins and when it ends, with the same ID.
     let requests: BTreeMap<String, String> = cluster()
         .audit(&ns.name)
         .iter()

@@ -1,4 +1,5 @@
-//! What may import what in `src`: folders go one way, pure code stays pure, and no files import each other in a circle.
+//! Checks the imports in `src`: dependencies between folders go one way, pure code stays pure, and files do not import
+//! each other in a circle.
 
 mod sources;
 
@@ -6,7 +7,7 @@ use std::collections::BTreeSet;
 
 use sources::{Module, Sources};
 
-/// Each folder, or file of its own, with the folders that it may import: only those above it.
+/// Each folder or top-level file with what it may import: only rows above it.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("redaction", &[]),
     ("program", &[]),
@@ -68,7 +69,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Folders whose code only computes: what it needs of the process, the machine and the cluster is handed to it.
+/// Folders with pure code: values of the process, the machine and the cluster are passed to it.
 const PURE: [&str; 12] = [
     "redaction",
     "program",
@@ -84,11 +85,11 @@ const PURE: [&str; 12] = [
     "report",
 ];
 
-/// What pure code does not touch.
+/// What pure code must not use.
 const IMPURE: [&str; 9] =
     ["tokio", "kube", "reqwest", "std::env", "std::fs", "std::io", "std::net", "std::process", "std::thread"];
 
-/// What of it is only a type.
+/// Exceptions, which are only types.
 const ONLY_TYPES: [&str; 2] = ["std::net::IpAddr", "std::process::ExitCode"];
 
 fn name(module: &Module) -> String {

@@ -1,5 +1,5 @@
-//! The modules of `src`, and what each file of them imports. The text is read, not compiled: `use` declarations, and
-//! paths inside of code that begin with `crate`, `super`, `self`, or a module that the file declares.
+//! The modules of `src` and their imports. The text is read, not compiled: `use` declarations, and paths in code that begin
+//! with `crate`, `super`, `self`, or a module that the file declares.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -97,12 +97,12 @@ fn reports_admission_changes_once() {
 /// Returns the JSON lines without their times.
 fn attach_in_order(ns: &Namespace, held: &'static str, until: &'static str) -> Vec<Value> {
     let (lists, watches, order) = (AtomicUsize::new(0), AtomicUsize::new(0), Barrier::new(2));
-    let proxy = Proxy::start(move |asked| {
-        let is_watch = asked.path.contains("watch=true");
+    let proxy = Proxy::start(move |request| {
+        let is_watch = request.path.contains("watch=true");
         let is_first = |requests: &AtomicUsize| requests.fetch_add(1, Ordering::SeqCst) == 0;
         // Only the lists of watches begin with `&`.
-        let is_held = asked.path.contains(&format!("/{held}?&")) && !is_watch && is_first(&lists);
-        if is_held || asked.path.contains(&format!("/{until}?&")) && is_watch && is_first(&watches) {
+        let is_held = request.path.contains(&format!("/{held}?&")) && !is_watch && is_first(&lists);
+        if is_held || request.path.contains(&format!("/{until}?&")) && is_watch && is_first(&watches) {
             order.wait();
         }
         Fate::Passed

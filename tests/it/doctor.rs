@@ -1,13 +1,13 @@
-//! What `sparkctl doctor` finds, and that it finds nothing where nothing is wrong.
+//! What `sparkctl doctor` finds, and that it finds nothing in a healthy namespace.
 
 use predicates::str::contains;
 use serde_json::{Value, json};
 
-use crate::support::{Namespace, asked, cluster};
+use crate::support::{Namespace, cluster, run_doctor};
 
 /// The checks, and the exit code.
 fn doctor(ns: &Namespace, arguments: &[&str]) -> (Vec<Value>, i32) {
-    asked(ns.sparkctl(), arguments)
+    run_doctor(ns.sparkctl(), arguments)
 }
 
 fn with(checks: &[Value], verdict: &str) -> Vec<String> {
@@ -77,8 +77,8 @@ fn reports_all_problems_at_once_and_submit_check_refuses() {
     }
 
     let run = ns.sparkctl().args(["submit", "--check"]).args(flags).assert().code(3);
-    let said = String::from_utf8_lossy(&run.get_output().stderr).into_owned();
-    assert!(said.contains("error: jvm-pi: queue: there is no queue no-such-queue"), "{said}");
+    let stderr = String::from_utf8_lossy(&run.get_output().stderr).into_owned();
+    assert!(stderr.contains("error: jvm-pi: queue: there is no queue no-such-queue"), "{stderr}");
     assert_eq!(ns.left(), Vec::<String>::new());
 }
 
@@ -99,9 +99,9 @@ fn checks_the_admission_of_executors() {
 #[test]
 fn passes_for_a_submitter_and_lists_what_is_not_readable() {
     let ns = Namespace::new("submitter");
-    // Rights that were just granted reach the API server's authorizer in a moment.
+    // Rights that were just granted reach the API server's authorizer after a moment.
     let checks = ns.wait_for("the submitter's rights", || {
-        let (checks, code) = asked(ns.submitter(), &["examples/jvm-pi.yaml", "--scheduler", "volcano"]);
+        let (checks, code) = run_doctor(ns.submitter(), &["examples/jvm-pi.yaml", "--scheduler", "volcano"]);
         (code == 0).then_some(checks)
     });
     assert!(with(&checks, "not readable").contains(&"nodes".to_owned()), "{checks:#?}");
@@ -137,7 +137,7 @@ fn setup_makes_a_healthy_namespace_and_can_be_repeated() {
     });
     assert_eq!(with(&checks, "passed").len(), checks.len() - 1, "{checks:#?}");
 
-    // The test cluster's Volcano is told otherwise; this is where an installation of it keeps its configuration.
+    // The test cluster configures Volcano in another way; an installation keeps its configuration here.
     let api = &cluster().api;
     let maps = "/api/v1/namespaces/volcano-system/configmaps";
     let map = json!({

@@ -1,27 +1,27 @@
-//! Faults that are prepared in a real cluster, one at a time: `sparkctl doctor` finds each, and says what to do.
+//! Prepares one fault at a time in a real cluster, and checks that `sparkctl doctor` finds it with a remedy.
 
 use serde_json::{Value, json};
 
 use crate::support::node::{KEY, Node};
 use crate::support::scheduling::Queue;
-use crate::support::{Namespace, asked, changed_kubeconfig, cluster};
+use crate::support::{Namespace, changed_kubeconfig, cluster, run_doctor};
 
 const JOB: &str = "examples/jvm-pi.yaml";
 
-/// What a fault is found by: the check, and words of its message.
+/// How a fault is reported: the check, and a part of its message.
 type Finding<'a> = (&'a str, &'a str);
 
-/// That doctor fails for this, with a remedy.
-fn finds(sparkctl: assert_cmd::Command, arguments: &[&str], (check, words): Finding) {
-    let (checks, code) = asked(sparkctl, arguments);
-    let told = || format!("{arguments:?}: not `{check}` with `{words}`, but {checks:#?}");
-    assert_eq!(code, 3, "{}", told());
+/// Checks that doctor reports this finding as failed, with a remedy.
+fn finds(sparkctl: assert_cmd::Command, arguments: &[&str], (check, part): Finding) {
+    let (checks, code) = run_doctor(sparkctl, arguments);
+    let context = || format!("{arguments:?}: not `{check}` with `{part}`, but {checks:#?}");
+    assert_eq!(code, 3, "{}", context());
     let is_it = |found: &&Value| {
         found["check"] == check
             && found["verdict"] == "failed"
-            && found["message"].as_str().is_some_and(|text| text.contains(words))
+            && found["message"].as_str().is_some_and(|text| text.contains(part))
     };
-    let found = checks.iter().find(is_it).unwrap_or_else(|| panic!("{}", told()));
+    let found = checks.iter().find(is_it).unwrap_or_else(|| panic!("{}", context()));
     assert!(found["remedy"].is_string(), "{found}");
 }
 
@@ -29,7 +29,7 @@ fn apply(ns: &Namespace, object: &Value) {
     cluster().api.apply(object, Some(&ns.name));
 }
 
-/// Settings of a volume from a claim, for one of the roles.
+/// Settings that mount a volume from a claim, for one role.
 fn claim(role: &str, options: &[&str]) -> Vec<String> {
     let of = |rest: &str| format!("--conf=spark.kubernetes.{role}.volumes.persistentVolumeClaim.data.{rest}");
     let mut settings = vec![of("mount.path=/data")];
@@ -37,7 +37,7 @@ fn claim(role: &str, options: &[&str]) -> Vec<String> {
     settings
 }
 
-/// Each of them is a slip in the job, in a namespace in which all else is well.
+/// Each case is one mistake in the job; everything else in the namespace is fine.
 #[test]
 fn finds_what_a_job_names_and_the_cluster_lacks() {
     let ns = Namespace::new("slips");
@@ -47,7 +47,7 @@ fn finds_what_a_job_names_and_the_cluster_lacks() {
     ] {
         apply(&ns, &object);
     }
-    let (checks, code) = asked(ns.sparkctl(), &[JOB]);
+    let (checks, code) = run_doctor(ns.sparkctl(), &[JOB]);
     assert_eq!(code, 0, "{checks:#?}");
 
     let missing_claim = claim("driver", &["claimName=data"]);
@@ -140,19 +140,19 @@ fn finds_a_quota_a_limit_and_a_claim_that_is_being_deleted() {
     });
     let ranges = ns.core("limitranges");
     cluster().api.create(&ranges, &range).expect("a limit range");
-    // The API server may go by its cache for a moment.
-    ns.wait_for("the limit in force", || (asked(ns.sparkctl(), &[JOB]).1 == 3).then_some(()));
+    // The API server may use its cache for a moment.
+    ns.wait_for("the limit in force", || (run_doctor(ns.sparkctl(), &[JOB]).1 == 3).then_some(()));
     finds(ns.sparkctl(), &[JOB], ("driver's admission", "maximum memory usage per Container is 600Mi"));
     finds(ns.sparkctl(), &[JOB], ("executors' admission", "maximum memory usage per Container is 600Mi"));
     cluster().api.delete(&format!("{ranges}/small")).expect("deleting the limit range");
 
-    for (name, hard, words) in [
+    for (name, hard, part) in [
         ("few", json!({"pods": "2"}), "quota few allows pods 2, 0 is used, and the application needs 3"),
         ("cpu", json!({"requests.cpu": "2"}), "quota cpu allows requests.cpu 2"),
         ("limits", json!({"limits.memory": "1Gi"}), "quota limits allows limits.memory 1Gi"),
     ] {
         let path = ns.add_quota(name, &hard);
-        finds(ns.sparkctl(), &[JOB], ("quotas", words));
+        finds(ns.sparkctl(), &[JOB], ("quotas", part));
         cluster().api.delete(&path).expect("deleting the quota");
     }
 }
@@ -195,7 +195,7 @@ fn finds_an_api_server_that_is_unreachable_or_rejects_the_credentials() {
     });
     let mut command = ns.sparkctl();
     command.env("KUBECONFIG", &nowhere);
-    let (checks, code) = asked(command, &[JOB]);
+    let (checks, code) = run_doctor(command, &[JOB]);
     assert_eq!(code, 6, "{checks:#?}");
     assert!(checks[0]["message"].as_str().is_some_and(|text| text.contains("no answer")), "{checks:#?}");
     let mut command = ns.sparkctl();

@@ -1,4 +1,4 @@
-//! Executors that the API server refuses, to real drivers: why they do not come is said everywhere.
+//! Executors that the API server refuses: every view explains why they are missing.
 
 use predicates::prelude::PredicateBooleanExt as _;
 use predicates::str::contains;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::jobs::file;
 use crate::support::{Namespace, cluster};
 
-/// A namespace in which there may be so many pods.
+/// A namespace with a quota for so many pods.
 fn with_room_for(test: &str, pods: u32) -> Namespace {
     let ns = Namespace::new(test);
     let api = &cluster().api;
@@ -76,7 +76,7 @@ fn explains_executors_refused_by_a_quota_in_every_view() {
     ns.sparkctl().args(["delete", "python-pi"]).assert().code(0);
 }
 
-/// A rule of the cluster that allows no executors in a namespace. It goes with the test.
+/// An admission policy that allows no executors in one namespace. It is deleted when the test ends.
 struct NoExecutors(String);
 
 const POLICIES: &str = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies";
@@ -136,7 +136,7 @@ fn refuses_a_job_whose_executors_would_be_refused() {
     two["spec"]["volumes"] = json!([{"name": "a", "emptyDir": {}}, {"name": "b", "emptyDir": {}}]);
     two["spec"]["executor"]["volumeMounts"] =
         json!([{"name": "a", "mountPath": "/data"}, {"name": "b", "mountPath": "/data"}]);
-    // As a pod, and as a Job, which the API server accepts whatever its pods are.
+    // As a pod, and as a Job: the API server accepts a Job whose pods it would refuse.
     for fields in [json!({}), json!({"timeToLiveSeconds": 60})] {
         two["spec"].as_object_mut().expect("a specification").extend(fields.as_object().expect("fields").clone());
         std::fs::write(&job, two.to_string()).expect("a job file");

@@ -1,4 +1,4 @@
-//! Files that are on the submitter's machine alone.
+//! Files on the submitter's machine.
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! sparkctl in a pod, as a step of a pipeline that runs in the cluster, with nothing but the pod's service account.
+//! sparkctl in a pod, as a step of a pipeline in the cluster, with only the pod's service account.
 
 use std::path::Path;
 
@@ -51,7 +51,7 @@ fn a_pod_submits_to_its_own_namespace_with_its_service_account() {
     });
     assert_eq!(ended["status"]["phase"], "Succeeded", "{:#}", ended["status"]);
     assert_eq!(ns.driver()["metadata"]["name"], "jvm-pi-driver");
-    // That file is mounted: it can be written, and not be replaced.
+    // The kubelet mounts that file, so it can be written but not replaced.
     let message = &ended["status"]["containerStatuses"][0]["state"]["terminated"]["message"];
     assert!(message.as_str().is_some_and(|text| text.contains("\"outcome\":\"Submitted\"")), "{message}");
 }

@@ -1,4 +1,4 @@
-//! sparkctl killed at each single request of a submission and of what follows it, and run again.
+//! Kills sparkctl at each single request while it submits and follows, and runs it again.
 
 use std::process::Stdio;
 
@@ -26,9 +26,9 @@ fn killed_at_any_request(carrier: &str, policy: &str) {
     for at in 0.. {
         let mut reached = false;
         for fate in [Fate::Killed, Fate::KilledAfter] {
-            // After a request that changes nothing all is as before it.
-            let proxy = Proxy::start(move |asked| {
-                match asked.number == at && (fate == Fate::Killed || asked.change.is_some()) {
+            // A request that changes nothing leaves everything as it was.
+            let proxy = Proxy::start(move |request| {
+                match request.number == at && (fate == Fate::Killed || request.change.is_some()) {
                     true => fate,
                     false => Fate::Passed,
                 }
@@ -63,7 +63,7 @@ fn killed_at_any_request(carrier: &str, policy: &str) {
                 (ran == expected).then_some(())
             });
             ns.sparkctl().args(["delete", &name]).assert().code(0);
-            // Where nothing was killed, its request was a reading one, or there is none.
+            // Nothing was killed: the request only reads, or there is none with this number.
             if first.status.code().is_some() {
                 break;
             }
@@ -79,7 +79,7 @@ fn killed_at_any_request(carrier: &str, policy: &str) {
             break;
         }
     }
-    // A carrier, three companions, a release.
+    // The carrier, three companions, the release.
     assert_eq!(most_changes, 5, "requests of a submission that change something");
     ns.wait_for("nothing", || ns.left().is_empty().then_some(()));
 }

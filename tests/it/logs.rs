@@ -1,4 +1,4 @@
-//! Logs of driver and executors, interleaved: each line once and in its place, whoever comes and goes.
+//! Interleaved logs of driver and executors: each line once and in order, while executors come and go.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -10,7 +10,7 @@ use crate::support::Namespace;
 use crate::support::jobs::{file, job};
 use crate::support::running::Running;
 
-/// The lines of each source, in their order.
+/// The lines of each source, in order.
 fn by_source(log: &str) -> BTreeMap<&str, Vec<&str>> {
     let mut sources = BTreeMap::<_, Vec<_>>::new();
     for line in log.lines() {
@@ -20,7 +20,7 @@ fn by_source(log: &str) -> BTreeMap<&str, Vec<&str>> {
     sources
 }
 
-/// Lines from 1 on, with none missing and none twice.
+/// Checks that lines count from 1, with none missing or repeated.
 fn assert_counted(lines: &[&str]) {
     for (line, number) in lines.iter().zip(1..) {
         assert_eq!(*line, number.to_string(), "{lines:?}");
@@ -38,7 +38,7 @@ fn follows_logs_of_executors_that_come_and_go() {
     let kept = || std::fs::read_to_string(&log).unwrap_or_default();
     let until = |line: &str| ns.wait_for(line, || kept().lines().any(|kept| kept == line).then_some(()));
     until("driver | 1");
-    // One that ends, within a line, and beside it one that comes late and is taken away; and one that is still there at the end.
+    // One executor ends within a line, one starts later and is deleted, one is still running at the end.
     ns.add_executor(1, "for i in $(seq 199); do echo $i; sleep 0.02; done; printf 200");
     until("exec-1 | 1");
     ns.add_executor(2, "for i in $(seq 50); do echo $i; done; sleep 1000");
@@ -48,10 +48,10 @@ fn follows_logs_of_executors_that_come_and_go() {
     until("exec-1 | 200");
     until("exec-3 | 1");
     ns.call("come-and-go-driver");
-    let (mut out, mut told) = (String::new(), String::new());
+    let (mut out, mut messages) = (String::new(), String::new());
     submit.stdout.take().expect("stdout").read_to_string(&mut out).expect("its log");
-    submit.stderr.take().expect("stderr").read_to_string(&mut told).expect("its talk");
-    assert_eq!(submit.wait().expect("its end").code(), Some(0), "{told}");
+    submit.stderr.take().expect("stderr").read_to_string(&mut messages).expect("its messages");
+    assert_eq!(submit.wait().expect("its end").code(), Some(0), "{messages}");
     assert_eq!(out, kept());
     let sources = by_source(&out);
     for (source, lines) in &sources {
@@ -59,7 +59,7 @@ fn follows_logs_of_executors_that_come_and_go() {
         assert_counted(lines);
     }
     assert_eq!(["driver", "exec-1", "exec-2"].map(|source| sources[source].len()), [2, 200, 50]);
-    assert!(told.contains("executors are still running without their driver"), "{told}");
+    assert!(messages.contains("executors are still running without their driver"), "{messages}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A node that goes, with a driver on it.
+//! A node that is lost with a driver on it.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::support::jobs::drivers;
 use crate::support::node::{KEY, Node};
 use crate::support::{Namespace, cluster, text};
 
-/// The first driver that is as wanted.
+/// The first driver that `is_wanted` accepts.
 fn driver(ns: &Namespace, is_wanted: impl Fn(&Value) -> bool) -> Option<Value> {
     drivers(ns).into_iter().find(is_wanted)
 }
@@ -44,7 +44,7 @@ fn replaces_a_driver_lost_with_its_node_without_counting_it() {
     cluster().api.patch(&format!("{}/{name}/status", ns.core("pods")), &running).expect("the pod's status");
     node.remove();
 
-    // The garbage collector of pods gives a node 40 s to come back, and looks each 20 s.
+    // The pod garbage collector waits 40 s for a node to come back, and checks every 20 s.
     ns.wait_for("its successor", || driver(&ns, |pod| pod["metadata"]["name"] != name.as_str()));
     let job = cluster().api.get(&format!("{}/survivor", ns.group("batch/v1", "jobs"))).expect("the Job");
     assert!(matches!(job["status"]["failed"].as_u64(), None | Some(0)), "{:#}", job["status"]);

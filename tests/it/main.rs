@@ -1,4 +1,4 @@
-//! The real binary against a real API server, and whole runs of real Spark in real pods.
+//! Runs the real binary against a real API server, and real Spark in real pods.
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,4 +1,4 @@
-//! What is missing, and what is told of what there is instead.
+//! Missing objects, and the suggestion of existing ones.
 
 use std::path::PathBuf;
 
@@ -28,7 +28,7 @@ fn suggests_similar_names_and_other_namespaces_to_users_who_may_list_them() {
     run.code(4).stderr(contains(elsewhere));
     ns.sparkctl().args(["describe", "secret"]).assert().code(0).stdout(contains("did you mean `db-cred`?"));
 
-    // Who may not list secrets is told no less than before.
+    // A user who may not list Secrets still gets the message, without a suggestion.
     create(&ns, "configmaps", &named("ConfigMap", "orders-conf"));
     let map =
         json!({"env": [{"name": "ORDERS", "valueFrom": {"configMapKeyRef": {"name": "order-conf", "key": "x"}}}]});
@@ -52,13 +52,13 @@ fn with_account(ns: &Namespace, name: &str, policy: &Value) -> PathBuf {
 #[test]
 fn lists_the_available_service_accounts_when_one_is_missing() {
     let ns = Namespace::new("account");
-    let told = "available: default, yippee-spark; did you mean `yippee-spark`?";
-    // The namespace's own account is made a moment after it.
+    let available = "available: default, yippee-spark; did you mean `yippee-spark`?";
+    // The controller creates the namespace's own account a moment later.
     ns.wait_for("the account `default`", || cluster().api.get(&format!("{}/default", ns.core("serviceaccounts"))).ok());
     let once = with_account(&ns, "once", &json!({"type": "Never"}));
-    ns.submitter().arg("submit").arg(&once).assert().code(3).stderr(contains(told));
-    ns.submitter().args(["submit", "--dry-run"]).arg(&once).assert().code(3).stderr(contains(told));
+    ns.submitter().arg("submit").arg(&once).assert().code(3).stderr(contains(available));
+    ns.submitter().args(["submit", "--dry-run"]).arg(&once).assert().code(3).stderr(contains(available));
     let again = with_account(&ns, "again", &json!({"type": "OnFailure", "onFailureRetries": 1}));
     let run = ns.submitter().arg("submit").arg(&again).args(["--image-pull-timeout", "3s"]).assert();
-    run.code(4).stderr(contains(told));
+    run.code(4).stderr(contains(available));
 }

@@ -1,4 +1,4 @@
-//! What is said of an application while it runs and when it has ended, in all its forms.
+//! What sparkctl reports about an application while it runs and after it has ended, in every format.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::support::jobs::{file, job, job_of_image, job_with};
 use crate::support::proxy::{Fate, Proxy};
 use crate::support::running::Running;
-use crate::support::{Namespace, cluster, hearing_signals, signal};
+use crate::support::{Namespace, cluster, signal, with_default_signals};
 
 #[test]
 fn fails_when_stdout_cannot_be_written() {
@@ -33,18 +33,18 @@ fn fails_when_stdout_cannot_be_written() {
     ] {
         let full = std::fs::File::options().write(true).open("/dev/full").expect("a full disk");
         let output = ns.command().args(arguments).stdout(full).output().expect("sparkctl");
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
-        assert!(said.contains("writing to stdout: No space left on device"), "{arguments:?}: {said}");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {stderr}");
+        assert!(stderr.contains("writing to stdout: No space left on device"), "{arguments:?}: {stderr}");
     }
 }
 
 #[test]
 fn writes_a_failure_to_every_report() {
-    let ns = Namespace::new("papers");
+    let ns = Namespace::new("reports");
     let [result, junit, log, summary, outputs] =
         ["r.json", "j.xml", "d.log", "s.md", "o.txt"].map(|name| file(&ns, name));
-    let job = job(&ns, "papers", "echo one; echo '::error::two'; echo 'java.lang.Error: no'; exit 3");
+    let job = job(&ns, "reports", "echo one; echo '::error::two'; echo 'java.lang.Error: no'; exit 3");
     let run = ns
         .sparkctl()
         .args(["submit", "--logs", "--ci", "github"])
@@ -60,9 +60,9 @@ fn writes_a_failure_to_every_report() {
         .assert();
     run.code(1).stdout(contains("one\n| ::error::two\n")).stderr(
         contains("::group::Spark's log\n::endgroup::\n")
-            .and(contains("::error title=Spark application papers%3A Failed::the driver exited with code 3%0A")),
+            .and(contains("::error title=Spark application reports%3A Failed::the driver exited with code 3%0A")),
     );
-    let read = |path| std::fs::read_to_string(path).expect("a paper");
+    let read = |path| std::fs::read_to_string(path).expect("a report");
     let record: Value = serde_json::from_str(&read(&result)).expect("one object");
     assert_eq!((&record["outcome"], &record["driverExitCode"]), (&"Failed".into(), &3.into()));
     assert!(read(&junit).contains("<failure type=\"Failed\" message=\"the driver exited with code 3\">"));
@@ -107,10 +107,10 @@ fn keeps_the_exit_code_of_the_application_when_the_disk_is_full() {
     submit.args(["submit", "--logs", "--log-file", "/dev/full", "--junit", "/dev/full", "--result-file"]);
     let output =
         submit.arg(&result).arg(job(&ns, "no-room", "echo x; exit 3")).stdout(full()).output().expect("sparkctl");
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
     for what in ["to stdout", "the log file", "/dev/full"] {
-        assert!(said.contains(&format!("warning: writing {what}: No space left on device")), "{what}: {said}");
+        assert!(stderr.contains(&format!("warning: writing {what}: No space left on device")), "{what}: {stderr}");
     }
     let record: Value = serde_json::from_slice(&std::fs::read(&result).expect("a result")).expect("one object");
     assert_eq!((&record["outcome"], &record["driverExitCode"]), (&"Failed".into(), &3.into()));
@@ -125,7 +125,7 @@ fn ends_the_last_line_of_a_log() {
     let ns = Namespace::new("within");
     let run = ns.sparkctl().args(["submit", "--logs", "--ci", "github"]).arg(job(&ns, "within", "printf x")).assert();
     run.code(0).stdout("x\n").stderr(contains("\n::endgroup::\n"));
-    // Into a pipe of its own it is copied as it is.
+    // On a stdout of its own, the log is copied unchanged.
     ns.sparkctl().args(["attach", "within", "--logs", "--ci", "none"]).assert().code(0).stdout("x");
 }
 
@@ -136,11 +136,11 @@ fn shows_a_log_of_any_bytes_with_its_indentation() {
     let long = "head -c 5000 /dev/zero | tr '\\0' x; echo";
     let job = job(&ns, "bytes", &format!("{long}; printf '\\374ber\\n\\n'; printf \"{trace}\"; exit 1"));
     let run = ns.sparkctl().arg("submit").arg(&job).assert().code(1);
-    let said = String::from_utf8_lossy(&run.get_output().stderr).into_owned();
-    assert!(said.contains("  exception  ValueError: no\n"), "{said}");
-    assert!(said.contains("  | \u{fffd}ber\n  |\n"), "{said}");
-    assert!(said.contains("  |   File \"a.py\", line 1, in f\n"), "{said}");
-    assert!(said.lines().all(|line| line.chars().count() < 500), "{said}");
+    let stderr = String::from_utf8_lossy(&run.get_output().stderr).into_owned();
+    assert!(stderr.contains("  exception  ValueError: no\n"), "{stderr}");
+    assert!(stderr.contains("  | \u{fffd}ber\n  |\n"), "{stderr}");
+    assert!(stderr.contains("  |   File \"a.py\", line 1, in f\n"), "{stderr}");
+    assert!(stderr.lines().all(|line| line.chars().count() < 500), "{stderr}");
 }
 
 #[test]
@@ -168,9 +168,9 @@ fn shows_the_log_of_a_failed_init_container() {
     }]);
     let job = job_with(&ns, "init", "true", &json!({"initContainers": prepare}));
     let run = ns.sparkctl().args(["submit", "--logs"]).arg(job).assert();
-    let heard = "  end of the log of init container prepare\n  | no data of yesterday\n";
-    run.code(4).stderr(contains(format!("init container prepare exited with code 5\n{heard}")));
-    ns.sparkctl().args(["describe", "init"]).assert().code(0).stdout(contains(heard));
+    let end_of_log = "  end of the log of init container prepare\n  | no data of yesterday\n";
+    run.code(4).stderr(contains(format!("init container prepare exited with code 5\n{end_of_log}")));
+    ns.sparkctl().args(["describe", "init"]).assert().code(0).stdout(contains(end_of_log));
     ns.sparkctl().args(["logs", "init"]).assert().code(0).stdout("no data of yesterday\n").stderr(contains("its log"));
 }
 
@@ -182,7 +182,7 @@ fn wait_reports_the_state_when_it_times_out_or_is_interrupted() {
     ns.wait_until_unschedulable("unplaced-driver");
     let run = ns.sparkctl().args(["wait", "unplaced", "--timeout", "20s"]).assert();
     run.code(124).stderr(contains("timed out: unplaced: waiting  Unschedulable"));
-    // Each kind of object that is looked at is watched when it has been seen.
+    // Each kind of object is watched once it has been listed.
     let watches = || {
         cluster()
             .audit(&ns.name)
@@ -192,13 +192,13 @@ fn wait_reports_the_state_when_it_times_out_or_is_interrupted() {
     };
     let before = watches();
     let mut wait = ns.command();
-    let wait = hearing_signals(wait.args(["wait", "unplaced"])).stderr(Stdio::piped()).spawn().expect("wait");
+    let wait = with_default_signals(wait.args(["wait", "unplaced"])).stderr(Stdio::piped()).spawn().expect("wait");
     ns.wait_for("its watches", || (watches() >= before + 2).then_some(()));
     signal(&wait, Signal::INT);
     let output = wait.wait_with_output().expect("its end");
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(130), "{said}");
-    assert!(said.contains("interrupted: unplaced: waiting  Unschedulable"), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(130), "{stderr}");
+    assert!(stderr.contains("interrupted: unplaced: waiting  Unschedulable"), "{stderr}");
 }
 
 #[test]
@@ -221,7 +221,7 @@ fn follows_pods_that_may_be_listed_but_not_watched() {
     let refused = Arc::new(AtomicBool::new(false));
     let proxy = Proxy::start({
         let refused = refused.clone();
-        move |asked| match asked.path.contains("watch=true") {
+        move |request| match request.path.contains("watch=true") {
             true => {
                 refused.store(true, Ordering::SeqCst);
                 Fate::Refused("pods is forbidden: User \"jo\" cannot watch resource \"pods\"")
@@ -281,7 +281,7 @@ fn explains_labels_that_no_node_has() {
 #[test]
 fn explains_a_driver_killed_for_memory() {
     let ns = Namespace::new("oom");
-    // Grows without end in a small limit.
+    // Grows until it exceeds its small limit.
     let job = job_with(&ns, "oom", "a=0123456789; while true; do a=$a$a; done", &json!({}));
     let run = ns.sparkctl().arg("submit").arg(job).assert();
     run.code(1).stderr(
@@ -356,16 +356,16 @@ fn lists_events_of_deleted_executors() {
         ns.wait_for_phase(name, "Failed");
         cluster().api.delete(&format!("{}/{name}", ns.core("pods"))).expect("deleting it, as Spark does");
     }
-    let says = |command: &str| {
+    let stdout_of = |command: &str| {
         let output = ns.sparkctl().args([command, "gone"]).output().expect("sparkctl");
         String::from_utf8_lossy(&output.stdout).into_owned()
     };
-    let events = says("events");
+    let events = stdout_of("events");
     let scheduled = |events: &str| events.find("Scheduled").expect("it was") < events.find("Started").expect("it was");
     assert!(scheduled(&events), "{events}");
     assert!(events.contains("pod/gone-0123-exec-1") && events.contains("pod/gone-0123-driver"), "{events}");
     assert!(!events.contains("another-0123-exec-1"), "{events}");
-    assert!(says("describe").contains("pod/gone-0123-exec-1"));
+    assert!(stdout_of("describe").contains("pod/gone-0123-exec-1"));
 }
 
 #[test]
@@ -390,7 +390,7 @@ fn explains_a_driver_without_rights() {
     run.code(1).stderr(contains("may not").and(contains("k8s/driver-rbac.yaml")));
 }
 
-/// What Spark answers at an address.
+/// The response of the Spark UI at an address.
 fn page(address: &str) -> String {
     let mut socket = TcpStream::connect(address).expect("a connection");
     let request = b"GET /api/v1/applications HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
@@ -403,19 +403,19 @@ fn page(address: &str) -> String {
 #[test]
 fn every_command_works_on_a_running_application() {
     let ns = Namespace::new("sides");
-    let run = ns.sparkctl().args(["submit", "examples/python-pi.yaml", "--detach", "--", "60"]).assert();
-    run.code(0).stdout("python-pi\n");
-    let says = |arguments: &[&str]| {
+    let detached = ["submit", "examples/python-pi.yaml", "--detach", "--", "60"];
+    ns.sparkctl().args(detached).assert().code(0).stdout("python-pi\n");
+    let run = |arguments: &[&str]| {
         let output = ns.sparkctl().args(arguments).output().expect("sparkctl");
         let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
         eprintln!("$ sparkctl {}\n{text}", arguments.join(" "));
         assert!(output.status.success(), "{}", output.status);
         text
     };
-    says(&["wait", "python-pi", "--for", "running", "--timeout", "9m"]);
-    assert_eq!(says(&["list", "-o", "name", "--state", "running"]), "python-pi\n");
-    assert!(says(&["list", "-o", "wide"]).contains("sparkctl"));
-    says(&["list", "-A", "-l", "app.kubernetes.io/managed-by=sparkctl"]);
+    run(&["wait", "python-pi", "--for", "running", "--timeout", "9m"]);
+    assert_eq!(run(&["list", "-o", "name", "--state", "running"]), "python-pi\n");
+    assert!(run(&["list", "-o", "wide"]).contains("sparkctl"));
+    run(&["list", "-A", "-l", "app.kubernetes.io/managed-by=sparkctl"]);
     ns.wait_for("an executor's log", || {
         let output = ns.sparkctl().args(["logs", "python-pi", "--executor", "1", "--tail", "2"]).output().ok()?;
         (output.status.success() && !output.stdout.is_empty()).then_some(())
@@ -426,18 +426,18 @@ fn every_command_works_on_a_running_application() {
     let stdout = ui.stdout.take().expect("stdout");
     BufReader::new(stdout).read_line(&mut address).expect("an address");
     let address = address.trim().strip_prefix("http://").expect("an address").to_owned();
-    // Spark says for a while that it is not ready.
+    // For a while, Spark responds that it is not ready.
     ns.wait_for("the Spark UI", || page(&address).contains("\"attempts\"").then_some(()));
     ui.kill().expect("ending the forwarding");
     ui.wait().expect("its end");
-    assert!(says(&["describe", "python-pi"]).contains("state:      Running"));
-    says(&["wait", "python-pi", "--for", "succeeded", "--timeout", "9m"]);
-    assert!(says(&["events", "python-pi"]).contains("Scheduled"));
-    assert!(says(&["describe", "python-pi"]).contains("state:      Succeeded"));
-    assert!(says(&["status", "python-pi"]).contains("python-pi succeeded"));
+    assert!(run(&["describe", "python-pi"]).contains("state:      Running"));
+    run(&["wait", "python-pi", "--for", "succeeded", "--timeout", "9m"]);
+    assert!(run(&["events", "python-pi"]).contains("Scheduled"));
+    assert!(run(&["describe", "python-pi"]).contains("state:      Succeeded"));
+    assert!(run(&["status", "python-pi"]).contains("python-pi succeeded"));
 }
 
-/// A driver's pod with the labels of another submitter.
+/// Creates a driver pod with the labels of another submitter.
 fn foreign_driver(ns: &Namespace, name: &str, labels: &Value, command: &str) {
     let mut pod = json!({
         "apiVersion": "v1", "kind": "Pod",

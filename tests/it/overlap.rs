@@ -1,4 +1,4 @@
-//! Runs of a name that may not overlap, whichever host they are submitted from.
+//! Runs of one name that must not overlap, from whichever host they are submitted.
 
 use std::io::Read;
 use std::process::Stdio;
@@ -15,7 +15,7 @@ use crate::support::{Namespace, cluster, text};
 #[test]
 fn overlap_policies_let_one_run_at_a_time() {
     let ns = Namespace::new("overlap");
-    // It ends when it is called.
+    // It runs until it is called.
     let path = job(&ns, "hourly", "", "trap 'exit 143' TERM; nc -l -p 9999 >/dev/null & wait");
     let submit = |more: &[&str]| {
         let mut command = ns.command();
@@ -35,7 +35,7 @@ fn overlap_policies_let_one_run_at_a_time() {
     codes.sort_unstable();
     assert_eq!(codes, [Some(0), Some(9)]);
 
-    // What has ended is not in the way, and what runs is.
+    // An ended run does not block another one, an active run does.
     let mut submitter = ns.submitter();
     submitter.arg("submit").arg(&path).args(["--overlap", "forbid", "--detach"]).assert().code(0);
     let skipped = ns.sparkctl().arg("submit").arg(&path).args(["--overlap", "forbid", "--skip-ok"]).assert().code(0);
@@ -45,23 +45,23 @@ fn overlap_policies_let_one_run_at_a_time() {
     let replacing = submit(&["--overlap", "replace", "--keep", "on-failure"]);
     ns.call(&ns.wait_for("the third driver", || running(&|name| name != second)));
     let replaced = replacing.wait_with_output().expect("its end");
-    let told = String::from_utf8_lossy(&replaced.stderr);
-    assert_eq!(replaced.status.code(), Some(0), "{told}");
-    assert!(told.contains("hourly: replacing an earlier run") && told.contains("(--keep)"), "{told}");
-    // The first was to be kept, the second was replaced, the third was not to be kept.
+    let messages = String::from_utf8_lossy(&replaced.stderr);
+    assert_eq!(replaced.status.code(), Some(0), "{messages}");
+    assert!(messages.contains("hourly: replacing an earlier run") && messages.contains("(--keep)"), "{messages}");
+    // The first is kept, the second was replaced, the third is not kept.
     ns.wait_for("the first one alone", || (drivers(&ns).len() == 1).then_some(()));
 }
 
-/// Slow, for a Lease is renewed each 15 s.
+/// Slow: a Lease is renewed every 15 s.
 #[test]
 fn renews_the_lease_during_a_submission_and_releases_nothing_without_it() {
     let ns = Namespace::new("turn");
     let path = job(&ns, "slow", "", "exit 0");
     let submitted = Arc::new(AtomicBool::new(false));
-    // The Service's creation hangs for as long as it takes.
+    // The creation of the Service hangs.
     let proxy = Proxy::start({
         let submitted = submitted.clone();
-        move |asked| match asked.change.is_some() && asked.path.contains("/services") {
+        move |request| match request.change.is_some() && request.path.contains("/services") {
             true => {
                 submitted.store(true, Ordering::SeqCst);
                 Fate::Held
@@ -69,10 +69,10 @@ fn renews_the_lease_during_a_submission_and_releases_nothing_without_it() {
             false => Fate::Passed,
         }
     });
-    let (mut told, says) = std::io::pipe().expect("a pipe");
+    let (mut stderr_reader, stderr) = std::io::pipe().expect("a pipe");
     let mut command = ns.command();
     command.env("KUBECONFIG", proxy.kubeconfig(&ns)).arg("submit").arg(&path).args(["--overlap", "forbid"]);
-    command.stdout(Stdio::null()).stderr(says);
+    command.stdout(Stdio::null()).stderr(stderr);
     let first = std::thread::spawn(move || proxy.run(&mut command).status.code());
 
     let leases = ns.group("coordination.k8s.io/v1", "leases");
@@ -82,7 +82,7 @@ fn renews_the_lease_during_a_submission_and_releases_nothing_without_it() {
         lease().filter(|lease| lease["spec"]["renewTime"] != begun["spec"]["renewTime"])
     });
     assert_eq!(renewed["metadata"]["uid"], begun["metadata"]["uid"]);
-    // Another has it now, as after a pause of this host that was too long.
+    // Another host takes over the Lease, as after too long a pause of this one.
     let name = text(&begun["metadata"]["name"]);
     cluster().api.delete(&format!("{leases}/{name}")).expect("deleting the Lease");
     let other: Value = json!({
@@ -91,10 +91,10 @@ fn renews_the_lease_during_a_submission_and_releases_nothing_without_it() {
     });
     cluster().api.create(&leases, &other).expect("another's Lease");
     assert_eq!(first.join().expect("its end"), Some(3));
-    let mut said = String::new();
-    told.read_to_string(&mut said).expect("what it said");
-    assert!(said.contains("renewing Lease slow-sparkctl, without which another run may start"), "{said}");
-    assert!(said.contains("deleted driver pod slow-"), "{said}");
+    let mut messages = String::new();
+    stderr_reader.read_to_string(&mut messages).expect("what it messages");
+    assert!(messages.contains("renewing Lease slow-sparkctl, without which another run may start"), "{messages}");
+    assert!(messages.contains("deleted driver pod slow-"), "{messages}");
     ns.wait_for("nothing", || ns.left().is_empty().then_some(()));
     assert_eq!(lease().expect("another's Lease")["spec"]["holderIdentity"], "other");
 }

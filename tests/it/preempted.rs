@@ -1,4 +1,4 @@
-//! A Job's driver that has to make room for work of a higher priority.
+//! A Job's driver that is preempted.
 
 use std::process::Stdio;
 
@@ -12,7 +12,7 @@ fn preempted(test: &str, scheduler: &[&str]) {
     let script = "trap 'exit 143' TERM; sleep 600 & wait";
     let submit = |name: &str, class: &str, policy: &str| {
         let path = job(&ns, name, policy, script);
-        slot.wanted_by(&path);
+        slot.add_to_job(&path);
         let mut command = ns.command();
         command.arg("submit").arg(&path).args(["--priority-class", class]).args(scheduler);
         command.stdout(Stdio::null()).stderr(Stdio::piped());
@@ -37,10 +37,10 @@ fn preempted(test: &str, scheduler: &[&str]) {
     let status = ns.sparkctl().args(["status", "victim"]).assert().code(0);
     status.stdout(predicates::str::contains("attempt 1 of 2"));
     ns.sparkctl().args(["delete", "victim"]).assert().code(0);
-    let told = victim.wait_with_output().expect("its end").stderr;
-    let told = String::from_utf8_lossy(&told);
-    assert!(told.contains("attempt 1 of 2 was lost: preempted by higher-priority work: "), "{told}");
-    assert!(told.contains(": preempting to accommodate a higher priority pod"), "{told}");
+    let messages = victim.wait_with_output().expect("its end").stderr;
+    let messages = String::from_utf8_lossy(&messages);
+    assert!(messages.contains("attempt 1 of 2 was lost: preempted by higher-priority work: "), "{messages}");
+    assert!(messages.contains(": preempting to accommodate a higher priority pod"), "{messages}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Executors that do not find their driver, and a driver that does not find its end.
+//! Executors that cannot reach their driver, and a driver that does not exit.
 
 use predicates::prelude::*;
 use predicates::str::contains;
@@ -26,9 +26,10 @@ fn explains_what_keeps_executors_from_their_driver() {
     ns.wait_for_phase("way-driver", "Running");
     ns.add_executor(1, "exit 1");
     ns.wait_for_phase("way-exec-1", "Failed");
-    // By those who may submit, with their rights alone.
-    let told = |what: &str| ns.submitter().args(["describe", "way"]).assert().code(0).stdout(contains(what));
-    let untold = || ns.submitter().args(["describe", "way"]).assert().code(0).stdout(contains("their driver").not());
+    // With the rights of a submitter.
+    let describes = |what: &str| ns.submitter().args(["describe", "way"]).assert().code(0).stdout(contains(what));
+    let describes_no_cause =
+        || ns.submitter().args(["describe", "way"]).assert().code(0).stdout(contains("their driver").not());
     let services = api.items(&ns.core("services"));
     let service = format!("{}/{}", ns.core("services"), text(&services[0]["metadata"]["name"]));
     let slices = format!(
@@ -39,28 +40,28 @@ fn explains_what_keeps_executors_from_their_driver() {
     ns.wait_for("the driver's endpoint", || {
         api.items(&slices).iter().any(|slice| slice["endpoints"][0]["conditions"]["ready"] == true).then_some(())
     });
-    untold();
+    describes_no_cause();
 
     let closed = policy(&ns, "closed", &json!({"podSelector": {"matchLabels": {"spark-role": "driver"}}}));
-    told("NetworkPolicy closed allows no ingress from executors to its port 7078, 7079");
+    describes("NetworkPolicy closed allows no ingress from executors to its port 7078, 7079");
     let open = json!({"podSelector": {}, "ingress": [{"from": [{"podSelector": {"matchLabels": {"spark-role": "executor"}}}]}]});
     policy(&ns, "open", &open);
-    untold();
+    describes_no_cause();
     api.delete(&closed).expect("deleting a policy");
     let executors = json!({"matchLabels": {"spark-role": "executor"}});
     let inside =
         json!({"podSelector": executors, "policyTypes": ["Egress"], "egress": [{"to": [{"podSelector": {}}]}]});
     let inside = policy(&ns, "inside", &inside);
-    untold();
+    describes_no_cause();
     let ports = json!({"spec": {"egress": [{"ports": [{"port": 7078, "endPort": 7079}]}]}});
     api.patch(&inside, &ports).expect("changing a policy");
-    told("NetworkPolicy inside allows executors no egress to the cluster's DNS");
+    describes("NetworkPolicy inside allows executors no egress to the cluster's DNS");
     api.delete(&inside).expect("deleting a policy");
 
     api.patch(&service, &json!({"spec": {"selector": {"spark-role": "drivers"}}})).expect("changing the Service");
-    told("selects pods with spark-role=drivers, and the driver's pod has spark-role=driver");
+    describes("selects pods with spark-role=drivers, and the driver's pod has spark-role=driver");
     api.delete(&service).expect("deleting the Service");
-    told("does not exist: if it was deleted,");
+    describes("does not exist: if it was deleted,");
 }
 
 /// Real executors of a real driver.
@@ -73,7 +74,7 @@ fn explains_executors_without_the_drivers_service() {
     let once = example.replace("  arguments:\n", lines).replace("instances: 2", "instances: 1");
     std::fs::write(&path, once).expect("a job file");
     ns.sparkctl().args(["submit", "--detach"]).arg(&path).assert().code(0);
-    // The driver takes seconds to come to its executors.
+    // The driver takes seconds until it requests executors.
     let services = cluster().api.items(&ns.core("services"));
     let service = format!("{}/{}", ns.core("services"), text(&services[0]["metadata"]["name"]));
     cluster().api.delete(&service).expect("deleting the Service");
@@ -84,7 +85,7 @@ fn explains_executors_without_the_drivers_service() {
     );
 }
 
-/// A real driver, by those who read its log and by those who do not.
+/// A real driver, followed with and without its log.
 #[test]
 fn reports_a_driver_process_that_outlives_spark() {
     const STOPPED: &str = "Spark has stopped, but the driver's process is still running";

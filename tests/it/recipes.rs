@@ -1,5 +1,5 @@
-//! The recipes of the docs, as they stand there: each is run by the program that it is for, or by the shell as
-//! that program would.
+//! Runs the recipes of the docs as they are there, each with the program that it is for, or in a shell as that program
+//! would.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::support::jobs::policy_job as job;
 use crate::support::{Namespace, copy_environment, root};
 
-/// The text of the fenced block below a heading of the page, of this language.
+/// The fenced block in this language below a heading of the page.
 fn block(heading: &str, language: &str) -> String {
     let page = std::fs::read_to_string(root().join("docs/recipes.md")).expect("the page");
     let (_, section) = page.split_once(&format!("## {heading}\n")).expect(heading);
@@ -17,7 +17,7 @@ fn block(heading: &str, language: &str) -> String {
     block.split_once("```").expect("the block's end").0.to_owned()
 }
 
-/// A folder with a job in it under the names that the recipes give it.
+/// A folder with a job under the file names that the recipes use.
 fn folder(ns: &Namespace) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(&ns.name);
     std::fs::create_dir_all(&folder).expect("a folder");
@@ -28,7 +28,7 @@ fn folder(ns: &Namespace) -> PathBuf {
     folder
 }
 
-/// Runs a command with `sparkctl` on the path. Returns its exit code and all that it said.
+/// Runs a command with `sparkctl` on the path. Returns its exit code and everything it prints.
 fn run(ns: &Namespace, folder: &Path, program: &[&str]) -> (Option<i32>, String) {
     let sparkctl = ns.command();
     let own = Path::new(sparkctl.get_program()).parent().expect("a folder");
@@ -40,8 +40,8 @@ fn run(ns: &Namespace, folder: &Path, program: &[&str]) -> (Option<i32>, String)
         command.env(name, "4711");
     }
     let output = command.output().unwrap_or_else(|error| panic!("{}: {error}", program[0]));
-    let said = [output.stdout, output.stderr].concat();
-    (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+    let printed = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8_lossy(&printed).into_owned())
 }
 
 #[test]
@@ -52,9 +52,9 @@ fn the_crontab_line_runs() {
     assert_eq!(fields[..5], ["30", "3", "*", "*", "*"]);
     let command =
         fields[5..].join(" ").replace("/etc/spark/", "").replace("https://hc-ping.com/UUID", "http://127.0.0.1:9/");
-    let (code, said) = run(&ns, &folder(&ns), &["sh", "-c", &command]);
-    assert_eq!(code, Some(0), "{said}");
-    assert!(!said.contains("succeeded"), "cron mails what is said: {said}");
+    let (code, output) = run(&ns, &folder(&ns), &["sh", "-c", &command]);
+    assert_eq!(code, Some(0), "{output}");
+    assert!(!output.contains("succeeded"), "cron mails what is output: {output}");
 }
 
 #[test]
@@ -64,8 +64,8 @@ fn the_github_step_runs_and_joins_when_repeated() {
     let script = steps[0]["run"].as_str().expect("a script").to_owned();
     let folder = folder(&ns);
     for time in ["first", "second"] {
-        let (code, said) = run(&ns, &folder, &["bash", "-e", "-c", &script]);
-        assert_eq!(code, Some(0), "{time}: {said}");
+        let (code, output) = run(&ns, &folder, &["bash", "-e", "-c", &script]);
+        assert_eq!(code, Some(0), "{time}: {output}");
     }
     assert_eq!(ns.left().iter().filter(|object| object.starts_with("pods/")).count(), 1);
 }
@@ -75,8 +75,8 @@ fn the_gitlab_job_runs() {
     let ns = Namespace::new("gitlab");
     let jobs: Value = serde_yaml::from_str(&block("A job of a GitLab pipeline", "yaml")).expect("YAML");
     let script = jobs["run-application"]["script"][0].as_str().expect("a script").to_owned();
-    let (code, said) = run(&ns, &folder(&ns), &["bash", "-e", "-o", "pipefail", "-c", &script]);
-    assert_eq!(code, Some(0), "{said}");
+    let (code, output) = run(&ns, &folder(&ns), &["bash", "-e", "-o", "pipefail", "-c", &script]);
+    assert_eq!(code, Some(0), "{output}");
 }
 
 #[test]
@@ -86,8 +86,8 @@ fn the_airflow_operators_command_runs() {
     let (_, command) = operator.split_once("bash_command=\"").expect("a command");
     let (command, _) = command.split_once("\",\n").expect("its end");
     let command = command.replace("{{ run_id }}", "scheduled__2026-11-24T00:00:00+00:00").replace("/jobs/", "");
-    let (code, said) = run(&ns, &folder(&ns), &["bash", "-c", &command]);
-    assert_eq!(code, Some(0), "{said}");
+    let (code, output) = run(&ns, &folder(&ns), &["bash", "-c", &command]);
+    assert_eq!(code, Some(0), "{output}");
 }
 
 #[test]
@@ -95,6 +95,6 @@ fn the_makefile_runs() {
     let ns = Namespace::new("makefile");
     let folder = folder(&ns);
     std::fs::write(folder.join("Makefile"), block("A Makefile", "make")).expect("the Makefile");
-    let (code, said) = run(&ns, &folder, &["make", "--always-make", "nightly"]);
-    assert_eq!(code, Some(0), "{said}");
+    let (code, output) = run(&ns, &folder, &["make", "--always-make", "nightly"]);
+    assert_eq!(code, Some(0), "{output}");
 }

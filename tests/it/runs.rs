@@ -1,4 +1,4 @@
-//! Whole runs: from the job file to the exit code.
+//! Whole runs, from the job file to the exit code.
 
 use std::process::Stdio;
 
@@ -11,7 +11,7 @@ use crate::support::{Namespace, cluster, text};
 #[test]
 fn runs_pi_on_volcano_with_the_rights_of_a_submitter() {
     let ns = Namespace::new("seed");
-    // On a busy machine, too, neither executor is late for the work.
+    // On a busy machine, both executors must register before the work begins.
     let whole =
         ["spark.scheduler.minRegisteredResourcesRatio=1.0", "spark.scheduler.maxRegisteredResourcesWaitingTime=300s"];
     cluster().image("seed");
@@ -38,13 +38,13 @@ fn runs_pi_on_volcano_with_the_rights_of_a_submitter() {
         assert_eq!(pod["spec"]["schedulerName"], "volcano");
     }
     assert_eq!(groups[0]["spec"]["minResources"], requested(&pods));
-    // What the cluster goes on to do with nobody watching.
+    // What the cluster does without a client.
     let jobs = cluster().api.items(&ns.group("batch/v1", "jobs"));
     assert_eq!(jobs[0]["spec"]["ttlSecondsAfterFinished"], 86400);
     assert_eq!(jobs[0]["spec"]["backoffLimit"], 3);
 }
 
-/// What pods of whole cores ask for together, as a PodGroup says it.
+/// The total requests of pods with whole cores, in the notation of a PodGroup.
 fn requested(pods: &[Value]) -> Value {
     let all = pods.iter().flat_map(|pod| pod["spec"]["containers"].as_array().into_iter().flatten());
     let requests: Vec<&Value> = all.map(|container| &container["resources"]["requests"]).collect();
@@ -55,7 +55,7 @@ fn requested(pods: &[Value]) -> Value {
     json!({"cpu": sum("cpu", "").to_string(), "memory": format!("{}Mi", sum("memory", "Mi"))})
 }
 
-/// Memory beside the heap, of Python's workers and off the heap: what Spark itself makes of it is what the queue is asked for.
+/// Includes memory overhead, Python workers and off-heap memory: the PodGroup requests what Spark itself computes.
 #[test]
 fn the_gang_requests_what_its_pods_request() {
     let ns = Namespace::new("gang");
@@ -77,7 +77,7 @@ fn the_gang_requests_what_its_pods_request() {
     assert_eq!(requested(&pods)["memory"], format!("{}Mi", 512 + 460 + 512 + 111 + 64 + 512));
 }
 
-/// What was sent to create objects of a kind, by the audit log.
+/// The objects of a kind whose creation was requested, from the audit log.
 fn created(ns: &Namespace, resource: &str) -> Vec<Value> {
     let of_kind = |event: &Value| event["verb"] == "create" && event["objectRef"]["resource"] == resource;
     let is_dry_run = |event: &Value| text(&event["requestURI"]).contains("dryRun=All");
@@ -101,10 +101,10 @@ fn reports_each_step_of_a_run_and_starts_the_driver_without_failed_mounts() {
     );
     let driver = text(&ns.driver()["metadata"]["name"]);
     let about = format!("{}?fieldSelector=involvedObject.name%3D{driver}", ns.core("events"));
-    let told = |event: &Value| format!("{}: {}", text(&event["reason"]), text(&event["message"]));
-    let events: Vec<String> = cluster().api.items(&about).iter().map(told).collect();
+    let describe = |event: &Value| format!("{}: {}", text(&event["reason"]), text(&event["message"]));
+    let events: Vec<String> = cluster().api.items(&about).iter().map(describe).collect();
     assert!(events.iter().any(|event| event.starts_with("Started: ")), "{events:?}");
-    // A kubelet may be late with a namespace's own `kube-root-ca.crt`; what the submission made must be there.
+    // The namespace's own `kube-root-ca.crt` may be late; what the submission creates must be there in time.
     let missed = |event: &&String| event.starts_with("FailedMount: ") && event.contains("configmap \"python-pi-");
     assert_eq!(events.iter().find(missed), None, "{events:?}");
 }
@@ -141,7 +141,7 @@ fn a_failed_driver_exits_1_with_its_exception() {
         contains("failing failed: the driver exited with code 1")
             .and(contains("ValueError: invalid literal for int() with base 10: 'ten'")),
     );
-    // Whoever comes later is told the same.
+    // A later `attach` reports the same.
     let again = ns.sparkctl().args(["attach", "failing", "--exit-code-from", "driver"]).assert();
     again.code(1).stderr(contains("ValueError: invalid literal"));
 }
@@ -174,9 +174,9 @@ fn a_deleted_driver_exits_5() {
     ns.wait_for_phase("python-pi-driver", "Running");
     cluster().api.delete(&format!("{}/python-pi-driver", ns.core("pods"))).unwrap();
     let output = run.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(5), "{said}");
-    assert!(said.contains("the driver's pod was deleted before it ended"), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(5), "{stderr}");
+    assert!(stderr.contains("the driver's pod was deleted before it ended"), "{stderr}");
 }
 
 #[test]

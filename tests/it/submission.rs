@@ -1,4 +1,4 @@
-//! What a submission sends, in which order, and what is undone when it is refused.
+//! The requests of a submission, their order, and what is undone after a refusal.
 
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
@@ -13,14 +13,14 @@ use crate::support::{Namespace, cluster, text};
 /// Requests of sparkctl in the namespace, as `VERB resource`; `validate resource` for a dry run.
 fn requests(ns: &Namespace) -> Vec<(String, Value)> {
     let by_sparkctl = |event: &Value| event["userAgent"].as_str().is_some_and(|agent| agent.starts_with("sparkctl/"));
-    let asked = |event: Value| {
+    let with_verb = |event: Value| {
         let object = &event["objectRef"];
         let is_dry_run = event["requestURI"].as_str().is_some_and(|uri| uri.contains("dryRun=All"));
         let verb = if is_dry_run { "validate".into() } else { text(&event["verb"]) };
-        let called = format!("{verb} {}", text(&object["resource"]));
-        (called, event)
+        let request = format!("{verb} {}", text(&object["resource"]));
+        (request, event)
     };
-    cluster().audit(&ns.name).into_iter().filter(by_sparkctl).map(asked).collect()
+    cluster().audit(&ns.name).into_iter().filter(by_sparkctl).map(with_verb).collect()
 }
 
 #[test]
@@ -31,22 +31,22 @@ fn creates_the_driver_on_hold_then_its_companions_then_releases_it() {
     command.assert().code(0).stdout("python-pi\n");
     // One executor is validated beside the creation of the driver.
     let (validated, requests): (Vec<_>, Vec<_>) =
-        requests(&ns).into_iter().partition(|(called, _)| called == "validate pods");
+        requests(&ns).into_iter().partition(|(request, _)| request == "validate pods");
     assert_eq!(validated.len(), 1);
     assert_eq!(validated[0].1["requestObject"]["metadata"]["labels"]["spark-role"], "executor");
-    let mut called: Vec<&str> = requests.iter().map(|(called, _)| called.as_str()).collect();
-    let last = called.len() - 1;
-    called[1..last].sort_unstable();
-    // A driver, three companions that are told their owner at their creation, the release: no more than that.
+    let mut sent: Vec<&str> = requests.iter().map(|(request, _)| request.as_str()).collect();
+    let last = sent.len() - 1;
+    sent[1..last].sort_unstable();
+    // The driver, three companions created with their owner, the release: nothing else.
     let expected = ["create pods", "create configmaps", "create podgroups", "create services"];
-    assert_eq!(called[..last], expected);
-    assert_eq!(called[last], "patch pods");
+    assert_eq!(sent[..last], expected);
+    assert_eq!(sent[last], "patch pods");
 
     let driver = &requests[0].1;
     assert_eq!(driver["requestObject"]["spec"]["schedulingGates"], json!([{"name": "sparkctl.dev/companions"}]));
     let uid = &ns.driver()["metadata"]["uid"];
-    for (called, event) in &requests[1..last] {
-        assert_eq!(&event["requestObject"]["metadata"]["ownerReferences"][0]["uid"], uid, "{called}");
+    for (request, event) in &requests[1..last] {
+        assert_eq!(&event["requestObject"]["metadata"]["ownerReferences"][0]["uid"], uid, "{request}");
     }
 }
 
@@ -60,7 +60,7 @@ fn render_prints_what_submit_sends() {
         String::from_utf8(rendered).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
 
     ns.sparkctl().arg("submit").args(job).arg("--detach").assert().code(0);
-    let creations = requests(&ns).into_iter().filter(|(called, _)| called.starts_with("create"));
+    let creations = requests(&ns).into_iter().filter(|(request, _)| request.starts_with("create"));
     let mut sent: Vec<Value> = creations.map(|(_, mut event)| event["requestObject"].take()).collect();
     for objects in [&mut rendered, &mut sent] {
         objects.sort_by_key(|object| format!("{} {}", object["kind"], object["metadata"]["name"]));
@@ -71,7 +71,7 @@ fn render_prints_what_submit_sends() {
     }
 }
 
-/// That all of `part` is in `whole`: the audit log has objects as the server decoded them, with what it adds.
+/// Checks that `whole` contains `part`: the audit log has objects as the server decoded them, with its defaults.
 fn holds(whole: &Value, part: &Value, path: &str) {
     match (whole, part) {
         (Value::Object(whole), Value::Object(part)) => {
@@ -86,13 +86,13 @@ fn holds(whole: &Value, part: &Value, path: &str) {
                 .enumerate()
                 .for_each(|(at, (whole, part))| holds(whole, part, &format!("{path}.{at}")));
         }
-        // Empty texts and objects are left out by the server.
+        // The server leaves out empty strings and objects.
         (Value::Null, part) if *part == json!("") || *part == json!({}) => {}
         _ => assert_eq!(whole, part, "{path}"),
     }
 }
 
-/// As the program sent them: the carrier just so, the others but for their owner, whose uid only the cluster knows.
+/// The carrier is compared as it is, the others without their owner, whose UID only the cluster knows.
 #[test]
 fn render_prints_the_exact_bytes_that_submit_sends() {
     let ns = Namespace::new("byte");
@@ -102,10 +102,10 @@ fn render_prints_the_exact_bytes_that_submit_sends() {
     let mut rendered: Vec<String> = rendered.lines().map(str::to_owned).collect();
 
     let bodies = Arc::new(Mutex::new(Vec::new()));
-    let heard = bodies.clone();
-    let proxy = Proxy::start(move |asked| {
-        if asked.change.is_some() && asked.path.contains("?fieldManager=sparkctl&fieldValidation=Strict") {
-            heard.lock().expect("a lock").push(String::from_utf8_lossy(asked.body).into_owned());
+    let recorded = bodies.clone();
+    let proxy = Proxy::start(move |request| {
+        if request.change.is_some() && request.path.contains("?fieldManager=sparkctl&fieldValidation=Strict") {
+            recorded.lock().expect("a lock").push(String::from_utf8_lossy(request.body).into_owned());
         }
         Fate::Passed
     });
@@ -127,18 +127,18 @@ fn render_prints_the_exact_bytes_that_submit_sends() {
     assert_eq!(others, rendered);
 }
 
-/// Volcano 1.11 and older refuse a pod whose PodGroup is not there: it comes first, and is adopted.
+/// Volcano 1.11 and older refuse a pod whose PodGroup does not exist: it is created first, and adopted later.
 #[test]
 fn creates_the_pod_group_first_for_an_older_volcano() {
     let ns = Namespace::new("older");
     const REFUSAL: &str =
         "admission webhook \"validatepod.volcano.sh\" denied the request: failed to get PodGroup for pod";
     let changes = Arc::new(Mutex::new(Vec::new()));
-    let heard = changes.clone();
-    let proxy = Proxy::start(move |asked| {
-        let Some(change) = asked.change else { return Fate::Passed };
-        let place = asked.path.split('?').next().unwrap_or_default();
-        heard.lock().expect("a lock").push(place.rsplit('/').next().unwrap_or_default().to_owned());
+    let recorded = changes.clone();
+    let proxy = Proxy::start(move |request| {
+        let Some(change) = request.change else { return Fate::Passed };
+        let place = request.path.split('?').next().unwrap_or_default();
+        recorded.lock().expect("a lock").push(place.rsplit('/').next().unwrap_or_default().to_owned());
         if change == 0 { Fate::Refused(REFUSAL) } else { Fate::Passed }
     });
     let mut command = ns.command();

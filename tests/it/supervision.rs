@@ -1,4 +1,4 @@
-//! Applications that the cluster supervises: retried, expired, submitted again, with sparkctl gone or killed.
+//! Applications that the cluster supervises: retries, timeouts, schedules and repeated submissions, with or without sparkctl.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 use crate::support::jobs::{drivers, file, job_object, policy_job as job, retries, schedule};
 use crate::support::proxy::{Fate, Proxy};
 use crate::support::slot::Slot;
-use crate::support::{Namespace, PATIENCE, cluster, hearing_signals, signal, text};
+use crate::support::{Namespace, PATIENCE, cluster, signal, text, with_default_signals};
 
 #[test]
 fn retries_without_a_client_and_reports_all_attempts() {
     let ns = Namespace::new("retried");
-    // Attempts share nothing but the cluster: the hand of this test tells the third by a ConfigMap.
+    // Attempts share nothing but the cluster: a ConfigMap that this test creates lets the third one succeed.
     let script = "test -f /turn/third && echo done at last && exit 0; echo not yet; exit 3";
     let policy = "  restartPolicy: {type: OnFailure, onFailureRetries: 3}\n  timeToLiveSeconds: 45\n  \
                   volumes: [{name: turn, configMap: {name: turn, optional: true}}]";
@@ -39,7 +39,7 @@ fn retries_without_a_client_and_reports_all_attempts() {
     let turn = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "turn"}, "data": {"third": ""}});
     cluster().api.create(&ns.core("configmaps"), &turn).expect("creating the turn");
 
-    // Who comes back sees the end of it all, and all attempts; so do those who come later.
+    // A later `attach` reports the result and all attempts; so does `status`.
     let [junit, summary] = ["junit.xml", "summary.md"].map(|name| file(&ns, name));
     let mut attach = ns.sparkctl();
     attach.args(["attach", "third", "--output", "json", "--logs", "--ci", "github", "--junit"]).arg(&junit);
@@ -56,22 +56,22 @@ fn retries_without_a_client_and_reports_all_attempts() {
     let report = std::fs::read_to_string(junit).expect("a report");
     assert!(report.contains("tests=\"4\" failures=\"0\""), "{report}");
     for (number, attempt) in [(1, &earlier[0]), (2, &earlier[1])] {
-        let said = format!("attempt {number}: the driver exited with code 3");
+        let message = format!("attempt {number}: the driver exited with code 3");
         let (pod, ended) = (text(&attempt["pod"]), text(&attempt["ended"]));
-        let trace = format!("<stackTrace>{said}\npod {pod}\nexit code 3\nended {ended}</stackTrace>");
-        let rerun = format!("<flakyFailure type=\"Failed\" message=\"{said}\">{trace}</flakyFailure>");
+        let trace = format!("<stackTrace>{message}\npod {pod}\nexit code 3\nended {ended}</stackTrace>");
+        let rerun = format!("<flakyFailure type=\"Failed\" message=\"{message}\">{trace}</flakyFailure>");
         assert!(report.contains(&rerun), "{report}");
     }
     let summary = std::fs::read_to_string(summary).expect("a summary");
     assert!(summary.contains("| attempt | 3 of 4 |\n"), "{summary}");
     assert!(summary.contains("\n| 2 | Failed | the driver exited with code 3 | 3 | 20"), "{summary}");
 
-    let told = ns.sparkctl().args(["status", "third"]).assert().code(0);
-    told.stdout(contains("third succeeded at attempt 3 of 4").and(contains(
+    let status = ns.sparkctl().args(["status", "third"]).assert().code(0);
+    status.stdout(contains("third succeeded at attempt 3 of 4").and(contains(
         "attempt 1  Failed: the driver exited with code 3\n  attempt 2  Failed: the driver exited with code 3\n",
     )));
 
-    // Its time to live takes all of it.
+    // The time to live deletes everything.
     ns.wait_for("nothing", || (ns.left() == ["configmaps/turn"]).then_some(()));
 }
 
@@ -95,9 +95,9 @@ fn replaces_a_deleted_driver_without_counting_it() {
     ns.sparkctl().args(["status", "lost"]).assert().code(0).stdout(contains("attempt 1 of 2"));
 
     ns.sparkctl().args(["delete", "lost"]).assert().code(0).stderr(contains("deleted Job lost"));
-    let told = running.wait_with_output().expect("its end");
-    let stderr = String::from_utf8_lossy(&told.stderr);
-    assert_eq!(told.status.code(), Some(5), "{stderr}");
+    let output = running.wait_with_output().expect("its end");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(5), "{stderr}");
     assert!(stderr.contains("attempt 1 of 2 was lost"), "{stderr}");
 }
 
@@ -107,14 +107,14 @@ fn limits_how_often_a_driver_that_looks_deleted_is_replaced() {
     let ns = Namespace::new("self-ended");
     let slot = Slot::new(&ns);
     let path = job(&ns, "moth", &retries(3), "exit 143");
-    slot.wanted_by(&path);
+    slot.add_to_job(&path);
     ns.sparkctl().arg("submit").arg(&path).arg("--detach").assert().code(0);
-    ns.wait_for("a word of it", || {
-        let told = ns.sparkctl().args(["status", "moth"]).assert().code(0);
-        let told = String::from_utf8_lossy(&told.get_output().stdout).into_owned();
-        told.contains("not counted: it looks like a driver that was deleted").then_some(())
+    ns.wait_for("its status", || {
+        let status = ns.sparkctl().args(["status", "moth"]).assert().code(0);
+        let status = String::from_utf8_lossy(&status.get_output().stdout).into_owned();
+        status.contains("not counted: it looks like a driver that was deleted").then_some(())
     });
-    // Twenty would take hours: the one that waits for room while there is none is said to be the last.
+    // Twenty losses would take hours: the annotation of a waiting successor is changed to the last one.
     slot.set(&Value::Null);
     let waiting = ns.wait_for("a successor that waits", || {
         let is_next = |pod: &Value| pod["status"]["phase"] == "Pending" && pod["spec"]["nodeName"].is_null();
@@ -197,9 +197,9 @@ fn reports_an_attempt_whose_pod_is_gone_from_the_jobs_counts() {
     let gone = "attempt 1: its pod is gone; the Job counted 1 failure";
     let earlier = ns.wait_for("a failed attempt", || failed(first).pop());
     delete(&earlier);
-    ns.wait_for("a word of it", || {
-        let told = ns.sparkctl().args(["status", first]).assert().code(0);
-        String::from_utf8_lossy(&told.get_output().stdout).contains(gone).then_some(())
+    ns.wait_for("its status", || {
+        let status = ns.sparkctl().args(["status", first]).assert().code(0);
+        String::from_utf8_lossy(&status.get_output().stdout).contains(gone).then_some(())
     });
     let latest = ns.wait_for("the last attempt's end", || {
         let pods = failed(last);
@@ -222,10 +222,10 @@ fn reports_an_attempt_whose_pod_is_gone_from_the_jobs_counts() {
     let missing = ns.sparkctl().args(["logs", first, "--attempt", "1"]).assert();
     missing.failure().stderr(contains("attempt 1 of first: it has no driver pod, or the pod is gone"));
 
-    // What is left of the other is an earlier attempt's, and not taken for the end.
+    // The remaining pod of the other application is an earlier attempt's, and not mistaken for the last.
     ns.wait_for("the last driver gone", || (failed(last).len() == 1).then_some(()));
-    let told = ns.sparkctl().args(["status", last]).assert().code(0);
-    told.stdout(contains("last failed: its Job failed: ").and(contains(
+    let status = ns.sparkctl().args(["status", last]).assert().code(0);
+    status.stdout(contains("last failed: its Job failed: ").and(contains(
         "(attempt 2 of 2)\n  attempt 1  Failed: the driver exited with code 7\nlast failed at attempt 2 of 2\n",
     )));
 }
@@ -240,12 +240,12 @@ fn the_same_run_key_joins_the_run() {
         command.assert()
     };
     submit(&["--logs"]).code(1).stdout("once\n");
-    // Its end is told again, and it does not run again.
+    // The result is reported again, and nothing runs again.
     submit(&[]).code(1).stderr(contains("joining run").and(contains("the driver exited with code 4")));
     assert_eq!(drivers(&ns).len(), 1);
-    submit(&["--conf", "spark.x=2"]).code(3).stderr(contains("another specification: `spark.x=2` is asked for now"));
+    submit(&["--conf", "spark.x=2"]).code(3).stderr(contains("another specification: `spark.x=2` is request for now"));
     assert_eq!(drivers(&ns).len(), 1);
-    // Another key is another run, beside it.
+    // Another key is another run.
     ns.sparkctl().arg("submit").arg(&path).args(["--run-key", "2026-11-25"]).assert().code(1);
     assert_eq!(drivers(&ns).len(), 2);
 }
@@ -260,11 +260,11 @@ fn retries_a_submission_refused_by_a_quota() {
     let mut waiting = ns.command();
     waiting.arg("submit").arg(&path).args(["--overlap", "forbid"]).stderr(Stdio::piped());
     let mut waiting = waiting.spawn().expect("sparkctl");
-    let told = waiting.stderr.take().expect("stderr");
-    let mut lines = BufReader::new(told).lines().map_while(Result::ok);
-    let line = lines.find(|line| line.contains("exceeded quota")).expect("a word of the refusal");
+    let stderr = waiting.stderr.take().expect("stderr");
+    let mut lines = BufReader::new(stderr).lines().map_while(Result::ok);
+    let line = lines.find(|line| line.contains("exceeded quota")).expect("a message about the refusal");
     assert!(line.contains("retrying in 2 s (1 of 20)"), "{line}");
-    // Meanwhile another run of the name may have its turn.
+    // Between the retries, another run of the name may hold the Lease.
     let leases = cluster().api.items(&ns.group("coordination.k8s.io/v1", "leases"));
     assert!(leases.is_empty(), "{leases:?}");
     cluster().api.delete(&quota).expect("deleting the quota");
@@ -280,25 +280,25 @@ fn signals_leave_or_delete_the_application() {
     let attached = |which: Signal, more: &[&str]| {
         let mut command = ns.command();
         command.args(["attach", "lasting"]).args(more);
-        let mut command = hearing_signals(&command);
+        let mut command = with_default_signals(&command);
         let mut attached = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("sparkctl");
-        let mut told = BufReader::new(attached.stderr.take().expect("stderr"));
+        let mut stderr = BufReader::new(attached.stderr.take().expect("stderr"));
         let mut text = String::new();
-        told.read_line(&mut text).expect("a word of the driver");
+        stderr.read_line(&mut text).expect("a line about the driver");
         signal(&attached, which);
-        told.read_to_string(&mut text).expect("the rest");
+        stderr.read_to_string(&mut text).expect("the rest");
         (attached.wait().expect("its end").code(), text)
     };
     for (which, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
-        let (left_with, told) = attached(which, &[]);
-        assert_eq!(left_with, Some(code), "{told}");
-        assert!(told.contains("lasting is still running in the cluster"), "{told}");
+        let (code_of_attach, stderr) = attached(which, &[]);
+        assert_eq!(code_of_attach, Some(code), "{stderr}");
+        assert!(stderr.contains("lasting is still running in the cluster"), "{stderr}");
     }
     ns.wait_for("the driver still running", || {
         drivers(&ns).iter().any(|pod| pod["status"]["phase"] == "Running").then_some(())
     });
-    let (left_with, told) = attached(Signal::TERM, &["--on-interrupt", "delete"]);
-    assert_eq!(left_with, Some(143), "{told}");
+    let (code_of_attach, stderr) = attached(Signal::TERM, &["--on-interrupt", "delete"]);
+    assert_eq!(code_of_attach, Some(143), "{stderr}");
     ns.wait_for("nothing", || ns.left().is_empty().then_some(()));
 }
 
@@ -307,7 +307,7 @@ fn the_cluster_enforces_the_timeout_without_a_client() {
     let ns = Namespace::new("deadline");
     let retried = retries(2);
     let carriers = [("pod", ""), ("job", retried.as_str())];
-    // Ended by the cluster a minute after sparkctl would have done it.
+    // The cluster ends them a minute after sparkctl would have done so.
     let limits = ["--timeout", "1s", "--on-timeout", "delete", "--detach"];
     for (name, policy) in carriers {
         let path = job(&ns, name, policy, "trap 'exit 143' TERM; sleep 600 & wait");
@@ -331,19 +331,19 @@ fn keep_decides_what_remains_of_an_ended_application() {
         let name = format!("{keep}-{code}");
         let path = job(&ns, &name, "", &format!("exit {code}"));
         let run = ns.sparkctl().arg("submit").arg(&path).args(["--keep", keep]).assert().code(code);
-        let told = String::from_utf8_lossy(&run.get_output().stderr).into_owned();
-        (name, told.contains("(--keep)"))
+        let stderr = String::from_utf8_lossy(&run.get_output().stderr).into_owned();
+        (name, stderr.contains("(--keep)"))
     };
     for (keep, after_success, after_failure) in
         [("always", false, false), ("on-failure", true, false), ("never", true, true)]
     {
         for (code, deleted) in [(0, after_success), (1, after_failure)] {
-            let (name, told) = run(keep, code);
-            assert_eq!(told, deleted, "{name}");
+            let (name, was_deleted) = run(keep, code);
+            assert_eq!(was_deleted, deleted, "{name}");
         }
     }
     let kept = ["always-0-driver", "always-1-driver", "on-failure-1-driver"];
-    ns.wait_for("what is kept alone", || {
+    ns.wait_for("only what is kept", || {
         let names: std::collections::BTreeSet<String> =
             drivers(&ns).iter().map(|pod| text(&pod["metadata"]["name"])).collect();
         (names == kept.map(str::to_owned).into()).then_some(())
@@ -362,8 +362,8 @@ fn runs_suspends_and_resumes_a_schedule() {
     run.stdout(
         contains("\"outcome\":\"Submitted\"").and(contains(std::fs::read_to_string(&result).expect("a result"))),
     );
-    let told = ns.sparkctl().args(["status", "yearly"]).assert().code(0);
-    told.stdout(contains("yearly Scheduled: 0 0 1 1 * Europe/Berlin, Allow").and(contains("Succeeded")));
+    let status = ns.sparkctl().args(["status", "yearly"]).assert().code(0);
+    status.stdout(contains("yearly Scheduled: 0 0 1 1 * Europe/Berlin, Allow").and(contains("Succeeded")));
     ns.submitter().args(["suspend", "yearly"]).assert().code(0);
     ns.submitter().args(["suspend", "daily"]).assert().code(6).stderr(contains("schedule daily: not found"));
     ns.sparkctl().arg("schedules").assert().code(0).stdout(contains("Suspended"));
@@ -383,7 +383,7 @@ fn jobs_of(ns: &Namespace, name: &str) -> Vec<Value> {
     cluster().api.items(&format!("{}?{selector}", ns.group("batch/v1", "jobs")))
 }
 
-/// Slow, for the clock's sake: a minute for each run.
+/// Slow: each run takes a minute.
 #[test]
 fn schedules_respect_concurrency_policy_and_history_limit() {
     let ns = Namespace::new("minutely");
@@ -425,7 +425,7 @@ fn gc_deletes_orphans_and_nothing_else() {
     let path = job(&ns, "alive", &retries(1), "sleep 300");
     ns.sparkctl().arg("submit").arg(&path).arg("--detach").assert().code(0);
     let alive = ns.left();
-    // A submission that was killed before its release (carrier, Service, ConfigMap, then that), and what an application left that is gone.
+    // A submission killed before its release (after carrier, Service and ConfigMap), and the leftover of a deleted application.
     let proxy = Proxy::start(|request| if request.change == Some(3) { Fate::Killed } else { Fate::Passed });
     let dead = job(&ns, "dead", "", "exit 0");
     let mut command = ns.command();
@@ -446,12 +446,12 @@ fn gc_deletes_orphans_and_nothing_else() {
     half.stderr(contains("listing secrets").and(contains("nothing to clean up in the resources you can list")));
     ns.sparkctl().args(["gc", "--older-than", "0s"]).assert().code(0).stdout(contains("deleted Pod"));
     let alive: Vec<String> = alive.into_iter().filter(|name| !name.starts_with("pods/")).collect();
-    ns.wait_for("what lives alone", || (all(&ns) == alive).then_some(()));
+    ns.wait_for("only the live application", || (all(&ns) == alive).then_some(()));
 
     ns.sparkctl().arg("submit").arg(job(&ns, "done", "", "exit 0")).assert().code(0);
     ns.wait_for_phase("done-driver", "Succeeded");
     let gc = |ended: &str| ns.sparkctl().args(["gc", "--older-than", "0s", "--ended", ended]).assert().code(0);
     gc("7d").stderr(contains("nothing to clean up"));
     gc("0s").stdout(contains("done-driver: it ended"));
-    ns.wait_for("what lives alone", || (all(&ns) == alive).then_some(()));
+    ns.wait_for("only the live application", || (all(&ns) == alive).then_some(()));
 }

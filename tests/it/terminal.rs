@@ -1,13 +1,13 @@
-//! The live view, on a terminal that is resized, left and come back to.
+//! The live view on a terminal that is resized, suspended and resumed.
 
 use crate::support::Namespace;
 use crate::support::jobs::job;
 use crate::support::terminal::Terminal;
 
-/// Says some lines longer than a narrow terminal, then waits until it is called.
+/// Prints some lines longer than a narrow terminal is wide, then waits until it is called.
 const DRIVER: &str = "for i in 1 2 3 4; do echo a line of the log that is longer than a narrow terminal is wide, number $i; done; nc -l -p 9999 >/dev/null";
 
-/// An application that runs, with an executor, before a terminal that has the view of it.
+/// Submits an application in a terminal, and waits for the live view with the driver and an executor running.
 fn begin(ns: &Namespace, name: &str) -> Terminal {
     let job = job(ns, name, DRIVER);
     let terminal = Terminal::begin(&ns.command(), 30, 100);
@@ -20,7 +20,7 @@ fn begin(ns: &Namespace, name: &str) -> Terminal {
     terminal
 }
 
-/// The view is there once, with the last of the log, and so is what was said before it.
+/// Whether the terminal shows the view once, with the end of the log, below the messages before it.
 fn is_whole(terminal: &Terminal, name: &str) -> bool {
     let head = format!("{name}  running  on node");
     terminal.count(&head) == 1
@@ -29,7 +29,7 @@ fn is_whole(terminal: &Terminal, name: &str) -> bool {
         && terminal.count("  kill    sparkctl delete") == 1
 }
 
-/// What of the view is there.
+/// The lines of the view that are on the screen.
 fn left_over(terminal: &Terminal, name: &str) -> Vec<String> {
     let marks = [format!("{name}  running"), "executors  1".into(), "| a line".into()];
     let mut lines = terminal.lines();
@@ -37,7 +37,7 @@ fn left_over(terminal: &Terminal, name: &str) -> Vec<String> {
     lines
 }
 
-/// How long it has been there, by its own clock.
+/// The duration that the view shows.
 fn clock(terminal: &Terminal, name: &str) -> Option<String> {
     let head = terminal.lines().into_iter().find(|line| line.contains(&format!("{name}  running")))?;
     head.split_whitespace().last().map(str::to_owned)
@@ -74,8 +74,8 @@ fn the_live_view_makes_way_for_ctrl_z_and_ctrl_c() {
     assert!(terminal.shows_cursor());
     terminal.types("echo still $((40 + 2)); stty -a | grep -o ' echo \\|onlcr'\n");
     ns.wait_for("a shell with its usual modes", || {
-        let says = |text: &str| terminal.lines().iter().any(|line| line == text);
-        (says("still 42") && says(" echo") && says("onlcr")).then_some(())
+        let has_line = |text: &str| terminal.lines().iter().any(|line| line == text);
+        (has_line("still 42") && has_line(" echo") && has_line("onlcr")).then_some(())
     });
     terminal.types("fg\n");
     ns.wait_for("the view again", || is_whole(&terminal, "stopped").then_some(()));
@@ -83,7 +83,7 @@ fn the_live_view_makes_way_for_ctrl_z_and_ctrl_c() {
     ns.wait_for("the shell", || terminal.has_prompt().then_some(()));
     assert_eq!(left_over(&terminal, "stopped"), Vec::<String>::new());
     assert_eq!(terminal.count("interrupted: stopped is still running in the cluster"), 1);
-    // Once when it was submitted, once to come back.
+    // Once after the submission, once after the interrupt.
     assert_eq!(terminal.count("attach  sparkctl attach stopped -n "), 2);
     assert!(terminal.shows_cursor());
     terminal.types("echo code=$?\n");

@@ -1,4 +1,4 @@
-//! The transcripts of the README and the pages: see `tests/support/transcript.rs`. Each marker in a page has its test here.
+//! The transcripts of the README and the pages, see `tests/support/transcript.rs`. Each marker in a page has a test here.
 
 use serde_json::json;
 
@@ -11,7 +11,7 @@ fn job(name: &str, command: &str) -> String {
     short_job(name, &cluster().spark_image(), command)
 }
 
-/// The same, with more of the specification.
+/// The same with more fields in `spec`.
 fn job_with(name: &str, command: &str, more: serde_json::Value) -> String {
     let mut job: serde_json::Value = serde_json::from_str(&job(name, command)).expect("a job file");
     let spec = job["spec"].as_object_mut().expect("a specification");
@@ -19,7 +19,7 @@ fn job_with(name: &str, command: &str, more: serde_json::Value) -> String {
     job.to_string()
 }
 
-/// A failing driver. It runs for long enough to be seen running.
+/// A driver that fails, after enough time to be seen running.
 const PYTHON_FAILURE: &str = "sleep 15; python3 -c 'int(\"ten\")'";
 
 #[test]
@@ -72,7 +72,7 @@ fn a_queue_that_is_too_small() {
     });
     cluster().api.apply(&queue, None);
     Transcript::new("small-queue", &ns).with_name("etl", &format!("{}-q", ns.name)).check(&ns);
-    // With its namespace goes the PodGroup, and then the queue may: Volcano refuses to delete one in use.
+    // Volcano refuses to delete a queue that has PodGroups.
     ns.sparkctl().args(["delete", "python-pi"]).assert().code(0);
     ns.wait_for("the end of the queue", || {
         cluster().api.delete(&format!("/apis/scheduling.volcano.sh/v1beta1/queues/{}-q", ns.name)).ok()

@@ -1,4 +1,4 @@
-//! What job files become, judged by the API server, and seen from inside of Spark's own pods.
+//! Job files as the API server accepts them, and as Spark's own pods see them.
 
 use predicates::prelude::*;
 use predicates::str::contains;
@@ -10,13 +10,13 @@ use crate::support::{Namespace, cluster, text};
 fn the_api_server_accepts_every_style_of_job_file() {
     let ns = Namespace::new("shapes");
     let file = "tests/it/translation/shapes.yaml";
-    let said = ns.sparkctl().args(["submit", "--dry-run", file]).assert().code(0).get_output().stderr.clone();
-    let said = String::from_utf8(said).unwrap();
+    let stderr = ns.sparkctl().args(["submit", "--dry-run", file]).assert().code(0).get_output().stderr.clone();
+    let stderr = String::from_utf8(stderr).unwrap();
     let jobs = std::fs::read_to_string(file).unwrap().matches("\nkind: ").count();
-    assert_eq!(said.matches("the API server accepts all").count(), jobs, "{said}");
+    assert_eq!(stderr.matches("the API server accepts all").count(), jobs, "{stderr}");
 }
 
-/// Says what it sees, as JSON: the driver, and one executor.
+/// Prints what the driver and one executor see, as JSON.
 const APPLICATION: &str = r#"
 import json, os, sys
 from pyspark.sql import SparkSession
@@ -73,7 +73,7 @@ fn most_fields_together_reach_driver_and_executors() {
         }
         command
     };
-    // What the API server completes and writes its own way is nothing that was changed, in a Job's pod or in a bare one.
+    // Defaults and notations of the API server are not reported as changes, neither in a Job's pod nor in a bare one.
     let unchanged = || contains("rule of the cluster changed").not();
     let file = std::fs::read_to_string("tests/it/translation/most.yaml").unwrap();
     let bare = file.replace("{type: OnFailure, onFailureRetries: 1}", "{type: Never}");
@@ -97,7 +97,7 @@ fn most_fields_together_reach_driver_and_executors() {
         for (name, value) in expected.as_object().unwrap() {
             assert_eq!(&env[name], value, "{role}: {name}");
         }
-        // A worker of Python is told of a directory in it.
+        // Spark gives a Python worker a directory below it.
         assert!(text(&env["SPARK_LOCAL_DIRS"]).starts_with("/scratch"), "{role}: {env}");
         assert!(text(&env["NODE"]).starts_with("node-"), "{role}: {env}");
         assert_eq!(seen["first"], "first", "{role}");
@@ -109,7 +109,7 @@ fn most_fields_together_reach_driver_and_executors() {
         );
     }
 
-    // Executors are kept here, so that their pods can be looked at.
+    // Executors are kept, so that their pods can be inspected.
     let pods = cluster().api.items(&ns.core("pods"));
     assert_eq!(pods.len(), 2);
     for pod in &pods {

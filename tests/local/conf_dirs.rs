@@ -1,4 +1,4 @@
-//! Directories of configuration: those of this machine, and those that go with the job.
+//! Configuration directories of the machine, and those that the job carries.
 
 use std::path::Path;
 use std::process::Command;
@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::support::container;
 use crate::support::local::{run_of, text};
 
-/// Tells what the driver has of both directories.
+/// Prints what the driver has of both directories.
 const SCRIPT: &str = "\
 import os
 from pyspark.sql import SparkSession
@@ -15,7 +15,7 @@ print(sorted(name for name in os.listdir(os.environ['SPARK_CONF_DIR']) if name !
 print(spark.sparkContext._jsc.hadoopConfiguration().get('test.colour'), spark.conf.get('spark.test.shape', 'none'))
 ";
 
-/// Fills both, and says in the file of Hadoop's that its colour is so.
+/// Makes a directory of each kind. The Hadoop configuration sets `test.colour`.
 fn filled(folder: &Path, colour: &str) -> [String; 2] {
     let [spark, hadoop] = ["spark", "hadoop"].map(|name| folder.join(format!("{colour}-{name}")));
     let write = |path: std::path::PathBuf, content: &str| std::fs::write(path, content).expect("writing a file");
@@ -29,7 +29,7 @@ fn filled(folder: &Path, colour: &str) -> [String; 2] {
     [spark, hadoop].map(|folder| folder.display().to_string())
 }
 
-/// What a run prints that has both variables, and one that takes both directories along besides.
+/// The output of a run with both variables set, and of one that carries both directories, too.
 fn printed(folder: &Path, run: impl Fn(&[&str]) -> Command) -> [String; 2] {
     let [spark, hadoop] = filled(folder, "red");
     let [spark_along, hadoop_along] = filled(folder, "blue");

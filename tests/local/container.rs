@@ -1,5 +1,4 @@
-//! Runs in a container of the job's image, by a real podman, or the docker that `SPARKCTL_TEST_ENGINE=docker` says is
-//! here. The image is that of the test cluster, from its registry.
+//! Runs in a container of the job's image.
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
@@ -7,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use crate::support::container::{engine, run_of, settings, submit};
 use crate::support::local::{failure_of, text};
-use crate::support::{cluster, eventually, hearing_signals, signal, sparkctl};
+use crate::support::{cluster, eventually, signal, sparkctl, with_default_signals};
 use rustix::process::Signal;
 
 #[test]
@@ -50,14 +49,14 @@ Read-only file system
     assert_eq!(text(&output.stdout), expected);
     let stderr = text(&output.stderr);
     let ran = format!("with docker.io/apache/spark:4.1.4 in {} ", engine());
-    for said in [&ran, ", local[1]", "boxed succeeded: starting "] {
-        assert_eq!(stderr.matches(said).count(), 1, "{said}\n{stderr}");
+    for message in [&ran, ", local[1]", "boxed succeeded: starting "] {
+        assert_eq!(stderr.matches(message).count(), 1, "{message}\n{stderr}");
     }
 }
 
 #[test]
 fn runs_a_jar_of_the_image() {
-    // Where the machine has no Spark, a container comes before one that is fetched.
+    // Without a Spark on the machine, a container is preferred to fetching one.
     let mut command = sparkctl();
     command.envs(settings().iter().map(|(name, value)| (name, value))).env_remove("SPARK_HOME");
     command.args(["submit", "examples/jvm-pi.yaml", "--local=1", "--image", &cluster().spark_image()]);
@@ -86,7 +85,7 @@ fn leaves_no_container_after_ctrl_c() {
     let folder = tempfile::tempdir().expect("a folder");
     let mark = folder.path().display().to_string();
     let script = "import time\nprint('at work', flush=True)\ntime.sleep(1000)\n";
-    let mut command = hearing_signals(&run_of(folder.path(), script, &["--", &mark]));
+    let mut command = with_default_signals(&run_of(folder.path(), script, &["--", &mark]));
     let mut run = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("running");
     let mut line = String::new();
     BufReader::new(run.stdout.take().expect("its output")).read_line(&mut line).expect("a line");
@@ -97,7 +96,7 @@ fn leaves_no_container_after_ctrl_c() {
         let list = list.args(["ps", "--all", "--no-trunc", "--format", "{{.Command}}"]).output().expect("a list");
         text(&list.stdout).contains(&mark)
     };
-    assert!(there(), "the container is not among the engine's");
+    assert!(there(), "the engine does not list the container");
     signal(&run, Signal::INT);
     assert_eq!(run.wait().expect("its end").code(), Some(130));
     eventually("the end of the container", || (!there()).then_some(()));
@@ -105,7 +104,7 @@ fn leaves_no_container_after_ctrl_c() {
 
 #[test]
 fn reports_that_docker_could_not_start_the_container() {
-    // A stand-in: the real one refuses where the machine lacks what a container asks for.
+    // A stand-in: the real Docker fails only where the machine lacks what a container needs.
     let folder = tempfile::tempdir().expect("a folder");
     let script = "#!/bin/sh\n\
                   case $1 in\n\

@@ -1,4 +1,4 @@
-//! Runs on this machine: no cluster, Spark from PyPI in a cache that is empty at first.
+//! Runs on this machine, without a cluster: Spark comes from PyPI, into a cache that is empty at first.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -12,22 +12,22 @@ use std::process::Stdio;
 
 use rustix::process::Signal;
 use support::local::{MACHINE, failure_of, first_run, index_that_falls_silent, is_running, lines, run_of, text};
-use support::{eventually, hearing_signals, signal, sparkctl};
+use support::{eventually, signal, sparkctl, with_default_signals};
 
 #[test]
 fn runs_the_operators_pi_with_nothing_installed_but_python() {
     let (_, stdout, stderr) = first_run();
     assert!(stdout.starts_with("Pi is roughly 3.1"), "{stdout}");
-    for said in [
+    for message in [
         "no effect on this machine: batchScheduler, affinity, restartPolicy, timeToLiveSeconds",
         "Spark 3.0.0 does not run on Python",
         "fetching Spark ",
         "with Spark ",
         "pyspark-pi succeeded: starting ",
     ] {
-        assert_eq!(stderr.matches(said).count(), 1, "{said}\n{stderr}");
+        assert_eq!(stderr.matches(message).count(), 1, "{message}\n{stderr}");
     }
-    // What the cluster's retries would do matters to nobody here.
+    // Warnings about the cluster's retries do not apply here.
     assert!(!stderr.contains("warning:"), "{stderr}");
 }
 
@@ -95,7 +95,7 @@ with open(sys.argv[1] + '.new', 'w') as file:
 os.rename(sys.argv[1] + '.new', sys.argv[1])
 time.sleep(1000)
 ";
-    let mut command = hearing_signals(&run_of(folder.path(), script, &["--", &pids.display().to_string()]));
+    let mut command = with_default_signals(&run_of(folder.path(), script, &["--", &pids.display().to_string()]));
     let mut run = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("running");
     eventually("the script's processes", || pids.exists().then_some(()));
     let pids: Vec<i32> = std::fs::read_to_string(&pids)
@@ -118,7 +118,7 @@ fn leaves_no_partial_download_after_ctrl_c() {
     let mut command = sparkctl();
     command.env("SPARKCTL_CACHE_DIR", cache.path()).env("PIP_INDEX_URL", index_that_falls_silent());
     command.args(["submit", "examples/pyspark-pi.yaml", "--local", MACHINE]);
-    let mut run = hearing_signals(&command).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("running");
+    let mut run = with_default_signals(&command).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("running");
     let left = || -> Vec<String> {
         let entries = std::fs::read_dir(cache.path()).expect("the cache");
         let names = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());

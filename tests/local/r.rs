@@ -1,5 +1,4 @@
-//! Programs in R: in a container with a real R, and on this machine with what stands in for one, which
-//! need not be here.
+//! Programs in R: in a container with a real R, and on this machine with a stand-in, since R may not be installed.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -28,7 +27,7 @@ fn explains_a_container_without_r() {
     assert!(stderr.contains("program Rscript is missing: use an image that has it"), "{stderr}");
 }
 
-/// An `Rscript` that tells its version and where SparkR is, and then what it is started with.
+/// Makes an `Rscript` that prints its version and the place of SparkR, and then how it is started. Returns a `PATH`.
 fn stand_in(folder: &Path, sparkr: &str) -> String {
     let script = format!(
         "#!/bin/sh\n[ \"$1\" != -e ] || {{ printf '4.2.2\\n%s\\n' '{sparkr}'; exit; }}\n\
@@ -40,7 +39,7 @@ fn stand_in(folder: &Path, sparkr: &str) -> String {
     format!("{}:{}", folder.display(), std::env::var("PATH").expect("PATH"))
 }
 
-/// A run on the cached Spark of this machine, with that for R.
+/// A run on the cached Spark of this machine with the stand-in for R.
 fn here(folder: &Path, sparkr: &str, main: &Path) -> Command {
     let (cache, ..) = first_run();
     let mut command = sparkctl();
@@ -73,7 +72,7 @@ fn explains_what_an_r_program_needs_on_the_machine() {
     let folder = tempfile::tempdir().expect("a folder");
     let run = here(folder.path(), "", Path::new("tests/it/sum.R")).output().expect("running");
     assert_eq!(run.status.code(), Some(4));
-    let said = "sum could not start: the job is an R application, and R 4.2.2 has no SparkR, and neither has the Spark of \
+    let message = "sum could not start: the job is an R application, and R 4.2.2 has no SparkR, and neither has the Spark of \
                 PyPI: set SPARK_HOME to a full distribution, or run in the job's image (`--local-in container`)\n";
-    assert!(text(&run.stderr).contains(said), "{}", text(&run.stderr));
+    assert!(text(&run.stderr).contains(message), "{}", text(&run.stderr));
 }

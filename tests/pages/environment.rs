@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use regex::Regex;
 
-/// Names that look like those of environment variables and are not read from the environment, each with what it is.
+/// Names that look like environment variables but are not read from the environment, with the reason.
 const NOT_READ: &[(&str, &str)] = &[
     ("CARGO_PKG_VERSION", "read when sparkctl is built"),
     ("GOOGLE_APPLICATION_CREDENTIALS", "set in pods"),

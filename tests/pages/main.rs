@@ -1,4 +1,4 @@
-//! The README and the pages of `docs/`: what a user types and sees, without a cluster.
+//! Checks the README and the pages of `docs/`, without a cluster.
 
 mod environment;
 mod json;
@@ -6,13 +6,13 @@ mod links;
 mod signals;
 mod transcripts;
 
-/// Every `$ sparkctl …` of a page is run, and its output compared.
+/// Runs every `$ sparkctl …` of a page, and compares the output.
 #[test]
 fn pages_show_the_real_output() {
     trycmd::TestCases::new().case("docs/*.md").case("README.md").env("KUBECONFIG", "/nonexistent");
 }
 
-/// A follower on a full disk has still to come to the application's exit code.
+/// Even with a full disk, following must return the application's exit code.
 #[test]
 fn a_full_stderr_does_not_change_the_exit_code() {
     for (arguments, code) in [(["validate", "examples/jvm-pi.yaml"], 0), (["submit", "no-such-file.yaml"], 2)] {
@@ -55,7 +55,7 @@ fn names_itself_as_a_kubectl_plugin_when_run_as_one() {
     let run = assert_cmd::Command::new(&plugin).args(["submit", "--help"]).assert().code(0);
     let help = String::from_utf8_lossy(&run.get_output().stdout).into_owned();
     assert!(help.contains("Usage: kubectl spark submit [OPTIONS] [FILE]..."), "{help}");
-    let said = |arguments: &[&str]| {
+    let stderr_of = |arguments: &[&str]| {
         let run = assert_cmd::Command::new(&plugin).args(arguments).write_stdin("").assert().failure();
         String::from_utf8_lossy(&run.get_output().stderr).into_owned()
     };
@@ -64,7 +64,7 @@ fn names_itself_as_a_kubectl_plugin_when_run_as_one() {
         (&["explain", "spec.colour.depth"], "`kubectl spark explain` lists"),
         (&["convert", "--", "spark-submit", "--kill", "x"], "`kubectl spark delete NAME`"),
     ] {
-        let said = said(arguments);
-        assert!(said.contains(named) && !said.contains("sparkctl "), "{said}");
+        let stderr = stderr_of(arguments);
+        assert!(stderr.contains(named) && !stderr.contains("sparkctl "), "{stderr}");
     }
 }

@@ -1,4 +1,4 @@
-//! Sends signals to a run on this machine, on a Spark that is a shell script.
+//! Sends signals to a local run whose Spark is a shell script.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -12,7 +12,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A driver that creates the file `started`, and ends when there is a file `go`.
 const DRIVER: &str = "#!/bin/sh\ncd \"$FOLDER\" && touch started\nuntil [ -e go ]; do sleep 0.1; done\n";
 
-/// A Spark, a Java and an application, as far as sparkctl looks at them.
+/// Makes the files of a Spark, a Java and an application that sparkctl looks at.
 fn install(folder: &Path) {
     for (path, text) in [
         ("spark/bin/spark-submit", DRIVER),

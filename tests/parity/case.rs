@@ -1,4 +1,4 @@
-//! A run of `spark-submit` as it was recorded, and the same command line given to `sparkctl`.
+//! A recorded run of `spark-submit`, and the same command line run with `sparkctl`.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -17,7 +17,7 @@ pub struct Case {
     files: BTreeMap<String, Value>,
     exit_code: i64,
     stderr: String,
-    /// The bodies of all objects that were created, in their order.
+    /// The bodies of all objects that were created, in order.
     pub objects: Vec<Value>,
 }
 
@@ -26,7 +26,7 @@ pub enum Outcome {
     Refused(String),
 }
 
-/// What stands for the directory of the case.
+/// The placeholder for the directory of the case.
 const DIRECTORY: &str = "<<CASE_DIR>>";
 
 impl Case {
@@ -58,12 +58,12 @@ impl Case {
         format!("{}/{}", self.version, self.name)
     }
 
-    /// Whether `spark-submit` refused before it asked the API server for anything.
+    /// Whether `spark-submit` refused before it sent a request to the API server.
     pub fn refused(&self) -> bool {
         self.exit_code != 0 && self.objects.is_empty()
     }
 
-    /// Whether it is about what the API server answers, or that it cannot be reached.
+    /// Whether the case is about answers of the API server, or about not reaching it.
     pub fn is_of_server(&self) -> bool {
         self.name.starts_with('q')
     }
@@ -90,7 +90,7 @@ impl Case {
         let command = ["convert", "--spark-version", &self.version, "--", "spark-submit"].map(str::to_owned);
         let job = match self.sparkctl(here, command.into_iter().chain(arguments), "") {
             Ok(job) => job,
-            Err(words) => return Outcome::Refused(words),
+            Err(message) => return Outcome::Refused(message),
         };
         let render = ["render", "-", "-o", "json", "--id", ID].map(str::to_owned);
         match self.sparkctl(here, render, &job) {
@@ -98,7 +98,7 @@ impl Case {
                 let objects = objects.replace(here, DIRECTORY);
                 Outcome::Objects(objects.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
             }
-            Err(words) => Outcome::Refused(words),
+            Err(message) => Outcome::Refused(message),
         }
     }
 
@@ -118,10 +118,10 @@ impl Case {
     }
 }
 
-/// The identity of our submission.
+/// The ID of sparkctl's submission.
 pub const ID: &str = "019a0b1c2d3e7f4a8b5c6d7e8f901234";
 
-/// The objects of `POST` and `PATCH` requests, each once: what came last of the same name.
+/// The objects of `POST` and `PATCH` requests: of those with the same name, the last.
 fn created(requests: &[Value]) -> Vec<Value> {
     let mut objects: Vec<Value> = Vec::new();
     let bodies =

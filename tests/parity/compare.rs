@@ -1,4 +1,4 @@
-//! Two sets of objects, brought to the same names and compared leaf by leaf.
+//! Brings two sets of objects to the same names, and compares them leaf by leaf.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,10 @@ use serde_json::Value;
 use crate::case::{Case, ID};
 use crate::differences::{DIFFERENCES, Difference, What};
 
-/// A leaf of an object by its path.
+/// The leaves of an object, by path.
 type Leaves = BTreeMap<Vec<String>, Value>;
 
-/// What differs without being meant to.
+/// The unintended differences.
 pub fn objects(case: &Case, ours: &[Value]) -> Vec<String> {
     let uuid = [&ID[..8], &ID[8..12], &ID[12..16], &ID[16..20], &ID[20..]].join("-");
     let theirs = named(&case.objects, &[("<<APP_ID>>", "<app>"), ("<<LOCAL_DIR_UUID>>", "<uuid>")]);
@@ -24,7 +24,7 @@ pub fn objects(case: &Case, ours: &[Value]) -> Vec<String> {
         }
     }
     if case.was_cut_short() {
-        // What it did not come to, names of it included, cannot be compared.
+        // What was not sent any more cannot be compared, nor can names in it.
         complaints.retain(|complaint| !complaint.contains("<<DRV_CM_ID>>"));
         return complaints;
     }
@@ -38,9 +38,9 @@ pub fn objects(case: &Case, ours: &[Value]) -> Vec<String> {
 
 fn leaves_differ(role: &str, theirs: &Leaves, ours: &Leaves) -> Vec<String> {
     let mut complaints = Vec::new();
-    let mut complain = |path: &[String], what: What, words: String| {
+    let mut complain = |path: &[String], what: What, message: String| {
         if !is_meant(role, path, &what) {
-            complaints.push(format!("{role} {}: {words}", path.join(" › ")));
+            complaints.push(format!("{role} {}: {message}", path.join(" › ")));
         }
     };
     for (path, value) in theirs {
@@ -93,7 +93,7 @@ fn is_meant(role: &str, path: &[String], what: &What) -> bool {
     })
 }
 
-/// The objects by what they are for, names and identities replaced by it.
+/// The objects by role, with names and IDs replaced by the role.
 fn named(objects: &[Value], identities: &[(&str, &str)]) -> BTreeMap<String, Value> {
     let mut text = Value::from(objects.to_vec()).to_string();
     let volumes = objects.iter().flat_map(|object| object["spec"]["volumes"].as_array()).flatten();
@@ -107,7 +107,7 @@ fn named(objects: &[Value], identities: &[(&str, &str)]) -> BTreeMap<String, Val
         let volume = claimed.get(name).map(|volume| format!("<PersistentVolumeClaim {volume}>"));
         names.push((name.to_owned(), volume.unwrap_or_else(|| format!("<{}>", role(object)))));
     }
-    // The longest first: a name may be the beginning of another.
+    // The longest first: one name may be a prefix of another.
     names.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
     for (name, role) in names {
         text = text.replace(&escaped(&name), &role);
@@ -124,7 +124,7 @@ fn escaped(name: &str) -> String {
     quoted[1..quoted.len() - 1].to_owned()
 }
 
-/// What an object is for.
+/// The role of an object.
 fn role(object: &Value) -> String {
     let kind = object["kind"].as_str().unwrap_or_default();
     let name = object["metadata"]["name"].as_str().unwrap_or_default();
@@ -209,7 +209,7 @@ fn unshuffled(item: &Value) -> Value {
     item
 }
 
-/// The settings of a properties file as Java wrote it: one a line, nothing continued.
+/// The settings of a properties file as Java writes it: one per line, without continuation lines.
 fn properties(text: &str) -> Vec<(String, String)> {
     text.lines()
         .filter(|line| !line.starts_with('#'))

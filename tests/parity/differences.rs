@@ -1,6 +1,6 @@
 //! Every intended difference between what `spark-submit` creates and what `sparkctl` does, with its reason.
 
-/// Cases that are not compared: by a name, or by the letter of a group.
+/// Cases that are not compared, by name or by the letter of a group, with the reason.
 const CASES: [(&str, &str); 4] = [
     ("x", "what a running driver sends: Spark itself does that, in both ways of submission"),
     ("r", "`--status` and `--kill` submit nothing: `sparkctl status` and `sparkctl delete` are commands of their own"),
@@ -23,7 +23,7 @@ pub fn of_case(name: &str, title: &str) -> Option<&'static str> {
     CASES.iter().find(|(pattern, _)| matches(pattern)).map(|(_, reason)| *reason)
 }
 
-/// What `spark-submit` refuses and we do not, by its words.
+/// What `spark-submit` refuses and sparkctl accepts, by a part of the message.
 const ACCEPTED: [(&str, &str); 4] = [
     ("spark.kubernetes.file.upload.path", "files of this machine travel in a ConfigMap: no shared storage is needed"),
     ("S3AFileSystem not found", "an installation without classes for s3a cannot look for globs there: we do not look"),
@@ -34,12 +34,12 @@ const ACCEPTED: [(&str, &str); 4] = [
     ("ClassNotFoundException", "steps of one's own run in the JVM of spark-submit, and there is none: a warning"),
 ];
 
-/// Why we do what `spark-submit` refuses, if it is meant.
-pub fn of_acceptance(words: &str) -> Option<&'static str> {
-    ACCEPTED.iter().find(|(refusal, _)| words.contains(refusal)).map(|(_, reason)| *reason)
+/// Why sparkctl accepts what `spark-submit` refuses, if that is intended.
+pub fn of_acceptance(message: &str) -> Option<&'static str> {
+    ACCEPTED.iter().find(|(refusal, _)| message.contains(refusal)).map(|(_, reason)| *reason)
 }
 
-/// What we refuse and `spark-submit` sends, by words of the refusal.
+/// What sparkctl refuses and `spark-submit` sends, by a part of the message.
 const REFUSALS: [(&str, &str); 5] = [
     ("this label is Spark's own", "the driver refuses it, when it has started"),
     ("is not a prefix for executors", "the driver refuses it, when it has started"),
@@ -48,15 +48,16 @@ const REFUSALS: [(&str, &str); 5] = [
     ("is not a name for Kubernetes", "the API server refuses it"),
 ];
 
-/// Why we refuse what `spark-submit` does not, if it is meant.
-pub fn of_refusal(words: &str) -> Option<&'static str> {
-    let mut errors = words.lines().filter(|line| line.starts_with("error:") && !line.contains("nothing was submitted"));
-    let reason = |error: &str| REFUSALS.iter().find(|(words, _)| error.contains(words)).map(|(_, reason)| *reason);
+/// Why sparkctl refuses what `spark-submit` accepts, if that is intended.
+pub fn of_refusal(message: &str) -> Option<&'static str> {
+    let mut errors =
+        message.lines().filter(|line| line.starts_with("error:") && !line.contains("nothing was submitted"));
+    let reason = |error: &str| REFUSALS.iter().find(|(message, _)| error.contains(message)).map(|(_, reason)| *reason);
     let first = errors.next().and_then(reason)?;
     errors.all(|error| reason(error).is_some()).then_some(first)
 }
 
-/// A part of an object that differs by intention.
+/// A part of an object that differs intentionally.
 pub struct Difference {
     /// What the object is for, empty for all objects.
     pub role: &'static str,

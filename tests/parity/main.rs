@@ -1,9 +1,9 @@
-//! What `sparkctl` makes of command lines of `spark-submit`, compared with what `spark-submit` itself sent to the API
-//! server: object by object, with every intended difference in one table.
+//! Compares the objects that `sparkctl` creates for command lines of `spark-submit` with those that `spark-submit` itself
+//! sent to the API server. One table lists every intended difference.
 //!
 //! A case is a JSON object: the arguments and the environment of `spark-submit`, the files that it read, its exit code, and
-//! the objects that it sent. The files below `cases` have one a line, for each version of Spark. `SPARKCTL_PARITY_CASES`
-//! names a directory with further ones, `SPARKCTL_PARITY_ONLY` a part of the titles of those that are to be tried.
+//! the objects that it sent. The files below `cases`, one for each version of Spark, have one case per line.
+//! `SPARKCTL_PARITY_CASES` names a directory with more cases; `SPARKCTL_PARITY_ONLY` selects cases by a part of their title.
 
 #![allow(clippy::unwrap_used)]
 
@@ -54,7 +54,7 @@ fn creates_the_same_objects_as_spark_submit() {
     assert!(failures.is_empty(), "{count} of {} cases differ:\n\n{}", cases.len(), failures.join("\n"));
 }
 
-/// What is not as it should be.
+/// The unintended differences of a case.
 fn complaints(case: &Case) -> Vec<String> {
     if differences::of_case(&case.name, &case.title()).is_some() {
         return Vec::new();
@@ -63,8 +63,8 @@ fn complaints(case: &Case) -> Vec<String> {
         (Outcome::Objects(_), true) if case.is_of_server() => Vec::new(),
         (Outcome::Objects(_), true) if differences::of_acceptance(case.last_words()).is_some() => Vec::new(),
         (Outcome::Refused(_), true) => Vec::new(),
-        (Outcome::Refused(words), false) if differences::of_refusal(&words).is_some() => Vec::new(),
-        (Outcome::Refused(words), false) => vec![format!("refused: {words}")],
+        (Outcome::Refused(message), false) if differences::of_refusal(&message).is_some() => Vec::new(),
+        (Outcome::Refused(message), false) => vec![format!("refused: {message}")],
         (Outcome::Objects(_), true) => vec![format!("spark-submit refuses: {}", case.last_words())],
         (Outcome::Objects(objects), false) => compare::objects(case, &objects),
     }

@@ -1,4 +1,4 @@
-//! Ten applications at once, where there is room for one at a time.
+//! Ten applications submitted at once, with room for one.
 
 use std::time::{Duration, Instant};
 
@@ -9,8 +9,8 @@ use crate::support::scheduling::{Queue, drivers_in_phase, job, start_submit, sub
 use crate::support::slot::Slot;
 use crate::support::{Namespace, PATIENCE, cluster, text};
 
-/// What a driver does that cannot do without its executor: it makes one as Spark would, by its settings,
-/// waits until that has run, and ends.
+/// The program of a driver that needs its executor: it creates one as Spark does, from its settings, waits until it has
+/// run, and exits.
 const DRIVER: &str = include_str!("driver.py");
 
 /// A job of a driver and an executor, each of which takes a slot.
@@ -44,7 +44,7 @@ fn volcano_runs_ten_applications_without_deadlock() {
     let mut runs: Vec<Running> =
         (0..COUNT).map(|n| start_submit(&ns, &in_slots(&format!("app-{n}"), &slots), &flags)).collect();
     ns.wait_for("all ten", || (drivers_in_phase(&ns, "Pending").len() == COUNT).then_some(()));
-    // More than one has room on the node: it is the queue that lets in one at a time.
+    // The node has room for two applications; the queue admits one at a time.
     slots.set(&json!("4"));
     let start = Instant::now();
     while runs.iter_mut().any(Running::is_running) {
@@ -59,7 +59,7 @@ fn volcano_runs_ten_applications_without_deadlock() {
     }
 }
 
-/// The control: the same ten with the cluster's own scheduler, in the same room, wait for each other for ever.
+/// The control: with the cluster's default scheduler and the same room, the same ten deadlock.
 #[test]
 fn the_default_scheduler_deadlocks_drivers_and_executors() {
     let ns = Namespace::new("stuck");

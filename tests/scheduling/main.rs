@@ -1,7 +1,6 @@
 //! Priorities, queues and nodes on the real Volcano and the real kube-scheduler.
 //!
-//! Where Spark itself is not the point, a driver is a small script, or a pod of a simulated node that only
-//! says it runs.
+//! Most drivers are small scripts instead of Spark, or pods on simulated nodes, which only report that they run.
 
 #[path = "../support/mod.rs"]
 mod support;

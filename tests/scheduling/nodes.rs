@@ -1,4 +1,4 @@
-//! Where pods go.
+//! Placement of pods on nodes.
 
 use crate::support::Namespace;
 use crate::support::scheduling::{job, start_submit};

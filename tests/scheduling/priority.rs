@@ -1,4 +1,4 @@
-//! Who goes first, and who is taken away for whom.
+//! The order of waiting applications, and preemption.
 
 use std::time::{Duration, Instant};
 

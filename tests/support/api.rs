@@ -1,4 +1,4 @@
-//! The API server, asked plainly: paths in, JSON out.
+//! Plain requests to the API server: paths in, JSON out.
 
 use std::path::Path;
 
@@ -38,7 +38,7 @@ impl Api {
         }
     }
 
-    /// Sends a request as it is. Returns the status' code and the body.
+    /// Sends a request unchanged. Returns the status code and the body.
     pub fn pass_on(&self, method: Method, path: &str, content_type: &str, body: Vec<u8>) -> (u16, Vec<u8>) {
         let request =
             Request::builder().method(method).uri(path).header("content-type", content_type).body(Body::from(body));
@@ -51,7 +51,7 @@ impl Api {
         (status.as_u16(), body.to_vec())
     }
 
-    /// Reads an answer that may never end, for as long as it is wanted.
+    /// Reads a response that may never end, until `wanted` returns false.
     pub fn stream(&self, path: &str, mut wanted: impl FnMut(&[u8]) -> bool) {
         let request = Request::get(path).body(Body::empty()).expect("a request");
         self.runtime.block_on(async {
@@ -69,7 +69,7 @@ impl Api {
         self.send(Method::GET, path, "application/json", Vec::new())
     }
 
-    /// The items of a list; none where the kind is not known.
+    /// The items of a list; none if the kind does not exist.
     pub fn items(&self, path: &str) -> Vec<Value> {
         let mut list = self.get(path).unwrap_or_default();
         match list["items"].take() {
@@ -118,7 +118,7 @@ impl Api {
             .unwrap_or_else(|status| panic!("applying {kind} {name}: {}", status.message))
     }
 
-    /// Whether a user may do something, for a test of roles.
+    /// Whether a user may do something.
     pub fn may(&self, user: &str, namespace: &str, verb: &str, resource: &str) -> bool {
         let review = json!({
             "apiVersion": "authorization.k8s.io/v1",

@@ -1,5 +1,5 @@
-//! Runs in a container of the job's image, by a real podman, or the docker that `SPARKCTL_TEST_ENGINE=docker` says is
-//! here. The image is that of the test cluster, from its registry.
+//! Runs in a container of the job's image with a real podman, or with Docker if `SPARKCTL_TEST_ENGINE` is `docker`. The
+//! image is that of the test cluster, from its registry.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,15 +8,15 @@ use std::sync::OnceLock;
 use super::needs::package;
 use super::{cluster, sparkctl};
 
-/// `podman`, or what `SPARKCTL_TEST_ENGINE` names.
+/// The container engine: `podman`, or that of `SPARKCTL_TEST_ENGINE`.
 pub fn engine() -> String {
     std::env::var("SPARKCTL_TEST_ENGINE").unwrap_or_else(|_| "podman".into())
 }
 
-/// Podman's settings for these tests: which files it reads.
+/// The environment that points podman to its configuration for these tests.
 ///
 /// # Panics
-/// There is no engine: these tests are not skipped.
+/// There is no engine: tests that need it are not skipped.
 pub fn settings() -> &'static [(&'static str, String); 2] {
     static SETTINGS: OnceLock<[(&str, String); 2]> = OnceLock::new();
     SETTINGS.get_or_init(|| {
@@ -31,7 +31,7 @@ pub fn settings() -> &'static [(&'static str, String); 2] {
             std::fs::write(&path, content).expect("writing podman's settings");
             path.display().to_string()
         };
-        // Where root may not raise limits, podman's own defaults are refused; crun refuses mixed cgroups.
+        // Podman's default limits fail where root may not raise limits, and crun fails with mixed cgroups.
         let engine = "[containers]\ndefault_ulimits = [\"nofile=4096:4096\", \"nproc=4096:4096\"]\n[engine]\nruntime = \"runc\"\n";
         let registry = cluster().variable("REGISTRY");
         let registries = format!("[[registry]]\nprefix = \"docker.io\"\nlocation = \"{registry}\"\ninsecure = true\n");
@@ -39,7 +39,7 @@ pub fn settings() -> &'static [(&'static str, String); 2] {
     })
 }
 
-/// A run in a container; what it would be on the machine must not matter.
+/// A submission that runs in a container. Settings for runs on the machine must not matter.
 pub fn submit(arguments: &[&str]) -> Command {
     let mut command = sparkctl();
     command.envs(settings().iter().map(|(name, value)| (name, value)));
@@ -48,7 +48,7 @@ pub fn submit(arguments: &[&str]) -> Command {
     command
 }
 
-/// A script of a folder of its own.
+/// A run of a script in a container.
 pub fn run_of(folder: &Path, script: &str, arguments: &[&str]) -> Command {
     let path = folder.join("job.py");
     std::fs::write(&path, script).expect("writing the script");

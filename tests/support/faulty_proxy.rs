@@ -1,7 +1,7 @@
-//! A proxy between sparkctl and the API server that breaks things on demand.
+//! A proxy between sparkctl and the API server that injects faults.
 //!
-//! It speaks plain HTTP/1.1, one request for each connection, and passes requests on as an
-//! administrator. What it breaks, and from when on, is said by a [`Script`].
+//! It serves plain HTTP/1.1 with one request per connection, and forwards requests with an administrator's rights. A
+//! [`Script`] determines the fault and when it begins.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,13 +20,13 @@ use tokio::sync::watch;
 /// What can be wrong with a connection or an API server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Connections are reset: new ones at once, streams in the middle.
+    /// Connections are reset: new ones at once, streams midway.
     Cut,
-    /// Requests are carried out, and their answers lost; streams are reset.
+    /// Requests are executed and their responses lost; streams are reset.
     LostAnswer,
-    /// Nothing more is heard on any connection, and none is closed, ever.
+    /// Connections fall silent and are never closed.
     Silent,
-    /// Streams end in the middle of a line, as if all were well.
+    /// Streams end properly, but in the middle of a line.
     Truncated,
     /// Watches are too old: 410.
     Gone,
@@ -34,15 +34,15 @@ pub enum Fault {
     Busy,
     /// 503, and streams end: the API server is restarted.
     Unavailable,
-    /// 504 for requests that were carried out.
+    /// 504 for requests that were executed.
     GatewayTimeout,
-    /// An error page of something in between.
+    /// The error page of an intermediary.
     BadGateway,
-    /// Each answer takes its time.
+    /// Every response is delayed.
     Slow,
     /// Credentials are not accepted.
     Unauthorized,
-    /// Nothing may be read but pods: for the whole of the run.
+    /// Only pods may be read, during the whole run.
     Forbidden,
 }
 
@@ -68,15 +68,15 @@ pub enum Moment {
     Submission,
     /// When the driver's pod is released.
     Release,
-    /// When the watch is about to tell that its container runs.
+    /// Before the watch reports that the container is running.
     Running,
-    /// When the watch is about to tell that its container has ended.
+    /// Before the watch reports that the container has ended.
     Ending,
 }
 
 pub const MOMENTS: [Moment; 4] = [Moment::Submission, Moment::Release, Moment::Running, Moment::Ending];
 
-/// What happens behind sparkctl's back once the driver runs.
+/// What somebody else does once the driver is running.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deed {
     Nothing,
@@ -106,7 +106,7 @@ struct Run {
     begun: AtomicBool,
     tried: AtomicBool,
     done: AtomicBool,
-    /// The paths that were asked for.
+    /// The requested paths.
     requests: Mutex<Vec<String>>,
 }
 
@@ -131,7 +131,7 @@ impl Proxy {
         let serving = run.clone();
         tokio::spawn(async move {
             loop {
-                // A connection that is gone before it is taken is no reason to take no other.
+                // The connection was closed before it was accepted: accept the next one.
                 let Ok((socket, _)) = listener.accept().await else { continue };
                 tokio::spawn(serve(socket, serving.clone()));
             }
@@ -139,7 +139,7 @@ impl Proxy {
         Proxy { address, run }
     }
 
-    /// Writes a kubeconfig that leads here.
+    /// Writes a kubeconfig for this proxy.
     pub fn kubeconfig(&self, folder: &Path) -> PathBuf {
         let config = json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "faults",
@@ -152,7 +152,7 @@ impl Proxy {
         path
     }
 
-    /// Whether something was done behind sparkctl's back.
+    /// Whether the deed of the script was done.
     pub fn is_deed_done(&self) -> bool {
         self.run.done.load(Ordering::Relaxed)
     }
@@ -162,9 +162,15 @@ impl Proxy {
         self.run.requests.lock().expect("a lock").len() as u64
     }
 
-    /// How many of them were for this path and none beyond it.
-    pub fn asked_for(&self, path: &str) -> usize {
-        self.run.requests.lock().expect("a lock").iter().filter(|asked| asked.trim_end_matches('?') == path).count()
+    /// How many of them were for exactly this path.
+    pub fn requests_for(&self, path: &str) -> usize {
+        self.run
+            .requests
+            .lock()
+            .expect("a lock")
+            .iter()
+            .filter(|requested| requested.trim_end_matches('?') == path)
+            .count()
     }
 
     /// Whether the fault has begun.
@@ -174,7 +180,7 @@ impl Proxy {
 }
 
 impl Run {
-    /// Begins the fault if its moment has come. Called before what tells of the moment is passed on.
+    /// Begins the fault if this is its moment. Called before sparkctl can see the moment.
     fn reached(self: &Arc<Self>, moment: Moment) {
         if moment != self.script.moment || self.script.fault == Fault::Forbidden {
             return;
@@ -190,15 +196,15 @@ impl Run {
         });
     }
 
-    /// What a piece of a stream tells.
+    /// Looks for moments in a piece of a stream.
     async fn look_into(self: &Arc<Self>, request: &Head, piece: &[u8]) {
-        let tells = |text: &str| piece.windows(text.len()).any(|window| window == text.as_bytes());
+        let contains = |text: &str| piece.windows(text.len()).any(|window| window == text.as_bytes());
         if !request.is_watch() || !request.path.contains("/pods") {
             return;
         }
-        if tells(r#""terminated":{"#) {
+        if contains(r#""terminated":{"#) {
             self.reached(Moment::Ending);
-        } else if tells(r#""state":{"running":{"#) {
+        } else if contains(r#""state":{"running":{"#) {
             self.reached(Moment::Running);
             if self.script.deed != Deed::Nothing && !self.tried.swap(true, Ordering::Relaxed) {
                 self.do_deed(piece).await;
@@ -264,7 +270,7 @@ impl Run {
     }
 }
 
-/// A request but for its body.
+/// A request without its body.
 struct Head {
     method: Method,
     path: String,
@@ -302,7 +308,7 @@ async fn serve(mut socket: TcpStream, run: Arc<Run>) {
     if head.method == Method::PATCH {
         run.reached(Moment::Release);
     }
-    // Its end would be lost on a client that is gone: then nobody waits for it either.
+    // An error means that the client is gone, and nobody waits for the response.
     let _ = answer(&mut socket, &run, &head, body).await;
 }
 
@@ -360,7 +366,7 @@ async fn answer(socket: &mut TcpStream, run: &Arc<Run>, head: &Head, body: Vec<u
     respond(socket, parts.status.as_u16(), content_type, &format!("date: {date}\r\n"), &bytes).await
 }
 
-/// Passes a stream on, until it ends or is broken.
+/// Forwards a stream until it ends or is broken.
 async fn stream(
     socket: &mut TcpStream,
     run: &Arc<Run>,
@@ -419,7 +425,7 @@ async fn stream(
     }
 }
 
-/// Holds a connection and says nothing more, until the client has enough of it.
+/// Holds a connection silently until the client closes it.
 async fn silence(socket: &mut TcpStream) -> std::io::Result<()> {
     let mut ignored = [0; 1024];
     while socket.read(&mut ignored).await? > 0 {}
@@ -439,7 +445,7 @@ async fn chunk(socket: &mut TcpStream, bytes: &[u8]) -> std::io::Result<()> {
 fn failure(code: u16, reason: &str) -> Value {
     json!({
         "kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason,
-        "message": format!("{reason}, says the proxy of the tests"),
+        "message": format!("{reason}, from the proxy of the tests"),
     })
 }
 

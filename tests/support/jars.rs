@@ -1,4 +1,4 @@
-//! Applications for the JVM in a jar of the submitter's.
+//! Jars with applications, made on the submitter's machine.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use super::{Namespace, cluster, needs};
 
-/// A jar with one resource in it, deflated: bytes that are no text.
+/// Writes a jar with one compressed resource, so that its bytes are not text.
 pub fn jar(path: &Path) {
     let mut jar = zip::ZipWriter::new(std::fs::File::create(path).expect("creating a jar"));
     jar.start_file("marker.txt", zip::write::SimpleFileOptions::default()).expect("an entry of a jar");
@@ -14,7 +14,7 @@ pub fn jar(path: &Path) {
     jar.finish().expect("a jar");
 }
 
-/// An application in a jar of the given size at least. Its map function is in the jar alone, so executors need it too.
+/// Compiles an application into a jar of at least the given size. Only the jar has its map function, so executors need it.
 pub fn application(folder: &Path, padding: usize) -> PathBuf {
     let write = |name: &str, text: &str| {
         let path = folder.join(name);
@@ -22,7 +22,7 @@ pub fn application(folder: &Path, padding: usize) -> PathBuf {
         std::fs::write(&path, text).expect("writing a source");
         path
     };
-    // What the compiler has to know of Spark; the jar is without it.
+    // The API of Spark that the compiler needs; the jar does not contain it.
     let api = "org/apache/spark/api/java";
     let sources = [
         write("org/apache/spark/SparkConf.java", "package org.apache.spark; public class SparkConf { }"),
@@ -74,7 +74,7 @@ pub fn application(folder: &Path, padding: usize) -> PathBuf {
     path
 }
 
-/// The submission of such a jar.
+/// Submits such a jar.
 pub fn of_application(ns: &Namespace, name: &str, jar: &Path) -> assert_cmd::Command {
     let mut command = ns.sparkctl();
     command.args(["submit", "--name", name, "--image", &cluster().spark_image(), "--spark-version", "4.1.4"]);

@@ -1,4 +1,4 @@
-//! Job files whose drivers are shells of a small image, and what the cluster has of them.
+//! Job files whose drivers are shell commands in a small image, and their objects in the cluster.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Namespace, cluster, text};
 
-/// A file of this test's own.
+/// The path of a file of the test's own.
 pub fn file(ns: &Namespace, name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}", ns.name))
 }
@@ -16,14 +16,14 @@ pub fn job(ns: &Namespace, name: &str, command: &str) -> PathBuf {
     job_of_image(ns, name, cluster().variable("BUSYBOX_IMAGE"), command)
 }
 
-/// The same of another image.
+/// The same in another image.
 pub fn job_of_image(ns: &Namespace, name: &str, image: &str, command: &str) -> PathBuf {
     let path = file(ns, &format!("{name}.yaml"));
     std::fs::write(&path, short_job(name, image, command)).expect("a job file");
     path
 }
 
-/// A job file like the short one, with more in it.
+/// The same with more fields of the driver.
 pub fn job_with(ns: &Namespace, name: &str, command: &str, driver: &Value) -> PathBuf {
     let text = short_job(name, cluster().variable("BUSYBOX_IMAGE"), command);
     let mut job: Value = serde_json::from_str(&text).expect("a job");
@@ -35,7 +35,7 @@ pub fn job_with(ns: &Namespace, name: &str, command: &str, driver: &Value) -> Pa
     path
 }
 
-/// A job file whose driver is a command of a small image: Spark is not always the point.
+/// The text of a job file whose driver is a shell command instead of Spark.
 pub fn short_job(name: &str, image: &str, command: &str) -> String {
     let template = json!({"spec": {
         "terminationGracePeriodSeconds": 0,
@@ -56,8 +56,8 @@ pub fn short_job(name: &str, image: &str, command: &str) -> String {
     job.to_string()
 }
 
-/// A job file whose driver is a shell of a small image, with `policy` put into its specification. It ends in order when
-/// it is asked to.
+/// A job file whose driver is a shell command in a small image, with `policy` in its `spec`. The driver has two seconds to
+/// end when it is terminated.
 pub fn policy_job(ns: &Namespace, name: &str, policy: &str, script: &str) -> PathBuf {
     let image = cluster().variable("BUSYBOX_IMAGE");
     let file = format!(
@@ -95,14 +95,14 @@ pub fn retries(count: u32) -> String {
     format!("  restartPolicy: {{type: OnFailure, onFailureRetries: {count}}}")
 }
 
-/// The pods of drivers, the oldest first.
+/// The driver pods, the oldest first.
 pub fn drivers(ns: &Namespace) -> Vec<Value> {
     let mut pods = cluster().api.items(&format!("{}?labelSelector=spark-role%3Ddriver", ns.core("pods")));
     pods.sort_by_key(|pod| text(&pod["metadata"]["creationTimestamp"]));
     pods
 }
 
-/// The Job of an application, if it is there.
+/// The Job of an application, if it exists.
 pub fn job_object(ns: &Namespace, name: &str) -> Option<Value> {
     cluster().api.get(&format!("{}/{name}", ns.group("batch/v1", "jobs"))).ok()
 }

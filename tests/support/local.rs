@@ -12,13 +12,13 @@ use serde_json::Value;
 use super::needs::announce;
 use super::sparkctl;
 
-/// No container, though an engine may be here.
+/// Selects no container, even if an engine is installed.
 pub const MACHINE: &str = "--local-in=machine";
 
-/// Spark and Java are fetched within it, on a slow line too.
+/// Time to fetch Spark and Java, even on a slow line.
 pub const FETCH: Duration = Duration::from_secs(900);
 
-/// The cache, filled by a run of the operator's users' Python Pi, and what that run wrote.
+/// The cache, filled by a first run of `examples/pyspark-pi.yaml`, and stdout and stderr of that run.
 pub fn first_run() -> &'static (PathBuf, String, String) {
     static FIRST: OnceLock<(PathBuf, String, String)> = OnceLock::new();
     FIRST.get_or_init(|| {
@@ -38,7 +38,7 @@ pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// A script of a folder of its own, and the command that runs it on the cached Spark.
+/// Writes a script, and returns the command that runs it on the cached Spark.
 pub fn run_of(folder: &Path, script: &str, arguments: &[&str]) -> Command {
     let (cache, ..) = first_run();
     let path = folder.join("job.py");
@@ -54,7 +54,7 @@ pub fn lines(stdout: &[u8]) -> Vec<Value> {
     text(stdout).lines().map(|line| serde_json::from_str(line).expect("a JSON object per line")).collect()
 }
 
-/// The result of a program that fails, after its lines were looked at.
+/// Runs a program that fails, checks its JSON lines, and returns the result.
 pub fn failure_of(run: impl FnOnce(&str) -> Command) -> Value {
     let run = run("print('so far')\nraise ValueError('no such thing')\n").output().expect("running");
     assert_eq!(run.status.code(), Some(1), "{}", text(&run.stderr));
@@ -68,7 +68,7 @@ pub fn failure_of(run: impl FnOnce(&str) -> Command) -> Value {
     result
 }
 
-/// A package index whose files begin and never end.
+/// Starts a package index whose downloads begin and never end. Returns its URL.
 pub fn index_that_falls_silent() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = format!("http://{}", listener.local_addr().expect("its address"));
@@ -76,13 +76,13 @@ pub fn index_that_falls_silent() -> String {
         let mut open = Vec::new();
         for stream in listener.incoming() {
             let mut stream = stream.expect("a connection");
-            let mut asked = String::new();
-            BufReader::new(&stream).read_line(&mut asked).expect("a request");
+            let mut request = String::new();
+            BufReader::new(&stream).read_line(&mut request).expect("a request");
             let page: String = (2..=9)
                 .flat_map(|major| (0..=9).map(move |minor| format!("pyspark-{major}.{minor}.0.tar.gz")))
                 .map(|file| format!("<a href=\"/{file}#sha256=00\">{file}</a>\n"))
                 .collect();
-            let answer = match asked.contains(".tar.gz") {
+            let answer = match request.contains(".tar.gz") {
                 true => "HTTP/1.1 200 OK\r\nContent-Length: 300000000\r\n\r\nthe beginning".into(),
                 false => format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{page}", page.len()),
             };
@@ -93,7 +93,7 @@ pub fn index_that_falls_silent() -> String {
     address
 }
 
-/// A zombie waits for its parent, but does nothing any more.
+/// Whether a process is running. A zombie is not.
 pub fn is_running(pid: i32) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     status.lines().any(|line| line.starts_with("State:") && !line.contains('Z'))

@@ -1,7 +1,7 @@
-//! What the tests on a real cluster share: the cluster, a namespace for each test, the binary.
+//! Shared by the tests: the cluster, a namespace for each test, the binary.
 //!
-//! The cluster is the one of `tests/cluster`, started if it is not up, or any other that
-//! `SPARKCTL_TEST_KUBECONFIG` names; `SPARKCTL_TEST_IMAGE` is then an image of Spark that it can pull.
+//! The cluster is that of `tests/cluster`, which is started unless it is running, or another one that
+//! `SPARKCTL_TEST_KUBECONFIG` selects. `SPARKCTL_TEST_IMAGE` is then a Spark image that it can pull.
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
@@ -34,9 +34,9 @@ use serde_json::{Value, json};
 use api::Api;
 use needs::{announce, cluster_program, variables};
 
-/// Longer than any run of a test takes on a busy machine; a hanging one ends all the same.
+/// Longer than any command of a test takes on a busy machine; one that hangs is ended.
 const RUN: Duration = Duration::from_secs(600);
-/// Longer than anything takes that a test waits for, on a busy machine too.
+/// Longer than any condition that a test waits for takes, even on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The cluster that the tests run on.
@@ -50,7 +50,7 @@ pub struct Cluster {
 /// The cluster, started by the first test that needs it.
 ///
 /// # Panics
-/// It cannot be started: no test that needs it is skipped.
+/// It cannot be started: tests that need it are not skipped.
 pub fn cluster() -> &'static Cluster {
     static CLUSTER: OnceLock<Cluster> = OnceLock::new();
     CLUSTER.get_or_init(|| {
@@ -74,7 +74,7 @@ pub fn root() -> &'static Path {
 }
 
 impl Cluster {
-    /// What `tests/cluster up` calls so.
+    /// A variable that `tests/cluster up` prints.
     ///
     /// # Panics
     /// The cluster is another one, which does not have it.
@@ -87,8 +87,8 @@ impl Cluster {
         std::env::var("SPARKCTL_TEST_IMAGE").unwrap_or_else(|_| self.variable("SPARK_IMAGE").to_owned())
     }
 
-    /// Name of an image that few tests need, which is made now if it is not there: of a Spark version (`3.5`), of one
-    /// with R (`4.1-r`), or the `seed`.
+    /// The name of an image that few tests need, built now unless it exists: of a Spark version (`3.5`), of one with R
+    /// (`4.1-r`), or the `seed`.
     pub fn image(&self, which: &'static str) -> String {
         static MADE: Mutex<BTreeMap<&str, String>> = Mutex::new(BTreeMap::new());
         self.variable("API_SERVER");
@@ -96,13 +96,13 @@ impl Cluster {
         made.entry(which).or_insert_with(|| cluster_program(&["image", which]).trim().to_owned()).clone()
     }
 
-    /// Does something to the cluster: `restart kube-apiserver`, `pause volcano-scheduler`, …
+    /// Runs a command of the cluster program: `restart kube-apiserver`, `pause volcano-scheduler`, …
     pub fn control(&self, arguments: &[&str]) {
         self.variable("API_SERVER");
         cluster_program(arguments);
     }
 
-    /// The requests of the audit log that have to do with a namespace, in their order.
+    /// The events of the audit log for a namespace, in order.
     pub fn audit(&self, namespace: &str) -> Vec<Value> {
         let log = std::fs::read_to_string(self.variable("AUDIT_LOG")).expect("the audit log");
         let of_namespace = |event: &Value| event["objectRef"]["namespace"] == namespace;
@@ -110,7 +110,7 @@ impl Cluster {
     }
 }
 
-/// A namespace of a test's own, with the driver's service account in it. It goes with the test.
+/// A namespace of a test's own, with the driver's service account. It is deleted when the test ends.
 pub struct Namespace {
     pub name: String,
 }
@@ -147,14 +147,14 @@ impl Namespace {
         command
     }
 
-    /// The same as a plain command, to be spawned and signalled.
+    /// The same as a plain command, to spawn and signal.
     pub fn command(&self) -> Command {
         let mut command = sparkctl();
         command.env("KUBECONFIG", &cluster().kubeconfig).env("SPARKCTL_NAMESPACE", &self.name);
         command
     }
 
-    /// The same as a user who has the Role of `k8s/` for those who submit, and nothing else.
+    /// The same with the rights of a user who has only the submitter Role of `k8s/`.
     pub fn submitter(&self) -> assert_cmd::Command {
         let cluster = cluster();
         cluster.api.apply_file("k8s/submitter-rbac.yaml", Some(&self.name));
@@ -217,14 +217,14 @@ impl Namespace {
         });
     }
 
-    /// Calls a pod that waits for it by `nc -l -p 9999 >/dev/null`. It gives no answer, for which the tests' client would ask
-    /// again and again.
+    /// Calls a pod, whose program waits for a connection with `nc -l -p 9999 >/dev/null`. Does not wait for an answer, since
+    /// there is none and the tests' client would retry.
     pub fn call(&self, pod: &str) {
         let path = format!("{}/{pod}:9999/proxy/", self.core("pods"));
         std::thread::spawn(move || cluster().api.get(&path));
     }
 
-    /// Value of the node label `type` for each pod that was given a node, by the pod's name.
+    /// The node label `type` of each scheduled pod, by pod name.
     pub fn placed(&self) -> BTreeMap<String, String> {
         let kinds: BTreeMap<String, String> = cluster()
             .api
@@ -241,7 +241,7 @@ impl Namespace {
         placed.collect()
     }
 
-    /// Waits until there is what `seen` looks for.
+    /// Waits until `seen` returns something.
     ///
     /// # Panics
     /// It takes more than [`PATIENCE`].
@@ -257,7 +257,7 @@ impl Namespace {
         })
     }
 
-    /// What of a submission is there: `kind/name`, sorted. Nothing of the namespace's own.
+    /// The objects of submissions in it, as sorted `kind/name`, without the namespace's own.
     pub fn left(&self) -> Vec<String> {
         let owned = ["pods", "services", "configmaps", "secrets", "persistentvolumeclaims"].map(|kind| self.core(kind));
         let others = [
@@ -281,14 +281,14 @@ impl Namespace {
 
 impl Drop for Namespace {
     fn drop(&mut self) {
-        // A failed test's namespace is kept for whoever looks into it, until the cluster goes.
+        // The namespace of a failed test is kept for inspection.
         if !std::thread::panicking() {
             let _ = cluster().api.delete(&format!("/api/v1/namespaces/{}", self.name));
         }
     }
 }
 
-/// Waits until there is what `seen` looks for.
+/// Waits until `seen` returns something.
 ///
 /// # Panics
 /// It takes more than [`PATIENCE`].
@@ -308,16 +308,16 @@ pub fn signal(process: &Child, signal: Signal) {
     kill_process(Pid::from_child(process), signal).expect("a signal");
 }
 
-/// The command, with the signals of a terminal as they are for a process that a shell starts in the foreground. A
-/// shell's background job has SIGINT ignored, and what it starts inherits that, as `cargo test &` does in a script.
-pub fn hearing_signals(command: &Command) -> Command {
-    let mut heard = Command::new("env");
-    heard.arg("--default-signal=INT,HUP,TERM").arg(command.get_program()).args(command.get_args());
+/// The command with the default signal handling of a foreground process. A background job of a shell script, such as
+/// `cargo test &`, ignores SIGINT, and its children inherit that.
+pub fn with_default_signals(command: &Command) -> Command {
+    let mut reset = Command::new("env");
+    reset.arg("--default-signal=INT,HUP,TERM").arg(command.get_program()).args(command.get_args());
     if let Some(folder) = command.get_current_dir() {
-        heard.current_dir(folder);
+        reset.current_dir(folder);
     }
-    copy_environment(command, &mut heard);
-    heard
+    copy_environment(command, &mut reset);
+    reset
 }
 
 /// Gives a command the changes of the environment that another one has.
@@ -340,20 +340,20 @@ pub fn changed_kubeconfig(ns: &Namespace, name: &str, change: impl FnOnce(&mut V
     path
 }
 
-/// A text of an object; nothing where there is none.
+/// A string in an object; empty if there is none.
 pub fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-/// What `doctor` finds: its checks, and its exit code.
-pub fn asked(mut sparkctl: assert_cmd::Command, arguments: &[&str]) -> (Vec<Value>, i32) {
+/// Runs `doctor`. Returns its checks and its exit code.
+pub fn run_doctor(mut sparkctl: assert_cmd::Command, arguments: &[&str]) -> (Vec<Value>, i32) {
     let output = sparkctl.args(["doctor", "--output", "json"]).args(arguments).output().expect("sparkctl");
     let text = String::from_utf8(output.stdout).expect("JSON");
     let lines = text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}")));
     (lines.collect(), output.status.code().unwrap_or(-1))
 }
 
-/// The binary with no cluster, and with none of the developer's own settings.
+/// The binary without a cluster, and without the developer's own settings.
 pub fn sparkctl() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sparkctl"));
     command.current_dir(root()).env("KUBECONFIG", "/nonexistent").env("HOME", env!("CARGO_TARGET_TMPDIR"));

@@ -1,4 +1,4 @@
-//! What tests need beyond Rust, a C compiler, Go and Python 3: installed the first time that a test asks for it.
+//! Installs what single tests need beyond Rust, a C compiler, Go and Python 3, the first time they need it.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -10,14 +10,14 @@ use super::root;
 
 /// Prints a line to the terminal, where the test harness does not capture it: a long step must be seen while it runs.
 pub fn announce(text: &str) {
-    // Whoever does not read it does not matter to the tests.
+    // Nothing depends on whether this can be written.
     let _ = writeln!(std::io::stderr().lock(), "tests: {text}");
 }
 
 /// Runs a command of the program in `tests/cluster`. Returns what it printed.
 ///
 /// # Panics
-/// It failed: its own words are on stderr.
+/// It failed: its messages are on stderr.
 pub fn cluster_program(arguments: &[&str]) -> String {
     let output = Command::new("go")
         .args(["run", "-C", "tests/cluster", "."])
@@ -37,7 +37,7 @@ pub fn variables(output: &str) -> BTreeMap<String, String> {
 }
 
 /// Installs one of `aws`, `javac`, `npm`, `pip`, `podman` and `venv`, unless this machine has it.
-/// Returns the variables that say where it is, if it is not in `PATH`.
+/// Returns variables with its place if it is not in `PATH`.
 ///
 /// # Panics
 /// It cannot be installed: the message names the package.
@@ -48,7 +48,7 @@ pub fn package(name: &'static str) -> BTreeMap<String, String> {
     found.clone()
 }
 
-/// A folder that is filled once, and is there whole or not at all.
+/// A folder that is filled once. It exists only when it is complete.
 pub fn once(name: &str, fill: impl FnOnce(&Path)) -> PathBuf {
     let root = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let whole = root.join(name);
@@ -58,7 +58,7 @@ pub fn once(name: &str, fill: impl FnOnce(&Path)) -> PathBuf {
         std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))
             .expect("opening it");
         fill(folder.path());
-        // Another process of the tests may have been faster.
+        // Another test process may have been faster.
         if std::fs::rename(folder.path(), &whole).is_ok() {
             let _ = folder.keep();
         }

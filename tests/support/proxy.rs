@@ -1,4 +1,4 @@
-//! A proxy that passes a sparkctl's requests on to the API server, and at one of them does something to it.
+//! A proxy that forwards sparkctl's requests to the API server, and may refuse, hold or delay them, or kill sparkctl.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -13,40 +13,40 @@ use serde_json::json;
 
 use super::{Namespace, cluster};
 
-/// A request, and which one it is: the first is 0.
-pub struct Asked<'a> {
+/// A request and its number; the first is 0.
+pub struct Request<'a> {
     pub number: usize,
-    /// Among those that change something, if it is one.
+    /// Its number among the requests that change something, if it is one.
     pub change: Option<usize>,
     pub path: &'a str,
     pub body: &'a [u8],
 }
 
-/// What becomes of a request.
+/// What the proxy does with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
     Passed,
-    /// Its sender is killed, and the API server never hears of it.
+    /// Its sender is killed, and the request is not forwarded.
     Killed,
-    /// Its sender is killed when the API server has answered.
+    /// Its sender is killed after the API server has answered.
     KilledAfter,
-    /// Neither passed on nor answered.
+    /// Neither forwarded nor answered.
     Held,
-    /// Refused with this message, and not passed on.
+    /// Refused with this message, and not forwarded.
     Refused(&'static str),
 }
 
-type Decide = dyn Fn(&Asked) -> Fate + Send + Sync;
+type Decide = dyn Fn(&Request) -> Fate + Send + Sync;
 
 pub struct Proxy {
     listener: TcpListener,
     decide: Arc<Decide>,
 }
 
-/// What became of a sparkctl.
+/// How sparkctl ended.
 pub struct Ended {
     pub status: ExitStatus,
-    /// How many requests it made that change something.
+    /// How many of its requests change something.
     pub changes: usize,
 }
 
@@ -57,7 +57,7 @@ struct Counts {
 }
 
 impl Proxy {
-    pub fn start(decide: impl Fn(&Asked) -> Fate + Send + Sync + 'static) -> Proxy {
+    pub fn start(decide: impl Fn(&Request) -> Fate + Send + Sync + 'static) -> Proxy {
         Proxy { listener: TcpListener::bind("127.0.0.1:0").expect("a port"), decide: Arc::new(decide) }
     }
 
@@ -76,7 +76,7 @@ impl Proxy {
         path
     }
 
-    /// Serves a sparkctl until its end.
+    /// Runs sparkctl and serves its requests until it ends.
     pub fn run(self, command: &mut Command) -> Ended {
         self.listener.set_nonblocking(true).expect("a listener");
         let child = Arc::new(Mutex::new(command.spawn().expect("sparkctl")));
@@ -91,13 +91,13 @@ impl Proxy {
                 continue;
             };
             let (child, counts, decide) = (child.clone(), counts.clone(), self.decide.clone());
-            // A watch may go on for longer than who asked for it lives.
+            // A watch may outlive the process that requested it.
             std::thread::spawn(move || serve(socket, &child, &counts, &*decide));
         }
     }
 }
 
-/// One request for each connection; a connection of a process that was killed ends as it may.
+/// Serves one request per connection. The connection of a killed process may end at any point.
 fn serve(mut socket: TcpStream, child: &Mutex<Child>, counts: &Counts, decide: &Decide) -> Option<()> {
     socket.set_nonblocking(false).ok()?;
     let mut reader = BufReader::new(socket.try_clone().ok()?);
@@ -123,10 +123,10 @@ fn serve(mut socket: TcpStream, child: &Mutex<Child>, counts: &Counts, decide: &
     let number = counts.all.fetch_add(1, Ordering::SeqCst);
     let is_change = method != Method::GET && !path.contains("dryRun=All");
     let change = is_change.then(|| counts.changes.fetch_add(1, Ordering::SeqCst));
-    let fate = decide(&Asked { number, change, path, body: &body });
+    let fate = decide(&Request { number, change, path, body: &body });
     match fate {
         Fate::Killed => return child.lock().expect("a lock").kill().ok(),
-        // Until its sender goes.
+        // Until its sender closes the connection.
         Fate::Held => return reader.read_to_end(&mut body).ok().map(drop),
         Fate::Refused(message) => {
             let status =

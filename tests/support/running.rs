@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, channel};
 
 use rustix::process::Signal;
 
-use super::{PATIENCE, hearing_signals, signal};
+use super::{PATIENCE, signal, with_default_signals};
 
 /// A running command whose output is read as it comes, so that the command never waits for a reader.
 pub struct Running {
@@ -58,7 +58,7 @@ impl Running {
 
     /// Starts a command with a text on stdin.
     pub fn start_with_input(command: &Command, input: &str) -> Self {
-        let mut command = hearing_signals(command);
+        let mut command = with_default_signals(command);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process = command.spawn().expect("sparkctl");
         let stdout = Lines::of(process.stdout.take().expect("stdout"));

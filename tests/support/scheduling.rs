@@ -1,4 +1,4 @@
-//! What the tests of scheduling act on: queues, simulated nodes, and jobs whose drivers are no JVM.
+//! Queues, simulated nodes, and jobs whose drivers are not a JVM, for tests of scheduling.
 
 use std::sync::Once;
 use std::time::{Duration, Instant};
@@ -11,13 +11,13 @@ use super::{Namespace, cluster, text};
 
 const QUEUES: &str = "/apis/scheduling.volcano.sh/v1beta1/queues";
 
-/// A queue of a test's own. It goes with the test.
+/// A queue of a test's own. It is deleted when the test ends.
 pub struct Queue {
     pub name: String,
 }
 
 impl Queue {
-    /// An open one, with this capability.
+    /// Creates a queue with this capability, and waits until it is open.
     pub fn new(ns: &Namespace, suffix: &str, capability: &Value) -> Queue {
         let name = format!("{}-{suffix}", ns.name);
         let spec = json!({"weight": 1, "capability": capability});
@@ -52,7 +52,7 @@ impl Queue {
 
 impl Drop for Queue {
     fn drop(&mut self) {
-        // One with pod groups in it is not deleted: those of the test's namespace go with it, in a while.
+        // Volcano refuses to delete a queue that has PodGroups. They are deleted with the test's namespace, after a while.
         let start = Instant::now();
         while cluster().api.delete(&format!("{QUEUES}/{}", self.name)).is_err()
             && start.elapsed() < Duration::from_secs(10)
@@ -62,15 +62,16 @@ impl Drop for Queue {
     }
 }
 
-/// Sees to three simulated nodes of 64 cores, whose taint keeps others off: whatever runs on them only says so.
+/// Makes sure that there are three simulated nodes with 64 cores. Their taint keeps other pods off; pods on them only
+/// report that they run.
 ///
-/// They stay. Volcano miscounts the room of a node that goes and comes again while pods of a test that is
-/// over are still on it.
+/// The nodes stay: Volcano miscounts the room of a node that is deleted and created again while pods of an earlier test
+/// are still on it.
 pub fn simulate_nodes() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         cluster().control(&["nodes", "3"]);
-        // What a failed test left behind takes room.
+        // Leftovers of failed tests take room.
         for node in ["simulated-1", "simulated-2", "simulated-3"] {
             for pod in cluster().api.items(&format!("/api/v1/pods?fieldSelector=spec.nodeName%3D{node}")) {
                 let part = |key: &str| pod["metadata"][key].as_str().unwrap_or_default().to_owned();
@@ -81,7 +82,7 @@ pub fn simulate_nodes() {
     });
 }
 
-/// A job whose driver runs this shell command in the small image.
+/// A job whose driver runs a shell command in the small image.
 pub fn job(name: &str, command: &str) -> Value {
     json!({
         "apiVersion": "sparkoperator.k8s.io/v1beta2",

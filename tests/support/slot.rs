@@ -1,4 +1,4 @@
-//! Room that one driver at a time can have.
+//! A resource with room for few drivers at a time.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Namespace, cluster, text};
 
-/// A resource of which each real node has one piece, while the test lasts: the room that drivers want.
+/// A resource of real nodes that drivers request. It is removed when the test ends.
 pub struct Slot {
     pub name: String,
     /// Names of the nodes.
@@ -19,6 +19,7 @@ impl Slot {
         Slot { name: format!("sparkctl.test/{}", ns.name), nodes: vec![node.to_owned()] }
     }
 
+    /// A resource of which each real node has one.
     pub fn new(ns: &Namespace) -> Slot {
         let nodes = cluster().api.items("/api/v1/nodes?labelSelector=type");
         let nodes = nodes.iter().map(|node| text(&node["metadata"]["name"])).collect();
@@ -34,7 +35,7 @@ impl Slot {
         slot
     }
 
-    /// How many there are; none when null.
+    /// Sets how many each node has; null removes the resource.
     pub fn set(&self, amount: &Value) {
         let room = json!({&self.name: amount});
         let status = json!({"status": {"capacity": room, "allocatable": room}});
@@ -43,14 +44,14 @@ impl Slot {
         }
     }
 
-    /// Has the driver of a job file want one, on the first node.
-    pub fn wanted_by(&self, path: &Path) {
+    /// Makes the driver of a job file request one, on the first node.
+    pub fn add_to_job(&self, path: &Path) {
         let file = std::fs::read_to_string(path).expect("the job file");
-        let wish = format!(
+        let request = format!(
             "  driver:\n    gpu: {{name: {}, quantity: 1}}\n    nodeSelector: {{kubernetes.io/hostname: {}}}\n",
             self.name, self.nodes[0]
         );
-        std::fs::write(path, file.replace("  driver:\n", &wish)).expect("the job file");
+        std::fs::write(path, file.replace("  driver:\n", &request)).expect("the job file");
     }
 }
 

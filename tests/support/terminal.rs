@@ -1,6 +1,6 @@
-//! A terminal with a shell in it: what is typed goes in, what is on its screen comes out.
+//! A terminal with a shell: tests type into it, and read its screen.
 //!
-//! It is Alacritty's, which wraps lines anew when it is resized, as most do.
+//! The emulator is Alacritty's, which rewraps lines when it is resized, as most terminals do.
 
 use std::collections::HashMap;
 use std::process::Command;
@@ -27,10 +27,10 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Begins a shell with job control, in the environment that a command would have.
+    /// Starts a shell with job control, in the environment of a command.
     ///
     /// # Panics
-    /// There is no bash, or no terminal to be had.
+    /// There is no bash, or no pseudo-terminal.
     pub fn begin(command: &Command, rows: u16, columns: u16) -> Terminal {
         let mut arguments = Vec::new();
         for (name, value) in command.get_envs() {
@@ -57,15 +57,15 @@ impl Terminal {
     }
 
     pub fn types(&self, text: &str) {
-        self.channel.send(Msg::Input(text.to_owned().into_bytes().into())).expect("a terminal that runs");
+        self.channel.send(Msg::Input(text.to_owned().into_bytes().into())).expect("a running terminal");
     }
 
     pub fn resize(&self, rows: u16, columns: u16) {
         self.emulator.lock().resize(TermSize::new(columns.into(), rows.into()));
-        self.channel.send(Msg::Resize(window(rows, columns))).expect("a terminal that runs");
+        self.channel.send(Msg::Resize(window(rows, columns))).expect("a running terminal");
     }
 
-    /// Its lines, those that have been moved out of sight too, each whole however many rows it takes.
+    /// Its lines, including those scrolled out of sight. A wrapped line counts as one.
     pub fn lines(&self) -> Vec<String> {
         let emulator = self.emulator.lock();
         let grid = emulator.grid();
@@ -86,12 +86,12 @@ impl Terminal {
         lines
     }
 
-    /// How many of its lines have a text in them.
+    /// How many of its lines contain a text.
     pub fn count(&self, text: &str) -> usize {
         self.lines().iter().filter(|line| line.contains(text)).count()
     }
 
-    /// Whether the shell waits for a command.
+    /// Whether the shell is waiting for a command.
     pub fn has_prompt(&self) -> bool {
         self.lines().last().is_some_and(|line| line == "$")
     }
@@ -102,7 +102,7 @@ impl Terminal {
 }
 
 impl Drop for Terminal {
-    /// Ends what runs in it, by hanging up.
+    /// Hangs up, which ends what runs in it.
     fn drop(&mut self) {
         let _ = self.channel.send(Msg::Shutdown);
         if std::thread::panicking() {

@@ -13,10 +13,10 @@ use regex::Regex;
 
 use super::{Namespace, copy_environment, root};
 
-/// The namespace as the pages call it.
+/// The name of the namespace in the pages.
 const NAMESPACE: &str = "spark-jobs";
 
-/// What differs from run to run, and what stands for it in a comparison.
+/// What differs from run to run, and its placeholder in a comparison.
 const VARIABLE: &[(&str, &str)] = &[
     (r"(?m)^\d\d:\d\d:\d\d \+(\d+[dhms] ?)+ *", "TIME "),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "TIMESTAMP"),
@@ -36,12 +36,12 @@ const VARIABLE: &[(&str, &str)] = &[
     (r" +", " "),
 ];
 
-/// Lines that a run prints or not, by its speed and by the room on the nodes: states that are seen only if they last.
+/// Lines that depend on the speed of a run and on the room on the nodes: states that are reported only if they last.
 const FLEETING: &str = r"(?x) ^\d\d:\d\d:\d\d\ \S+(\ \d+\S)*\ +
     (driver\ +starting | driver\ +waiting\ +Retry:\ attempt\ 2\ of\ 2\  | driver\ +waiting\ +Unschedulable:.*Insufficient
     | executors\ .*\ pending | executors\ +[01]\ of\ \d+\ running($|,\ \d+\ failed) | executors\ .*\(for\ \d+s\)$)";
 
-/// A further line of a state.
+/// The beginning of a second line of a state.
 const HINT: &str = "                   hint: ";
 
 /// Lines about a submission, which only some pages show.
@@ -52,7 +52,7 @@ const COMMAND: Duration = Duration::from_secs(900);
 
 pub struct Transcript {
     name: &'static str,
-    /// The name in the page, and what it is in the test.
+    /// Names in the page, and the names in the test.
     names: Vec<(&'static str, String)>,
     folder: PathBuf,
     shows_submission: bool,
@@ -79,7 +79,7 @@ impl Transcript {
         Transcript { name, names: vec![(NAMESPACE, ns.name.clone())], folder, shows_submission: false }
     }
 
-    /// Has the page show a name for one that is the test's own.
+    /// Shows a name in the page in place of the test's own.
     pub fn with_name(mut self, shown: &'static str, real: &str) -> Self {
         self.names.push((shown, real.to_owned()));
         self

@@ -1,4 +1,4 @@
-//! The wheel: built, pip-installed, and used by a Python program on the test cluster.
+//! Builds the wheel, installs it with pip, and uses it in a Python program on the test cluster.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -11,8 +11,8 @@ use support::{Namespace, cluster, root};
 
 fn run(command: &mut Command) -> String {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}\n{}\n{said}", String::from_utf8_lossy(&output.stdout));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}\n{}\n{stderr}", String::from_utf8_lossy(&output.stdout));
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
@@ -28,7 +28,7 @@ fn the_wheel_submits_streams_and_returns_the_result() {
     run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder.join("venv")));
     pip(&["maturin>=1.7,<2"]);
     let _ = std::fs::remove_dir_all(&build);
-    // The profile of the tests, so that nothing is compiled again; the wheel stays on this machine.
+    // With the profile of the tests, nothing is compiled again. The wheel stays on this machine.
     let how =
         ["-m", "maturin", "build", "--profile", "dev", "--auditwheel", "skip", "--compatibility", "linux", "--out"];
     let cargo = Path::new(env!("CARGO")).parent().expect("cargo's folder");

@@ -1,4 +1,4 @@
-"""What a program does that launches Spark: submits, streams, gets the result, and is told of refusals."""
+"""Submits, streams logs, reads results and handles refusals, as a program that launches Spark does."""
 
 import sys
 
@@ -45,9 +45,9 @@ except Failed as failed:
     assert failed.result.exit_code == 1 and failed.result.driver_exit_code == 1, failed.result
     assert "invalid literal for int()" in (failed.result.exception or ""), failed.result
 else:
-    raise AssertionError("a failure that nobody hears of")
+    raise AssertionError("the failure was not raised")
 
-# Whoever loses interest leaves; the application goes on.
+# Leaving the block stops following; the application keeps running.
 job["metadata"] = {"name": "from-python-left"}
 with start(job) as run:
     first = next(iter(run))

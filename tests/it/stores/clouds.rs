@@ -1,7 +1,7 @@
-//! What all object stores have in common: what is there is not sent again, a torn upload goes on, an address is signed.
+//! What all object stores have in common: existing objects are reused, an interrupted upload resumes, URLs are signed.
 //!
-//! Of Google's store there is no emulator with the XML API, by which objects are written: moto, which has the same API as
-//! S3's, stands in, behind a check of Google's tokens and signatures. Azurite is Azure's own.
+//! No emulator of Google's store has the XML API that writes objects. moto, whose S3 API is the same, stands in, behind a
+//! check of Google's tokens and signatures. Azurite is Microsoft's own emulator.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -14,11 +14,11 @@ use tempfile::TempDir;
 
 use crate::support::needs::{once, package};
 use crate::support::stores::{HOST, Objects, Server};
-use crate::support::{Namespace, cluster, hearing_signals, signal, text};
+use crate::support::{Namespace, cluster, signal, text, with_default_signals};
 
 type Environment = Vec<(&'static str, String)>;
 
-/// A file of five parts, no two of them alike, and the cache of who uploads it.
+/// A file of five different parts, and the cache of its uploader.
 struct Data {
     folder: TempDir,
     content: Vec<u8>,
@@ -36,8 +36,8 @@ impl Data {
         self.folder.path().join("cache")
     }
 
-    /// What is noted of an upload that is under way.
-    fn noted(&self) -> String {
+    /// The journal of an upload in progress.
+    fn journal(&self) -> String {
         let journal = std::fs::read_dir(self.cache().join("uploads")).into_iter().flatten().flatten().next();
         journal.and_then(|journal| std::fs::read_to_string(journal.path()).ok()).unwrap_or_default()
     }
@@ -63,13 +63,13 @@ fn resumes_an_upload_after_a_kill(store: &str, of: impl Fn(&Objects) -> Environm
     let hold = objects.folder.path().join("hold");
     std::fs::write(&hold, "").expect("holding the server");
     let mut first = submit().spawn().expect("uploading");
-    ns.wait_for("two parts", || (data.noted().lines().count() == 3).then_some(()));
+    ns.wait_for("two parts", || (data.journal().lines().count() == 3).then_some(()));
     first.kill().expect("killing");
     first.wait().expect("its end");
     assert_eq!(objects.parts().len(), 2, "{:?}", objects.parts());
     std::fs::remove_file(&hold).expect("letting the server go on");
-    let said = contains("2 of 5 parts were there").and(contains("uploaded data.bin (36.00 MiB)"));
-    assert_cmd::Command::from_std(submit()).assert().code(0).stderr(said);
+    let messages = contains("2 of 5 parts were there").and(contains("uploaded data.bin (36.00 MiB)"));
+    assert_cmd::Command::from_std(submit()).assert().code(0).stderr(messages);
     let mut parts = objects.parts();
     parts.sort();
     parts.dedup();
@@ -77,7 +77,7 @@ fn resumes_an_upload_after_a_kill(store: &str, of: impl Fn(&Objects) -> Environm
     let listed = ureq::get(format!("{}/jobs?list-type=2", objects.endpoint)).call().expect("a list");
     let listed = listed.into_body().read_to_string().expect("a list");
     let key = listed.split("<Key>").nth(1).and_then(|rest| rest.split("</Key>").next()).expect("a key");
-    assert!(content_of(&format!("{}/jobs/{key}", objects.endpoint)) == data.content, "another content is stored");
+    assert!(content_of(&format!("{}/jobs/{key}", objects.endpoint)) == data.content, "the stored content differs");
 }
 
 #[test]
@@ -96,13 +96,16 @@ fn stops_an_upload_at_the_first_signal_and_resumes_it_later() {
     let submit = || data.submit(&ns, "own-left", "gs://jobs/left", &objects.google());
     let hold = objects.folder.path().join("hold");
     std::fs::write(&hold, "").expect("holding the server");
-    let first = hearing_signals(&submit()).stderr(Stdio::piped()).spawn().expect("uploading");
-    ns.wait_for("two parts", || (data.noted().lines().count() == 3).then_some(()));
+    let first = with_default_signals(&submit()).stderr(Stdio::piped()).spawn().expect("uploading");
+    ns.wait_for("two parts", || (data.journal().lines().count() == 3).then_some(()));
     signal(&first, Signal::TERM);
     let first = first.wait_with_output().expect("its end");
-    let said = String::from_utf8_lossy(&first.stderr);
-    assert_eq!(first.status.code(), Some(143), "{said}");
-    assert!(said.contains("error: uploading: interrupted") && said.contains("nothing was submitted"), "{said}");
+    let messages = String::from_utf8_lossy(&first.stderr);
+    assert_eq!(first.status.code(), Some(143), "{messages}");
+    assert!(
+        messages.contains("error: uploading: interrupted") && messages.contains("nothing was submitted"),
+        "{messages}"
+    );
     assert_eq!(cluster().api.items(&ns.core("pods")).len(), 0);
     std::fs::remove_file(&hold).expect("letting the server go on");
     assert_cmd::Command::from_std(submit()).assert().code(0).stderr(contains("2 of 5 parts were there"));
@@ -115,15 +118,16 @@ fn reports_the_refusal_of_a_store_once_with_a_hint() {
         assert_cmd::Command::from_std(data.submit(&ns, "own-refused", store, environment)).assert()
     };
     let nowhere = "The specified bucket does not exist (404 Not Found, NoSuchBucket)";
-    let said = contains(nowhere).count(1).and(contains("hint: create the bucket"));
-    submit("s3://nowhere/a", &objects.s3()).code(3).stderr(said);
+    let messages = contains(nowhere).count(1).and(contains("hint: create the bucket"));
+    submit("s3://nowhere/a", &objects.s3()).code(3).stderr(messages);
     let mut stranger = objects.s3();
     stranger.push(("AWS_ACCESS_KEY_ID", "stranger".to_owned()));
-    let said = contains("403 Forbidden").count(1).and(contains("hint: the upload needs the right"));
-    submit("s3://jobs/a", &stranger).code(3).stderr(said);
+    let messages = contains("403 Forbidden").count(1).and(contains("hint: the upload needs the right"));
+    submit("s3://jobs/a", &stranger).code(3).stderr(messages);
     let alone = vec![("PATH", String::new()), ("AWS_METADATA_ENDPOINT", "http://127.0.0.1:1".to_owned())];
-    let said = contains("looking for credentials of S3: there are none").and(contains("hint: set AWS_ACCESS_KEY_ID"));
-    submit("s3://jobs/a", &alone).code(3).stderr(said);
+    let messages =
+        contains("looking for credentials of S3: there are none").and(contains("hint: set AWS_ACCESS_KEY_ID"));
+    submit("s3://jobs/a", &alone).code(3).stderr(messages);
 }
 
 #[test]
@@ -154,7 +158,7 @@ fn uses_the_credentials_of_an_aws_cli_profile() {
     submit("other").code(3).stderr(contains("The config profile (other) could not be found"));
 }
 
-/// Uploads to a store, finds it there again, and reads it by its signed address.
+/// Uploads a file, reuses it in a second submission, and reads it from its signed URL.
 fn reuses_and_signs_objects(store: &str, environment: &Environment) {
     let (ns, data) = (Namespace::new("own-cloud"), Data::new());
     let submit = |name| assert_cmd::Command::from_std(data.submit(&ns, name, store, environment));
@@ -167,9 +171,9 @@ fn reuses_and_signs_objects(store: &str, environment: &Environment) {
     let files: Vec<_> = files.map(|files| files.replace('\\', "")).collect();
     let signed =
         files.iter().find(|address| address.contains('?')).unwrap_or_else(|| panic!("no address in {files:?}"));
-    assert!(content_of(signed) == data.content, "another content is stored");
+    assert!(content_of(signed) == data.content, "the stored content differs");
     let forged = signed.replace("/data.bin?", "/other.bin?");
-    assert!(matches!(ureq::get(forged).call(), Err(ureq::Error::StatusCode(403))), "what is signed is not checked");
+    assert!(matches!(ureq::get(forged).call(), Err(ureq::Error::StatusCode(403))), "the signature is not checked");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! S3, read by Spark through hadoop-aws, of Maven Central.
+//! Uploads to S3. Spark reads them through hadoop-aws from Maven Central.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -11,8 +11,8 @@ use crate::support::needs::once;
 use crate::support::stores::Objects;
 use crate::support::{Namespace, cluster};
 
-/// The file system `s3a:` for the Spark of the cluster's image, whose Hadoop is 3.4.2. The SDK's parts that it uses are a
-/// sixtieth of the whole SDK, which hadoop-aws asks for; what they share with Spark is in the image.
+/// The jars of the file system `s3a:` for the Spark of the test image, which has Hadoop 3.4.2. hadoop-aws depends on the
+/// whole AWS SDK; the parts that it uses are a sixtieth of that. What they share with Spark is in the image.
 fn s3a() -> &'static Path {
     const HADOOP_AWS: &str = "org/apache/hadoop/hadoop-aws/3.4.2/hadoop-aws-3.4.2.jar";
     const OTHERS: [&str; 2] = [
@@ -47,7 +47,7 @@ fn https() -> ureq::Agent {
     ureq::Agent::config_builder().tls_config(tls).build().into()
 }
 
-/// Settings by which the driver reads `s3a:`; executors have files from it. The nodes are this machine.
+/// Settings for a driver that reads `s3a:`. Executors get files from the driver. The nodes run on this machine.
 fn settings(store: &Objects) -> impl Iterator<Item = String> {
     let volume = "spark.kubernetes.driver.volumes.hostPath.s3a";
     let settings = [
@@ -62,8 +62,8 @@ fn settings(store: &Objects) -> impl Iterator<Item = String> {
     settings.into_iter().flat_map(|setting| ["--conf".to_owned(), setting])
 }
 
-/// An application of which no file is small: the main file, a folder of modules, a jar, and data of more than one part. Its
-/// program tells what driver and executors have of the other three.
+/// An application whose files are all large: the main file, a folder of modules, a jar, and data of more than one part.
+/// The program prints what driver and executors have of the other three.
 struct Large {
     folder: tempfile::TempDir,
     jar: PathBuf,
@@ -90,15 +90,15 @@ spark.stop()
         write("job.py", format!("{program}{padding}").into());
         std::fs::create_dir(folder.path().join("lib")).expect("a folder");
         write("lib/helper.py", "def doubled(number): return 2 * number\n".into());
-        // What packing makes no smaller.
+        // Random bytes, which do not compress.
         let mut random = fastrand::Rng::with_seed(1);
         write("lib/noise", std::iter::repeat_with(|| random.u8(..)).take(1 << 20).collect());
         write("data.bin", vec![7; 20 << 20]);
         Self { folder, jar }
     }
 
-    /// What its program prints.
-    fn told() -> impl Predicate<str> {
+    /// Matches what its program prints.
+    fn printed() -> impl Predicate<str> {
         contains("jar True").and(contains(format!("doubled {size} {size}", size = 40 << 20)))
     }
 
@@ -121,7 +121,7 @@ fn uploads_large_files_once_and_the_driver_reads_them_through_s3a() {
     dry.code(2).stderr(contains("give --upload URL (s3://"));
     let upload = ["--upload", "s3://jobs/team", "--logs", "--name", "own-s3a"];
     let run = large.submit(&ns, &store, &upload).args(settings(&store)).assert();
-    run.code(0).stdout(Large::told()).stderr(
+    run.code(0).stdout(Large::printed()).stderr(
         contains("uploaded job.py (1.00 MiB) to s3://jobs/team/")
             .and(contains("uploaded lib.zip (1.00 MiB)"))
             .and(contains("uploaded loud.jar (2.00 MiB)"))
@@ -137,7 +137,7 @@ fn uploads_large_files_once_and_the_driver_reads_them_through_s3a() {
 fn the_driver_reads_signed_urls_without_an_s3_file_system() {
     let (store, ns, large) = (Objects::start(), Namespace::new("own-signed"), Large::new());
     let upload = ["--upload", "s3://jobs/team", "--upload-signed", "--logs", "--name", "own-signed"];
-    large.submit(&ns, &store, &upload).assert().code(0).stdout(Large::told());
+    large.submit(&ns, &store, &upload).assert().code(0).stdout(Large::printed());
 }
 
 #[test]
@@ -147,6 +147,6 @@ fn runs_a_large_jar_through_s3a() {
     let mut command = of_application(&ns, "loud", &jar);
     command.envs(store.s3()).args(settings(&store));
     let run = command.args(["--logs", "--upload", "s3://jobs/jars"]).args(LOUD).assert();
-    let said = contains("uploaded loud.jar (3.00 MiB) to s3://jobs/jars/");
-    run.code(0).stdout(contains("loud: [OWN, JAR]")).stderr(said);
+    let message = contains("uploaded loud.jar (3.00 MiB) to s3://jobs/jars/");
+    run.code(0).stdout(contains("loud: [OWN, JAR]")).stderr(message);
 }

@@ -1,4 +1,4 @@
-//! A WebDAV server and a folder that the pods mount.
+//! Uploads to a WebDAV server, and to a folder that the pods mount.
 
 use predicates::prelude::*;
 use predicates::str::contains;
@@ -12,7 +12,7 @@ fn runs_a_large_jar_from_a_web_server() {
     let ns = Namespace::new("own-web");
     let (folder, root) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
     let jar = application(folder.path(), 12 << 20);
-    // wsgidav, of PyPI.
+    // wsgidav from PyPI.
     let (_server, address) = Server::start(|port| {
         let module = ["-m", "wsgidav.server.server_cli", "--auth", "anonymous", "--host", HOST, "--port"];
         let mut command = Server::python(&module);
@@ -21,8 +21,8 @@ fn runs_a_large_jar_from_a_web_server() {
     });
     let store = format!("{address}/team/jars");
     let run = of_application(&ns, "loud", &jar).args(["--logs", "--upload", &store]).args(LOUD).assert();
-    let said = contains(format!("uploaded loud.jar (12.00 MiB) to {store}/"));
-    run.code(0).stdout(contains("loud: [OWN, JAR]")).stderr(said);
+    let message = contains(format!("uploaded loud.jar (12.00 MiB) to {store}/"));
+    run.code(0).stdout(contains("loud: [OWN, JAR]")).stderr(message);
     let run = of_application(&ns, "again", &jar).args(["--upload", &store, "--detach"]).args(LOUD).assert();
     run.code(0).stderr(contains(format!("loud.jar (12.00 MiB) is already at {store}/")));
 }
@@ -38,8 +38,8 @@ fn explains_a_server_that_accepts_no_files() {
         command
     });
     let run = of_application(&ns, "loud", &jar).args(["--upload", &address]).args(LOUD).assert();
-    let said = contains("501 Not Implemented").count(1).and(contains("hint: this server accepts no files"));
-    run.code(3).stderr(said);
+    let message = contains("501 Not Implemented").count(1).and(contains("hint: this server accepts no files"));
+    run.code(3).stderr(message);
     assert_eq!(ns.left(), [""; 0]);
 }
 
@@ -58,6 +58,6 @@ fn runs_a_large_jar_from_a_mounted_folder() {
         command.args(["--conf", &format!("{volume}.options.path={path}")]);
     }
     let run = command.args(["--logs", "--upload", &format!("file://{path}")]).args(LOUD).assert();
-    let said = contains(format!("uploaded loud.jar (3.00 MiB) to file://{path}/"));
-    run.code(0).stdout(contains("loud: [OWN, JAR]")).stderr(said);
+    let message = contains(format!("uploaded loud.jar (3.00 MiB) to file://{path}/"));
+    run.code(0).stdout(contains("loud: [OWN, JAR]")).stderr(message);
 }

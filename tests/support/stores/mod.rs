@@ -1,4 +1,4 @@
-//! Stores of files that are too large for a ConfigMap: real servers of their protocols, started by the tests.
+//! Servers of object stores and WebDAV, started by the tests.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -10,10 +10,10 @@ use tempfile::TempDir;
 use super::PATIENCE;
 use super::needs::{once, package};
 
-/// The test cluster's host, as its pods see it.
+/// The address of the test cluster's host, as pods see it.
 pub const HOST: &str = "198.18.0.1";
 
-/// Python's servers of stores, installed once: moto is an S3, wsgidav a WebDAV.
+/// The Python packages of the servers, installed once: moto is an S3, wsgidav a WebDAV server.
 fn packages() -> &'static Path {
     static PACKAGES: OnceLock<PathBuf> = OnceLock::new();
     PACKAGES.get_or_init(|| {
@@ -27,14 +27,14 @@ fn packages() -> &'static Path {
     })
 }
 
-/// A server, for as long as the test needs it.
+/// A running server. It is ended with the test.
 pub struct Server(Child);
 
 impl Server {
-    /// Starts it with a free port of the host, and waits until it answers there.
+    /// Starts a server on a free port of the host, and waits until it accepts connections.
     pub fn start(command: impl Fn(u16) -> Command) -> (Self, String) {
-        // Another program may take the port before the server does: then it ends.
-        (0..5).find_map(|_| Self::try_start(&command)).expect("a server that stays")
+        // Another program may take the port first: the server then exits.
+        (0..5).find_map(|_| Self::try_start(&command)).expect("a server that keeps running")
     }
 
     fn try_start(command: impl Fn(u16) -> Command) -> Option<(Self, String)> {
@@ -67,11 +67,11 @@ impl Drop for Server {
     }
 }
 
-/// An object store (moto, of PyPI) with a bucket `jobs`, which answers as S3 and as Google's.
+/// An object store (moto from PyPI) with a bucket `jobs`, which serves the APIs of S3 and of Google's store.
 pub struct Objects {
     _server: Server,
     pub endpoint: String,
-    /// Where it has the key of Google's account, notes the parts that it took, and looks whether it is to take more.
+    /// Has the key of the Google account, the list of accepted parts, and the file that holds uploads.
     pub folder: TempDir,
 }
 
@@ -87,7 +87,7 @@ impl Objects {
         Self { _server: server, endpoint, folder }
     }
 
-    /// The parts that it took, in their order.
+    /// The parts that it accepted, in order.
     pub fn parts(&self) -> Vec<String> {
         let noted = std::fs::read_to_string(self.folder.path().join("parts")).unwrap_or_default();
         noted.lines().map(str::to_owned).collect()

@@ -1,9 +1,9 @@
-"""An object store (moto) that notes the parts it takes: objects.py HOST PORT FOLDER.
+"""An object store (moto) that records the parts of uploads: objects.py HOST PORT FOLDER.
 
-It speaks the XML API that S3 and Google's store have in common, the latter for the service account whose key it
-writes to FOLDER/key.json: its tokens and signatures are verified. FOLDER/parts has a line for each part that
-was taken. While there is FOLDER/hold, only the first two parts of an upload are taken: the rest waits, and is
-refused when the file is gone.
+It serves the XML API that S3 and Google's store have in common. For Google's, it verifies the tokens and signatures of
+the service account whose key it writes to FOLDER/key.json. FOLDER/parts has a line for each accepted part. While
+FOLDER/hold exists, only the first two parts of an upload are accepted; the others wait, and are refused once the file
+is deleted.
 """
 
 import base64
@@ -60,8 +60,8 @@ def verify_token(token):
 
 
 def verify_address(environ, query):
-    """A V4 signature, as of https://cloud.google.com/storage/docs/authentication/canonical-requests. The host that is
-    signed is Google's, whichever is asked."""
+    """A V4 signature, as of https://cloud.google.com/storage/docs/authentication/canonical-requests. The signed
+    host is Google's, whichever receives the request."""
     signed = "&".join(sorted(part for part in environ["QUERY_STRING"].split("&") if "X-Goog-Signature=" not in part))
     path = environ["RAW_URI"].split("?")[0]
     host = "storage.googleapis.com"
@@ -84,7 +84,7 @@ def admit_google(environ):
 
 
 def admit_amazon(environ):
-    """Who signs has the one access key that there is. Whether the signature is right, moto does not ask."""
+    """Signed requests must have the only access key. moto does not verify the signature."""
     authorization = environ.get("HTTP_AUTHORIZATION", "")
     assert not authorization.startswith("AWS4") or "Credential=key/" in authorization, "InvalidAccessKeyId"
 
