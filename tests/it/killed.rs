@@ -52,14 +52,14 @@ fn killed_at_any_request(carrier: &str, policy: &str) {
             };
             let its = |item: &Value| item["metadata"]["labels"]["sparkoperator.k8s.io/app-name"] == name.as_str();
             let carriers: Vec<Value> = cluster().api.items(&path).into_iter().filter(its).collect();
-            let told = format!("{carrier} {name}");
-            assert_eq!(carriers.len(), 1, "{told}");
-            assert_ne!(carriers[0]["spec"]["suspend"], true, "{told}");
+            let description = format!("{carrier} {name}");
+            assert_eq!(carriers.len(), 1, "{description}");
+            assert_ne!(carriers[0]["spec"]["suspend"], true, "{description}");
             // The Job controller may be busy.
             let expected = usize::from(carrier != "cronjobs");
             ns.wait_for("its driver", || {
                 let ran = drivers(&ns).iter().filter(|pod| its(pod)).count();
-                assert!(ran <= expected, "{told}");
+                assert!(ran <= expected, "{description}");
                 (ran == expected).then_some(())
             });
             ns.sparkctl().args(["delete", &name]).assert().code(0);

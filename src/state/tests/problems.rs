@@ -61,13 +61,13 @@ const PROBLEMS: [(&str, &[&str]); 30] = [
         "a queue is full, closed, missing, or too small",
         &[
             "a_queue_that_will_always_be_too_small_is_reported",
-            "more_than_a_queue_or_the_cluster_has_is_said",
-            "a_closed_or_missing_queue_is_refused_at_once",
+            "explains_a_gang_that_is_larger_than_its_queue_or_the_cluster",
+            "refuses_a_queue_that_is_closed_or_missing",
         ],
     ),
     (
         "no scheduler of that name, or another controller's gate",
-        &["a_missing_scheduler_is_named", "a_gate_of_kueue_is_named", "a_misspelt_scheduler_is_suspected"],
+        &["a_missing_scheduler_is_named", "a_gate_of_kueue_is_named", "suggests_a_scheduler_for_a_misspelt_one"],
     ),
     (
         "a name is too long, or not a valid Service name",
