@@ -92,7 +92,7 @@ fn renews_the_lease_during_a_submission_and_releases_nothing_without_it() {
     cluster().api.create(&leases, &other).expect("another's Lease");
     assert_eq!(first.join().expect("its end"), Some(3));
     let mut messages = String::new();
-    stderr_reader.read_to_string(&mut messages).expect("what it messages");
+    stderr_reader.read_to_string(&mut messages).expect("its messages");
     assert!(messages.contains("renewing Lease slow-sparkctl, without which another run may start"), "{messages}");
     assert!(messages.contains("deleted driver pod slow-"), "{messages}");
     ns.wait_for("nothing", || ns.left().is_empty().then_some(()));

@@ -54,7 +54,7 @@ fn the_crontab_line_runs() {
         fields[5..].join(" ").replace("/etc/spark/", "").replace("https://hc-ping.com/UUID", "http://127.0.0.1:9/");
     let (code, output) = run(&ns, &folder(&ns), &["sh", "-c", &command]);
     assert_eq!(code, Some(0), "{output}");
-    assert!(!output.contains("succeeded"), "cron mails what is output: {output}");
+    assert!(!output.contains("succeeded"), "cron would mail this: {output}");
 }
 
 #[test]

@@ -243,7 +243,7 @@ fn the_same_run_key_joins_the_run() {
     // The result is reported again, and nothing runs again.
     submit(&[]).code(1).stderr(contains("joining run").and(contains("the driver exited with code 4")));
     assert_eq!(drivers(&ns).len(), 1);
-    submit(&["--conf", "spark.x=2"]).code(3).stderr(contains("another specification: `spark.x=2` is request for now"));
+    submit(&["--conf", "spark.x=2"]).code(3).stderr(contains("another specification: `spark.x=2` is asked for now"));
     assert_eq!(drivers(&ns).len(), 1);
     // Another key is another run.
     ns.sparkctl().arg("submit").arg(&path).args(["--run-key", "2026-11-25"]).assert().code(1);
