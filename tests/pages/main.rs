@@ -1,6 +1,7 @@
 //! Checks the README and the pages of `docs/`, without a cluster.
 
 mod environment;
+mod exit_codes;
 mod json;
 mod links;
 mod signals;
