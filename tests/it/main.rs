@@ -11,6 +11,7 @@ mod executors;
 mod files;
 mod heartbeat;
 mod in_cluster;
+mod json;
 mod killed;
 mod logs;
 mod lost_node;
