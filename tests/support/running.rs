@@ -1,4 +1,4 @@
-//! A sparkctl that runs while the test goes on, and its output line by line.
+//! A sparkctl that runs beside the test, whose output is read line by line.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
