@@ -21,7 +21,7 @@ impl Slot {
 
     /// A resource of which each real node has one.
     pub fn new(ns: &Namespace) -> Slot {
-        let nodes = cluster().api.items("/api/v1/nodes?labelSelector=type");
+        let nodes = cluster().api.items("/api/v1/nodes?labelSelector=type%2Ctype%21%3Dsimulated");
         let nodes = nodes.iter().map(|node| text(&node["metadata"]["name"])).collect();
         let slot = Slot { name: format!("sparkctl.test/{}", ns.name), nodes };
         slot.set(&json!("1"));

@@ -27,6 +27,10 @@ const VARIABLE: &[(&str, &str)] = &[
     (r"-[0-9a-f]{8}\b", "-HASH"),
     (r"-0-[a-z0-9]{5}\b", "-0-SUFFIX"),
     (r"\bnode-\d+\b", "NODE"),
+    // Simulated nodes, which stay after tests of scheduling: they have a taint and a type of their own.
+    (r"\d+ had untolerated taint\(s\); |; \d+ had untolerated taint\(s\)", ""),
+    (r"no node without that taint has (.*), or add a toleration", "no node has $1"),
+    (r"type=simulated \(\d+\), ", ""),
     (r"\bnode of \d+ fits: \d+", "node of N fits: N"),
     (r"\b\d+ of \d+ nodes\b", "N of N nodes"),
     (r"\bnone of \d+ nodes\b", "none of N nodes"),
