@@ -91,8 +91,12 @@ fn created(ns: &Namespace, resource: &str) -> Vec<Value> {
 #[test]
 fn reports_each_step_of_a_run_and_starts_the_driver_without_failed_mounts() {
     let ns = Namespace::new("python-pi");
-    let run = ns.sparkctl().args(["submit", "examples/python-pi.yaml", "--logs"]).assert();
-    run.code(0).stdout(contains("Pi is roughly 3.1")).stderr(
+    let mut submit = ns.sparkctl();
+    submit.args(["submit", "examples/python-pi.yaml", "--logs"]);
+    // On a busy machine, the driver would not wait for its second executor.
+    submit.args(["--conf", "spark.scheduler.minRegisteredResourcesRatio=1.0"]);
+    submit.args(["--conf", "spark.scheduler.maxRegisteredResourcesWaitingTime=10m"]);
+    submit.assert().code(0).stdout(contains("Pi is roughly 3.1")).stderr(
         is_match(r"submitted spark-[0-9a-f]{32} to namespace python-pi-")
             .unwrap()
             .and(contains("driver     running  on node node-"))
