@@ -101,7 +101,7 @@ fn reports_each_step_of_a_run_and_starts_the_driver_without_failed_mounts() {
             .unwrap()
             .and(contains("driver     running  on node node-"))
             .and(contains("executors  2 of 2 running"))
-            .and(is_match(r"python-pi succeeded: queued \d.*s, starting \d.*s, ran \d.*s").unwrap()),
+            .and(is_match(r"python-pi succeeded: queued \d+[sm].*, starting \d+[sm].*, ran \d+[sm]").unwrap()),
     );
     let driver = text(&ns.driver()["metadata"]["name"]);
     let about = format!("{}?fieldSelector=involvedObject.name%3D{driver}", ns.core("events"));
