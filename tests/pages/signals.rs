@@ -31,8 +31,16 @@ fn install(folder: &Path) {
 /// Starts a local run with these signals ignored, and waits for its driver.
 fn start(folder: &Path, ignored: &str) -> Child {
     install(folder);
-    let mut command = Command::new("sh");
-    command.args(["-c", &format!("trap '' {ignored}; exec \"$@\""), "sh", env!("CARGO_BIN_EXE_sparkctl")]);
+    // A background job of a shell script, such as `cargo test &`, inherits ignored signals.
+    let mut command = Command::new("env");
+    command.args([
+        "--default-signal=HUP,INT,TERM",
+        "sh",
+        "-c",
+        &format!("trap '' {ignored}; exec \"$@\""),
+        "sh",
+        env!("CARGO_BIN_EXE_sparkctl"),
+    ]);
     command.args(["submit", "--local=1", "--local-in=machine", "--name", "here", "--image", "spark:3.5.7"]);
     command.args(["--spark-version", "3.5.7", "--class", "App", "--main-file"]).arg(folder.join("app.jar"));
     command.env("SPARK_HOME", folder.join("spark")).env("JAVA_HOME", folder.join("java")).env("FOLDER", folder);
