@@ -218,10 +218,19 @@ impl Namespace {
     }
 
     /// Calls a pod, whose program waits for a connection with `nc -l -p 9999 >/dev/null`. Does not wait for an answer, since
-    /// there is none and the tests' client would retry.
+    /// there is none. Calls again while the program is not listening yet.
     pub fn call(&self, pod: &str) {
         let path = format!("{}/{pod}:9999/proxy/", self.core("pods"));
-        std::thread::spawn(move || cluster().api.get(&path));
+        let start = Instant::now();
+        let is_listening = move || {
+            let answer = cluster().api.get(&path);
+            !answer.is_err_and(|status| status.message.contains("connection refused"))
+        };
+        std::thread::spawn(move || {
+            while !is_listening() && start.elapsed() < PATIENCE {
+                std::thread::sleep(Duration::from_millis(200));
+            }
+        });
     }
 
     /// The node label `type` of each scheduled pod, by pod name.
