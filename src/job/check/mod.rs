@@ -96,6 +96,8 @@ mod tests {
             ("spark.executor.cores", "two"),
             ("spark.driver.resource.gpu.amount", "two"),
             ("spark.kubernetes.driver.limit.cores", "two"),
+            ("spark.kubernetes.driver.label.team", "a b"),
+            ("spark.kubernetes.executor.label.team", "{{APP_ID}} {{EXECUTOR_ID}}"),
         ] {
             let (jobs, _) = read(&format!("{head}  sparkConf:\n    {key}: \"{value}\"\n"), &Variables::default());
             let problems = jobs[0].check("default");

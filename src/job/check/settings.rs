@@ -246,15 +246,23 @@ fn family(job: &Job, key: &str, value: &str) -> Option<Problem> {
             return Some(Problem::error(format!("expected NAME:KEY of a Secret, found `{value}`")));
         }
         if let Some(label) = rest.strip_prefix(".label.") {
-            let is_reserved = labels::reserved(role, job.version()).contains(&label) && job.sets(key);
-            return is_reserved
-                .then(|| Problem::error(format!("`{label}` is Spark's own label, and Spark refuses it")));
+            return if job.sets(key) { problem_of_label(job, role, label, value) } else { None };
         }
         if let Some(volume) = rest.strip_prefix(".volumes.") {
             return Volume::of(job, key, volume)?.problem(value);
         }
     }
     None
+}
+
+/// Checks a label of the pods of a role.
+fn problem_of_label(job: &Job, role: Role, label: &str, value: &str) -> Option<Problem> {
+    if labels::reserved(role, job.version()).contains(&label) {
+        return Some(Problem::error(format!("`{label}` is Spark's own label, and Spark refuses it")));
+    }
+    // Spark replaces its variables by what a label may have.
+    let value = value.replace("{{APP_ID}}", "id").replace("{{EXECUTOR_ID}}", "1");
+    names::check_label_value(&value).err().map(Problem::error)
 }
 
 /// A setting of a volume, `KIND.NAME.REST` behind the prefix of its role.
