@@ -5,6 +5,7 @@ use k8s_openapi::jiff::Timestamp;
 
 use super::container::{self, Role};
 use super::executor_failure::{ExecutorFailure, failure};
+use super::hint::scheduling::ports_hint;
 use super::limits::has_passed;
 use super::{Limits, Observed, evidence, executor_shortage, reachability, scheduling};
 use crate::scheduler::{self, Rules};
@@ -84,7 +85,10 @@ impl Executors {
             failed: failures.len(),
             blocked: pending().find_map(|pod| scheduling::unschedulable(pod).or_else(|| not_starting(pod))),
             starved,
-            hint: starvation(unplaced.filter(|_| starved), observed)
+            hint: unplaced
+                .and_then(|pod| ports_hint(&scheduling::unschedulable(pod)?))
+                .map(str::to_owned)
+                .or_else(|| starvation(unplaced.filter(|_| starved), observed))
                 .or(refused_hint)
                 .or_else(|| cut_off.clone())
                 .or_else(|| main_failure.as_ref()?.hint.clone())

@@ -4,6 +4,18 @@ use k8s_openapi::api::core::v1::Pod;
 
 use crate::state::container::{Role, spark_container};
 
+/// Words of schedulers for ports of the node that another pod has.
+///
+/// Source: `NodePorts` of kube-scheduler, which Volcano uses too.
+const NO_PORTS: &str = "free ports";
+
+/// What to do about a pod whose ports no node has free.
+pub fn ports_hint(message: &str) -> Option<&'static str> {
+    message.contains(NO_PORTS).then_some(
+        "pods with hostNetwork take their ports on the node, so that a node has room for one of them: leave out hostNetwork, or run fewer of these pods than there are nodes",
+    )
+}
+
 /// What to do about a scheduler's reason for not placing `pod`.
 pub fn hint(message: &str, pod: &Pod) -> Option<String> {
     let requests = || requests(pod).map(|requests| format!("; it requests {requests}")).unwrap_or_default();
@@ -12,6 +24,8 @@ pub fn hint(message: &str, pod: &Pod) -> Option<String> {
     let lacks_labels = has("node affinity") || has("node selector");
     Some(if has("persistentvolumeclaim") || has("PersistentVolumeClaim") {
         "see the reason with: kubectl get pvc,storageclass; a claim that does not exist must be created first".into()
+    } else if let Some(hint) = ports_hint(message) {
+        hint.into()
     } else if has("Insufficient") || has("Too many pods") {
         format!("there is not enough room: request less, or wait for other work to end or for more nodes{}", requests())
     } else if is_tainted && lacks_labels {

@@ -85,3 +85,17 @@ fn a_refusal_comes_with_a_remedy_and_goes_with_the_shortage() {
     let executors = State::of(&observed, &after(60)).executors;
     assert_eq!((executors.refused, executors.hint), (None, None));
 }
+
+#[test]
+fn ports_that_no_node_has_free_are_explained_as_such() {
+    let mut observed = running(&[(EXECUTORS, "2")]);
+    let message = "0/2 nodes are available: 1 node(s) didn't have free ports for the requested pod ports.";
+    let condition = json!({"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message});
+    let mut waiting = pod("executor", json!({}), json!({"phase": "Pending", "conditions": [condition]}));
+    waiting.metadata.name = Some("pi-exec-1".into());
+    observed.apply_pod(waiting);
+    for second in [10, 60] {
+        let hint = State::of(&observed, &after(second)).executors.hint.unwrap_or_default();
+        assert!(hint.contains("hostNetwork") && !hint.contains("smaller"), "{hint}");
+    }
+}
