@@ -41,8 +41,12 @@ pub(super) async fn list(
             Effort::UntilAnswered(doing) => cluster.send_until_answered(doing, &call).await.result?,
             Effort::BestEffort => cluster.send(&call).await.map_err(|(failure, _)| failure)?,
         };
-        let Value::Array(items) = page["items"].take() else {
-            return Err(Failure::NoAnswer("the answer is not a list".into()));
+        let is_list = page["kind"].as_str().is_some_and(|kind| kind.ends_with("List"));
+        let items = match page["items"].take() {
+            Value::Array(items) => items,
+            // The API server writes an empty list of metadata so.
+            Value::Null if is_list => Vec::new(),
+            _ => return Err(Failure::NoAnswer("the answer is not a list".into())),
         };
         items.into_iter().for_each(&mut each);
         match page["metadata"]["continue"].as_str() {

@@ -18,8 +18,9 @@ pub(super) const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) async fn alternatives(cluster: &Cluster, namespace: &str, missing: &Missing) -> Alternatives {
     let Missing { kind, name: wanted } = missing;
     let (mut names, mut namespaces) = (Vec::new(), Vec::new());
-    let here = Call::get(format!("{}?", paths::in_namespace("v1", kind.plural(), namespace))).metadata_only();
-    let everywhere = paths::in_namespace("v1", kind.plural(), "");
+    let own = if kind.is_namespaced() { namespace } else { "" };
+    let here = Call::get(format!("{}?", paths::in_namespace(kind.version(), kind.plural(), own))).metadata_only();
+    let everywhere = paths::in_namespace(kind.version(), kind.plural(), "");
     let named = encoded(&format!("metadata.name={wanted}"));
     let elsewhere = Call::get(format!("{everywhere}?fieldSelector={named}")).metadata_only();
     let list_elsewhere = async {
@@ -31,9 +32,9 @@ pub(super) async fn alternatives(cluster: &Cluster, namespace: &str, missing: &M
         }
     };
     let list_here = list(cluster, &here, Effort::BestEffort, |object| names.extend(name(&object)));
-    let _ = tokio::join!(list_here, list_elsewhere);
+    let (listed, ()) = tokio::join!(list_here, list_elsewhere);
     namespaces.retain(|other| other != namespace);
-    Alternatives { names, namespaces }
+    Alternatives { names, are_all: listed.is_ok(), namespaces }
 }
 
 /// Adds the alternatives to a refusal for a missing object.

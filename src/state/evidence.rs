@@ -82,6 +82,11 @@ pub enum LookupResult {
 }
 
 impl Evidence {
+    /// Whether an object was looked up and is missing.
+    pub(super) fn confirms(&self, missing: &Missing) -> bool {
+        self.others.get(missing).is_some_and(|alternatives| alternatives.confirm(missing))
+    }
+
     pub(super) fn has(&self, lookup: &Lookup) -> bool {
         match lookup {
             Lookup::Nodes => self.nodes.is_some(),

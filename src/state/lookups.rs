@@ -33,6 +33,8 @@ pub fn lookups(state: &State, observed: &Observed, limits: &Limits) -> BTreeSet<
             }
             lookups.extend(Missing::of(&waiting.message).map(Lookup::Alternatives));
         }
+        // The kubelet's first failure may be a cache's fault; whether the object exists is known at once.
+        Status::Starting(_) => lookups.extend(waiting::missing_for_volume(observed).map(Lookup::Alternatives)),
         Status::Ended(outcome) if outcome.ending == Ending::CouldNotStart => {
             lookups.extend(Missing::of(&outcome.message).map(Lookup::Alternatives));
         }

@@ -18,6 +18,7 @@ pub enum Kind {
     ConfigMap,
     Claim,
     ServiceAccount,
+    PriorityClass,
 }
 
 /// The existing objects of the missing one's kind, by name; empty if listing them is not allowed.
@@ -25,12 +26,14 @@ pub enum Kind {
 pub struct Alternatives {
     /// Names in the application's own namespace.
     pub names: Vec<String>,
+    /// Whether all of them could be listed.
+    pub are_all: bool,
     /// Other namespaces with an object of the missing name.
     pub namespaces: Vec<String>,
 }
 
 impl Kind {
-    const ALL: [Kind; 4] = [Kind::Secret, Kind::ConfigMap, Kind::Claim, Kind::ServiceAccount];
+    const ALL: [Kind; 5] = [Kind::Secret, Kind::ConfigMap, Kind::Claim, Kind::ServiceAccount, Kind::PriorityClass];
 
     /// The kind as the "not found" messages of the API server, the scheduler and the kubelet write it.
     fn word(self) -> &'static str {
@@ -39,6 +42,7 @@ impl Kind {
             Kind::ConfigMap => "configmap",
             Kind::Claim => "persistentvolumeclaim",
             Kind::ServiceAccount => "serviceaccount",
+            Kind::PriorityClass => "priorityclass",
         }
     }
 
@@ -48,19 +52,38 @@ impl Kind {
             Kind::ConfigMap => "configmaps",
             Kind::Claim => "persistentvolumeclaims",
             Kind::ServiceAccount => "serviceaccounts",
+            Kind::PriorityClass => "priorityclasses",
         }
+    }
+
+    /// Group and version of its API.
+    pub fn version(self) -> &'static str {
+        match self {
+            Kind::PriorityClass => "scheduling.k8s.io/v1",
+            Kind::Secret | Kind::ConfigMap | Kind::Claim | Kind::ServiceAccount => "v1",
+        }
+    }
+
+    /// Whether its objects are in namespaces.
+    pub fn is_namespaced(self) -> bool {
+        self != Kind::PriorityClass
     }
 
     /// Whether an object of the same name in another namespace may be the one that was meant. Every namespace has a
     /// `default` service account.
     pub fn may_be_elsewhere(self) -> bool {
-        self != Kind::ServiceAccount
+        self.is_namespaced() && self != Kind::ServiceAccount
     }
 }
 
 impl Missing {
     /// Parses a message such as `secret "db-creds" not found`.
     pub fn of(message: &str) -> Option<Missing> {
+        let class =
+            message.split_once("no PriorityClass with name ").and_then(|(_, rest)| rest.split_once(" was found"));
+        if let Some((name, _)) = class {
+            return Some(Missing { kind: Kind::PriorityClass, name: name.to_owned() });
+        }
         Kind::ALL.into_iter().find_map(|kind| {
             let (_, rest) = message.split_once(&format!("{} \"", kind.word()))?;
             let (name, rest) = rest.split_once('"')?;
@@ -70,6 +93,11 @@ impl Missing {
 }
 
 impl Alternatives {
+    /// Whether the object is really missing, and not only unknown to a node so far.
+    pub(super) fn confirm(&self, missing: &Missing) -> bool {
+        self.are_all && !self.names.contains(&missing.name)
+    }
+
     /// What may have been meant by the missing name.
     pub fn describe(&self, missing: &Missing) -> Option<String> {
         let Missing { kind, name } = missing;

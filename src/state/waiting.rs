@@ -5,7 +5,7 @@ use k8s_openapi::jiff::Timestamp;
 
 use super::limits::{clamp_time, has_passed};
 use super::pull_secrets::pull_secrets;
-use super::{Limits, Observed, container, evidence, hint, scheduling};
+use super::{Limits, Missing, Observed, container, evidence, hint, scheduling};
 use crate::diagnostic::nearest;
 use crate::scheduler::{self, Rules};
 
@@ -276,15 +276,28 @@ fn config_problem(driver: &Pod, waiting: &ContainerStateWaiting, observed: &Obse
     Waiting { reason: Reason::Config, message, hint, since: scheduling::scheduled_at(driver) }
 }
 
-/// A problem that only events report: volumes and the sandbox.
-fn node_problem(driver: &Pod, observed: &Observed, limits: &Limits) -> Option<Waiting> {
+/// What the nodes last reported on the driver's volumes or sandbox.
+fn node_event(observed: &Observed) -> Option<&Event> {
     let reasons = ["FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox"];
-    let event = observed
+    observed
         .driver_events()
         .filter(|event| reasons.contains(&event.reason.as_deref().unwrap_or_default()))
-        .max_by_key(|event| event_time(event))?;
+        .max_by_key(|event| event_time(event))
+}
+
+/// What a node lacks for a volume of the driver, if it says so. Kubernetes itself makes the root certificates of a new
+/// namespace in a moment.
+pub(super) fn missing_for_volume(observed: &Observed) -> Option<Missing> {
+    let missing = Missing::of(node_event(observed)?.message.as_deref()?)?;
+    (missing.name != "kube-root-ca.crt").then_some(missing)
+}
+
+/// A problem that only events report: volumes and the sandbox.
+fn node_problem(driver: &Pod, observed: &Observed, limits: &Limits) -> Option<Waiting> {
+    let event = node_event(observed)?;
     let since = event.first_timestamp.as_ref().map(|time| time.0).or_else(|| event_time(event));
-    if !has_passed(since_placed(since?, driver, limits), MOUNT_SETTLES, limits) {
+    let is_confirmed = missing_for_volume(observed).is_some_and(|missing| observed.evidence.confirms(&missing));
+    if !is_confirmed && !has_passed(since_placed(since?, driver, limits), MOUNT_SETTLES, limits) {
         return None;
     }
     let message = event.message.clone().unwrap_or_default();

@@ -62,3 +62,20 @@ fn lists_the_available_service_accounts_when_one_is_missing() {
     let run = ns.submitter().arg("submit").arg(&again).args(["--image-pull-timeout", "3s"]).assert();
     run.code(4).stderr(contains(available));
 }
+
+#[test]
+fn a_secret_that_a_volume_needs_is_missed_before_the_kubelet_gives_up() {
+    let ns = Namespace::new("no-volume");
+    let secret = json!({"secrets": [{"name": "database", "path": "/etc/database", "secretType": "Generic"}]});
+    let path = job_with(&ns, "no-volume", "exit 0", &secret);
+    // After ten seconds, a failure to mount is reported in any case.
+    let run = ns.sparkctl().arg("submit").arg(&path).args(["--timeout", "9s", "--on-timeout", "delete"]).assert();
+    run.code(124).stderr(contains("waiting  Volume").and(contains("secret \"database\" not found")));
+}
+
+#[test]
+fn a_misspelt_priority_class_is_corrected() {
+    let ns = Namespace::new("routin");
+    let path = job_with(&ns, "routin", "exit 0", &json!({"priorityClassName": "routin"}));
+    ns.sparkctl().arg("submit").arg(&path).assert().code(3).stderr(contains("did you mean `routine`?"));
+}

@@ -30,6 +30,8 @@ pub fn refusal_hint(message: &str, namespace: &str) -> Option<String> {
         hint.into()
     } else if has("failed calling webhook") {
         "a webhook of the cluster does not respond: ask the cluster's administrator".into()
+    } else if has("\" is invalid: ") {
+        "correct the field that the API server names, in the job file or by a flag".into()
     } else if has("denied the request") {
         "a policy of the cluster forbids it: the webhook's name shows which one".into()
     } else if has("because it is being terminated") {

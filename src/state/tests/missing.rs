@@ -19,7 +19,7 @@ fn hint(recording: &str, names: &[&str], namespaces: &[&str]) -> String {
     });
     let missing = missing.next().unwrap_or_else(|| panic!("no lookup of alternatives in {recording}"));
     let all = |all: &[&str]| all.iter().map(|name| (*name).to_owned()).collect();
-    let others = Alternatives { names: all(names), namespaces: all(namespaces) };
+    let others = Alternatives { names: all(names), are_all: true, namespaces: all(namespaces) };
     observed.evidence.take(LookupResult::Alternatives(missing, others));
     let state = of(&observed);
     assert!(!lookups(&state, &observed, &limits).iter().any(|lookup| matches!(lookup, Lookup::Alternatives(_))));
@@ -65,4 +65,29 @@ fn a_missing_object_is_still_explained_after_the_outcome() {
     let missing = Missing::of("secret \"db-creds\" not found").unwrap();
     assert!(lookups(&state, &observed, &limits).contains(&Lookup::Alternatives(missing)));
     assert_eq!(Missing::of("couldn't find key p in Secret jobs/db-creds"), None);
+}
+
+#[test]
+fn a_missing_volume_source_is_reported_at_once_if_it_is_known_to_be_missing() {
+    let (mut observed, now) = recorded("novolume");
+    let placed = super::super::scheduling::scheduled_at(observed.driver.as_ref().unwrap()).unwrap();
+    let limits = Limits::at((placed + SignedDuration::from_secs(2)).min(now));
+    let state = State::of(&observed, &limits);
+    assert!(matches!(state.status, Status::Starting(_)), "{state:?}");
+    let lookups = lookups(&state, &observed, &limits);
+    let [Lookup::Alternatives(missing)] = lookups.iter().collect::<Vec<_>>()[..] else { panic!("{lookups:?}") };
+    let alternatives = |are_all| Alternatives { names: vec!["other".into()], are_all, namespaces: Vec::new() };
+    observed.evidence.take(LookupResult::Alternatives(missing.clone(), alternatives(false)));
+    assert!(matches!(State::of(&observed, &limits).status, Status::Starting(_)));
+    observed.evidence.take(LookupResult::Alternatives(missing.clone(), alternatives(true)));
+    let Status::Waiting(waiting) = State::of(&observed, &limits).status else { panic!("it waits") };
+    assert_eq!(waiting.reason, Reason::Volume);
+}
+
+#[test]
+fn a_missing_priority_class_has_a_hint_on_similar_names() {
+    let refusal = "pods \"pi-driver\" is forbidden: no PriorityClass with name routin was found";
+    let missing = Missing::of(refusal).unwrap();
+    let alternatives = Alternatives { names: vec!["routine".into(), "rush".into()], ..Alternatives::default() };
+    assert_eq!(alternatives.describe(&missing).as_deref(), Some("did you mean `routine`?"));
 }
