@@ -183,8 +183,56 @@ async fn stopped(cluster: &Cluster, driver: &Pod) -> Option<Stopped> {
     has_stopped.then_some(Stopped { driver, at })
 }
 
-/// Why the API server refuses the executors that a driver asks for: by the driver's log.
+/// Why the API server refuses the executors that a driver asks for: by the driver's log, or else by a quota on pods, for
+/// those who may not read the log, and before the log says it.
 async fn executors_refused(cluster: &Cluster, driver: &Pod) -> Option<String> {
-    let log = log_tail(cluster, driver, REFUSALS_TAIL).await.ok()?;
-    state::refusal_in_log(&log)
+    let (log, quota) = tokio::join!(log_tail(cluster, driver, REFUSALS_TAIL), full_quota(cluster, driver));
+    log.ok().and_then(|log| state::refusal_in_log(&log)).or(quota)
+}
+
+/// A quota of the driver's namespace that allows no more pods, in the words of the API server.
+async fn full_quota(cluster: &Cluster, driver: &Pod) -> Option<String> {
+    let quotas = paths::in_namespace("v1", "resourcequotas", driver.metadata.namespace.as_deref()?);
+    let mut full = None;
+    objects(cluster, &Call::get(format!("{quotas}?")), |quota| full = full.take().or_else(|| pods_exceeded(&quota)))
+        .await?;
+    full
+}
+
+/// Quotas with a scope count only some pods, and admission alone knows which.
+fn pods_exceeded(quota: &Value) -> Option<String> {
+    let has_scope = ["scopes", "scopeSelector"].iter().any(|scope| !quota["spec"][*scope].is_null());
+    let name = quota["metadata"]["name"].as_str().filter(|_| !has_scope)?;
+    ["pods", "count/pods"].iter().find_map(|resource| {
+        let amount = |part: &str| quota["status"][part][*resource].as_str();
+        let (used, hard) = (amount("used")?, amount("hard")?);
+        let is_full = used.parse::<u64>().ok()? >= hard.parse::<u64>().ok()?;
+        is_full.then(|| {
+            format!(
+                "exceeded quota: {name}, requested: {resource}=1, used: {resource}={used}, limited: {resource}={hard}"
+            )
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::pods_exceeded;
+
+    #[test]
+    fn a_full_quota_is_described_as_the_api_server_does() {
+        let mut quota = json!({
+            "metadata": {"name": "few"}, "spec": {"hard": {"pods": "1"}},
+            "status": {"hard": {"pods": "1"}, "used": {"pods": "1"}},
+        });
+        let text = "exceeded quota: few, requested: pods=1, used: pods=1, limited: pods=1";
+        assert_eq!(pods_exceeded(&quota).as_deref(), Some(text));
+        quota["spec"]["scopes"] = json!(["BestEffort"]);
+        assert_eq!(pods_exceeded(&quota), None);
+        quota["spec"]["scopes"].take();
+        quota["status"]["used"]["pods"] = "0".into();
+        assert_eq!(pods_exceeded(&quota), None);
+    }
 }
