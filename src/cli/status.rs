@@ -38,7 +38,8 @@ impl Status {
             Output::Json => stdout::print(Json::new(&application).state(&state, now))?,
             Output::Quiet => {}
             Output::Text => {
-                let mut plain = Plain::new(observed.created().unwrap_or(now), TimeZone::system());
+                let age = observed.created().map(|created| cluster.now().duration_since(created)).unwrap_or_default();
+                let mut plain = Plain::new(now - age, TimeZone::system());
                 let mut lines = plain.lines(&state, now);
                 if state.outcome().is_some() {
                     let logs = failure_logs(&cluster, &observed, &state).await;

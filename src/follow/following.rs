@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -82,6 +83,8 @@ struct Following<'a> {
     /// Whether the note on the limit of followed logs was printed.
     has_noted_log_limit: bool,
     executors_timeout: ExecutorsTimeout,
+    /// Whether ages are counted from the application's creation.
+    has_clock: bool,
     /// UID of the driver pod that was last compared with its Job's template.
     compared_driver: Option<String>,
     /// The differences that were last noted.
@@ -104,6 +107,7 @@ impl<'a> Following<'a> {
             stages: None,
             has_noted_log_limit: false,
             executors_timeout: ExecutorsTimeout::of(options),
+            has_clock: false,
             compared_driver: None,
             noted_changes: Vec::new(),
         })
@@ -126,6 +130,7 @@ impl<'a> Following<'a> {
         let mut judge = tokio::time::interval(JUDGE);
         loop {
             let state = self.state();
+            self.set_clock();
             self.reporter.state(&state);
             self.note_admission_changes();
             if state.outcome().is_some() {
@@ -153,6 +158,17 @@ impl<'a> Following<'a> {
                 stages = next_stages(&mut self.stages) => self.reporter.stages(&stages),
                 _ = judge.tick() => self.watch_stages(&state),
             }
+        }
+    }
+
+    /// Counts ages from the application's creation once that is known, in the time of this machine, whose clock may differ
+    /// from the cluster's.
+    fn set_clock(&mut self) {
+        if !self.has_clock
+            && let Some(created) = self.observer.observed().created()
+        {
+            self.reporter.count_from(Timestamp::now() - self.cluster.now().duration_since(created));
+            self.has_clock = true;
         }
     }
 

@@ -77,6 +77,13 @@ impl Reporter {
         })
     }
 
+    /// Counts ages from the creation of the application, as `status` does.
+    pub fn count_from(&mut self, created: Timestamp) {
+        if let Form::Text(plain) = &mut self.form {
+            plain.count_from(created);
+        }
+    }
+
     pub fn state(&mut self, state: &State) {
         let now = Timestamp::now();
         match &mut self.form {

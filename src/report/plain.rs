@@ -51,6 +51,11 @@ impl Plain {
         }
     }
 
+    /// Counts ages from another time.
+    pub fn count_from(&mut self, began: Timestamp) {
+        self.began = began;
+    }
+
     /// The lines to print for a state.
     pub fn lines(&mut self, state: &State, now: Timestamp) -> Vec<String> {
         let mut lines = Vec::new();

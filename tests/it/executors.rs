@@ -40,6 +40,11 @@ fn explains_executors_refused_by_a_quota_in_every_view() {
             .and(contains(format!("hint: {HINT}")))
             .and(contains(format!("timed out: python-pi is still running in the cluster: 0 of 2 executors: {REASON}"))),
     );
+    // Ages count from the creation, however late somebody attaches.
+    let attached = ns.sparkctl().args(["attach", "python-pi", "--timeout", "3s"]).assert().code(124);
+    let attached = String::from_utf8_lossy(&attached.get_output().stderr).into_owned();
+    let age = |line: &str| line.split_once(" +").and_then(|(_, rest)| Some(rest.split_once("  ")?.0.to_owned()));
+    assert_ne!(attached.lines().find_map(age).as_deref(), Some("0s"), "{attached}");
     // One is too few executors, too.
     let timeout = ["attach", "python-pi", "--executors-timeout", "1s", "--min-executors", "1", "--output", "json"];
     let ended = ns.sparkctl().args(timeout).assert().code(4).get_output().stdout.clone();
